@@ -1,0 +1,117 @@
+"""Bars: one interval of trading in one symbol, a slice across symbols, and a series over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+DAY_SECONDS = 86_400
+
+
+class Bar(NamedTuple):
+    """Prices in dollars and volume in shares of one interval."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarSlice:
+    """The bars of all symbols that share one start and became known at one instant."""
+
+    start: datetime
+    known_at: datetime
+    bars: Mapping[str, Bar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarSeries:
+    """The regular-session bars of one symbol, oldest first.
+
+    ``start`` and ``known_at`` are UTC epoch seconds; prices are dollars, volume is shares. A bar is
+    known at the smaller of its end and the close of its session.
+    """
+
+    symbol: str
+    interval: int
+    feed: str
+    start: IntArray
+    known_at: IntArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def slice(self, first: int, last: int) -> BarSeries:
+        """Return bars ``first`` (included) to ``last`` (excluded) without copying."""
+        return BarSeries(
+            symbol=self.symbol,
+            interval=self.interval,
+            feed=self.feed,
+            start=self.start[first:last],
+            known_at=self.known_at[first:last],
+            open=self.open[first:last],
+            high=self.high[first:last],
+            low=self.low[first:last],
+            close=self.close[first:last],
+            volume=self.volume[first:last],
+        )
+
+    def known_by(self, instant: int) -> BarSeries:
+        """Return the bars whose end is not after ``instant`` (UTC epoch seconds)."""
+        return self.slice(0, int(np.searchsorted(self.known_at, instant, side="right")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """Best bid and ask in dollars, and when they were quoted."""
+
+    symbol: str
+    bid: float
+    ask: float
+    at: datetime
+
+    @property
+    def mid(self) -> float:
+        """The middle of bid and ask."""
+        return (self.bid + self.ask) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsItem:
+    """A headline, counted from the instant it was received, never from its publication."""
+
+    id: str
+    received_at: datetime
+    symbols: tuple[str, ...]
+    headline: str
+    source: str = ""
+    url: str = ""
+    body: str = ""
+    published_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorporateAction:
+    """A split (``ratio`` new shares for one old) or a dividend (``amount`` dollars a share)."""
+
+    symbol: str
+    ex_at: datetime
+    ratio: float = 1.0
+    amount: float = 0.0

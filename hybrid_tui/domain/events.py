@@ -1,0 +1,302 @@
+"""What happened: the engine's only output. The screen, recovery and replay are folds of these.
+
+Each event has the id of the event that caused it. ``durability`` says how it is kept: ``full`` is
+on disk before anyone acts on it, ``batched`` is committed within a second and may be lost, ``none``
+is shown and not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import ClassVar, Literal
+
+from hybrid_tui.domain.bars import Bar, CorporateAction, NewsItem
+from hybrid_tui.domain.orders import Fill, Lock, Order
+from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
+
+Durability = Literal["full", "batched", "none"]
+Decision = Literal["approved", "vetoed", "expired"]
+TierName = Literal["rules", "ml", "llm"]
+TierHealth = Literal["ok", "waiting", "failed", "off", "loading"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The base of all events; ``at`` is the engine's time, ``id`` rises by one in a journal."""
+
+    durability: ClassVar[Durability] = "full"
+
+    id: int
+    at: datetime
+    cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStarted(Event):
+    """An engine began, or went on with, a run."""
+
+    run: str
+    mode: str
+    hybrid: str
+    tiers: tuple[str, ...]
+    policy: str
+    watchlist: tuple[str, ...]
+    cash: float
+    resumed: bool
+    speed: float
+    sources: Mapping[str, str]
+    settings: Mapping[str, float | str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStopped(Event):
+    """An engine ended its run cleanly."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedChanged(Event):
+    """The simulated or recorded clock runs at another speed."""
+
+    durability: ClassVar[Durability] = "batched"
+    speed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOpened(Event):
+    """A trading session began."""
+
+    day: date
+    open: datetime
+    close: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionClosed(Event):
+    """A trading session ended with this equity in dollars."""
+
+    day: date
+    equity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticked(Event):
+    """All quotes of one instant: symbol to (bid, ask)."""
+
+    durability: ClassVar[Durability] = "batched"
+    quotes: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarsClosed(Event):
+    """All bars that became known at one instant."""
+
+    durability: ClassVar[Durability] = "batched"
+    start: datetime
+    bars: Mapping[str, Bar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsArrived(Event):
+    """A headline was received, and how the local analyst reads it (-1..1)."""
+
+    item: NewsItem
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionApplied(Event):
+    """A split or dividend took effect before anything else on its day."""
+
+    action: CorporateAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalProposed(Event):
+    """Tier 3 proposes a strategy; it is PENDING until ``pending_until`` (exclusive)."""
+
+    signal: StrategySignal
+    pending_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalAbstained(Event):
+    """A session of tier 3 ended without a signal."""
+
+    session: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalDecided(Event):
+    """Symbols of a signal were approved, vetoed or expired; ``whole`` closes the list as well."""
+
+    signal_id: str
+    symbols: tuple[str, ...]
+    decision: Decision
+    by: str
+    reason: str = ""
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyEnded(Event):
+    """The strategy in force is in force no longer."""
+
+    signal_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionsMade(Event):
+    """Tier 2's predictions of one instant, and the symbols it gave none for."""
+
+    predictions: tuple[MLPrediction, ...]
+    abstentions: tuple[Abstention, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderIntended(Event):
+    """An order was decided; it is sent after this is on disk."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilled(Event):
+    """An order was filled, wholly or in part."""
+
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled(Event):
+    """An order ended without (further) fills."""
+
+    order_id: str
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopMoved(Event):
+    """The resting stop of a position, and the high it trails."""
+
+    symbol: str
+    level: float
+    high: float
+    level_from: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRefused(Event):
+    """Technical confirmation was there and something else forbade the entry."""
+
+    durability: ClassVar[Durability] = "batched"
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockSet(Event):
+    """A protection locked entries."""
+
+    lock: Lock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockLifted(Event):
+    """A lock was lifted by hand."""
+
+    name: str
+    symbol: str | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntriesPaused(Event):
+    """A person paused entries."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntriesResumed(Event):
+    """A person allowed entries again."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityMarked(Event):
+    """Equity, cash and gross exposure in dollars at the end of a bar."""
+
+    durability: ClassVar[Durability] = "batched"
+    equity: float
+    cash: float
+    gross: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmCharged(Event):
+    """Dollars reserved for, or settled after, a call of tier 3."""
+
+    call_id: str
+    model: str
+    reserved_usd: float
+    settled_usd: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat(Event):
+    """How a tier is, and when it acts next."""
+
+    durability: ClassVar[Durability] = "batched"
+    tier: TierName
+    health: TierHealth
+    reason: str = ""
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert(Event):
+    """Something a person should know."""
+
+    text: str
+
+
+EVENTS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        EngineStarted,
+        EngineStopped,
+        SpeedChanged,
+        SessionOpened,
+        SessionClosed,
+        Ticked,
+        BarsClosed,
+        NewsArrived,
+        ActionApplied,
+        SignalProposed,
+        SignalAbstained,
+        SignalDecided,
+        StrategyEnded,
+        PredictionsMade,
+        OrderIntended,
+        OrderFilled,
+        OrderCancelled,
+        StopMoved,
+        EntryRefused,
+        LockSet,
+        LockLifted,
+        EntriesPaused,
+        EntriesResumed,
+        EquityMarked,
+        LlmCharged,
+        Heartbeat,
+        Alert,
+    )
+}

@@ -1,0 +1,137 @@
+"""The Protocols at the edges: feeds, brokers, predictors, analysts and sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from hybrid_tui.domain.bars import BarSeries, BarSlice, CorporateAction, NewsItem, Quote
+from hybrid_tui.domain.orders import Fill, Order
+from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketUpdate:
+    """What a feed has to say at one instant."""
+
+    bars: BarSlice | None = None
+    quotes: tuple[Quote, ...] = ()
+    news: tuple[NewsItem, ...] = ()
+    actions: tuple[CorporateAction, ...] = ()
+
+
+class Feed(Protocol):
+    """A market that can be asked what happens next. All instants are UTC."""
+
+    symbols: tuple[str, ...]
+    interval: int
+
+    def upcoming(self, after: datetime) -> datetime | None:
+        """Return the next instant strictly after ``after`` with data; None: the feed has ended."""
+
+    def read(self, now: datetime) -> MarketUpdate:
+        """Return what became known exactly at ``now``."""
+
+    def warm_up(self, before: datetime) -> Mapping[str, BarSeries]:
+        """Return the bars of each symbol that were known at ``before``."""
+
+
+class MarketView(Protocol):
+    """Everything known at ``now``, and nothing else. Asking for later raises LookAheadError."""
+
+    @property
+    def now(self) -> datetime: ...
+
+    def bars(self, symbol: str) -> BarSeries | None:
+        """Return the known bars of a symbol, oldest first."""
+
+    def news(self, since: datetime) -> Sequence[NewsItem]:
+        """Return the headlines received in [since, now], oldest first."""
+
+
+class Predictor(Protocol):
+    """Tier 2: calibrated predictions from what a view shows."""
+
+    model_id: str
+
+    def predict(
+        self,
+        view: MarketView,
+        symbols: Sequence[str],
+        *,
+        session_close: datetime,
+        strategy_id: str | None,
+    ) -> Sequence[MLPrediction | Abstention]:
+        """Return one prediction or abstention a symbol for ``view.now``, ordered by symbol."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abstained:
+    """Tier 3 proposes nothing, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategistBrief:
+    """What the strategist may know for one session."""
+
+    id: str
+    session: str
+    now: datetime
+    expires_at: datetime
+    watchlist: tuple[str, ...]
+    news: tuple[NewsItem, ...]
+    scores: Mapping[str, float] = field(default_factory=dict)
+    predictions: Mapping[str, MLPrediction] = field(default_factory=dict)
+    positions: Mapping[str, float] = field(default_factory=dict)
+    vetoes: tuple[str, ...] = ()
+
+
+class Strategist(Protocol):
+    """Tier 3: a proposal from a brief."""
+
+    source: str
+
+    def propose(self, brief: StrategistBrief) -> StrategySignal | Abstained:
+        """Return a signal whose id is ``brief.id``, or an abstention."""
+
+    def score(self, items: Sequence[NewsItem]) -> Sequence[float]:
+        """Return the sentiment of each headline, -1..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """The broker ended an order without (further) fills."""
+
+    order_id: str
+    symbol: str
+    reason: str
+
+
+BrokerUpdate = Fill | Cancelled
+OnUpdate = Callable[[BrokerUpdate], None]
+CapAtFill = Callable[[Order, float], float]
+
+
+class Broker(Protocol):
+    """Where orders go. Fills and cancellations come back through ``on_update``."""
+
+    name: str
+
+    def submit(self, order: Order) -> None:
+        """Take an order whose intent is on disk; the same id twice is one order."""
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for an order to end; the answer comes as an update."""
+
+    def place_stop(self, symbol: str, level: float, reason: str) -> None:
+        """Rest, or raise, the protective stop of a position at ``level`` dollars."""
+
+    def advance(self, bars: BarSlice, cap: CapAtFill, on_update: OnUpdate) -> None:
+        """Trade through one slice of bars; ``cap`` cuts entries at their fill price."""
+
+    def session_closed(self, on_update: OnUpdate) -> None:
+        """End the orders that live for one session."""

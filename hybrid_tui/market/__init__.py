@@ -1,0 +1,1 @@
+"""Prices, bars and news: simulated, recorded and from files; the bar store."""

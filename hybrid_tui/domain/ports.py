@@ -14,9 +14,9 @@ from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketUpdate:
-    """What a feed has to say at one instant."""
+    """What a feed has to say at one instant; slices are ordered by their start."""
 
-    bars: BarSlice | None = None
+    bars: tuple[BarSlice, ...] = ()
     quotes: tuple[Quote, ...] = ()
     news: tuple[NewsItem, ...] = ()
     actions: tuple[CorporateAction, ...] = ()

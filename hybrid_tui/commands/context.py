@@ -1,0 +1,93 @@
+"""What every command starts from: the profile's paths, its configuration and the calendar."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hybrid_tui.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hybrid_tui.config import Config, Paths
+    from hybrid_tui.domain.calendar import TradingCalendar
+
+
+@dataclass(slots=True, kw_only=True)
+class CliState:
+    """The global options of one invocation."""
+
+    profile: str | None = None
+    overrides: tuple[str, ...] = ()
+    _paths: Paths | None = field(default=None, repr=False)
+
+    @property
+    def paths(self) -> Paths:
+        """The profile's paths."""
+        if self._paths is None:
+            from hybrid_tui.config import Paths
+
+            self._paths = Paths.of(self.profile)
+        return self._paths
+
+    def config(
+        self, overrides: Sequence[str] = (), forced: Mapping[str, object] | None = None
+    ) -> Config:
+        """Return the effective configuration; raises ConfigError."""
+        from hybrid_tui.config import load_config
+
+        return load_config(
+            self.paths.config, overrides=(*self.overrides, *overrides), forced=forced
+        )
+
+    def calendar(self) -> TradingCalendar:
+        """Return the XNYS calendar."""
+        from hybrid_tui.market.calendar import xnys
+
+        return xnys(self.paths.cache)
+
+
+def state_of(context: typer.Context) -> CliState:
+    """Return the invocation's global options."""
+    state = context.obj
+    return state if isinstance(state, CliState) else CliState()
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def iso(instant: datetime) -> str:
+    """Return a UTC instant as ISO 8601 with ``Z``."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_bound(text: str | None, option: str, *, is_end: bool) -> datetime | None:
+    """Return a New York date (both ends included) or an instant as a UTC instant.
+
+    An end bound is exclusive: a date means the following midnight in New York.
+    """
+    if text is None:
+        return None
+    from datetime import timedelta
+
+    from hybrid_tui.domain.calendar import NEW_YORK
+
+    try:
+        if len(text) == 10:
+            day = date.fromisoformat(text) + timedelta(days=1 if is_end else 0)
+            return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).astimezone(UTC)
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{option} {text!r} is neither a date nor an instant",
+            hint="e.g. 2026-03-20 or 2026-03-20T10:00:00-04:00",
+        ) from error
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=NEW_YORK)
+    return instant.astimezone(UTC)

@@ -1,0 +1,360 @@
+"""The configuration: one validated tree from config.toml, the environment and ``--set``."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from hybrid_tui.domain.signals import Hybrid, RiskLevel
+from hybrid_tui.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "HYBRID_TUI__"
+PROTECTIONS = ("cooldown", "stop_guard", "daily_loss", "max_drawdown", "max_entries")
+Protection = Literal["cooldown", "stop_guard", "daily_loss", "max_drawdown", "max_entries"]
+WATCHLIST = (
+    "SPY", "QQQ", "AAPL", "MSFT", "NVDA", "AMZN", "GOOG", "META", "TSLA", "AMD",
+    "AVGO", "JPM", "XOM", "UNH", "COST", "NFLX", "CRM", "ORCL", "INTC", "DIS",
+)  # fmt: skip
+
+
+def _listed(value: object) -> object:
+    """Let ``a,b`` stand for a list where one is wanted, and ``none`` for an empty one."""
+    if isinstance(value, str):
+        words = [word.strip() for word in value.split(",") if word.strip()]
+        return [] if words == ["none"] else words
+    return value
+
+
+def _symbols(value: object) -> object:
+    value = _listed(value)
+    if isinstance(value, (list, tuple)):
+        return [word.upper() if isinstance(word, str) else word for word in value]
+    return value
+
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Symbols = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.\-/]{0,14}$")], ...],
+    BeforeValidator(_symbols),
+]
+Level = Annotated[
+    tuple[
+        Annotated[float, Field(gt=0, lt=1)],
+        Annotated[float, Field(gt=0, lt=1)],
+        Annotated[float, Field(gt=0, le=10)],
+    ],
+    BeforeValidator(_listed),
+]
+
+
+class Section(BaseModel):
+    """A table of the configuration: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class AppConfig(Section):
+    """[app]: what the desk runs on."""
+
+    mode: Literal["sim", "recorded", "paper", "live"] = "sim"
+    watchlist: Symbols = WATCHLIST
+    hybrid: Hybrid = Hybrid.HIERARCHICAL
+    tiers: Annotated[tuple[Literal["rules", "ml", "llm"], ...], BeforeValidator(_listed)] = (
+        "rules",
+        "ml",
+        "llm",
+    )
+
+
+class BrokerConfig(Section):
+    """[broker]: where orders go, and what a simulated fill costs."""
+
+    kind: Literal["paper", "alpaca"] = "paper"
+    trading_url: str | None = None
+    stream_url: str | None = None
+    cash: float = Field(100_000.0, gt=0)
+    slippage_bps: float = Field(1.0, ge=0, lt=1000)
+    commission: float = Field(0.0, ge=0)
+
+
+class MarketConfig(Section):
+    """[market]: where prices and news come from; the defaults follow the mode."""
+
+    provider: Literal["sim", "recorded", "yahoo", "alpaca"] | None = None
+    data_url: str | None = None
+    stream_url: str | None = None
+    feed: Literal["iex", "sip"] = "iex"
+
+
+class SimConfig(Section):
+    """[sim]: the simulated market."""
+
+    seed: int = 7
+    edge_bps: float | None = Field(None, ge=0)
+    speed: float = Field(60.0, ge=0)
+
+
+class LlmConfig(Section):
+    """[llm]: the strategist and what it may cost."""
+
+    provider: Literal["local", "openai"] = "local"
+    base_url: str | None = None
+    model: str = "gpt-6-luna"
+    api_key_env: str = "OPENAI_API_KEY"
+    monthly_cap_usd: float = Field(1.50, ge=0)
+    event_cap_usd: float = Field(0.45, ge=0)
+    sessions: Annotated[tuple[time, ...], BeforeValidator(_listed)] = (
+        time(10, 0),
+        time(12, 0),
+        time(15, 0),
+        time(15, 30),
+    )
+    language: str = "en"
+    price_in: float | None = Field(None, ge=0)
+    price_out: float | None = Field(None, ge=0)
+
+
+class ApprovalConfig(Section):
+    """[approval]: who decides on the focus list."""
+
+    policy: Literal["ask", "auto"] = "ask"
+
+
+class RulesConfig(Section):
+    """[rules]: technical confirmation and decided exits."""
+
+    entry: Literal["rsi_macd", "rsi_macd_strict", "bollinger"] = "rsi_macd"
+    rsi_period: int = Field(14, ge=2, le=500)
+    rsi_below: float = Field(35.0, ge=0, le=100)
+    rsi_lookback: int = Field(10, ge=1, le=500)
+    rsi_exit: float = Field(70.0, ge=0, le=100)
+    exit_probability: Fraction = 0.40
+    min_buy_probability: Fraction | Literal["auto"] = 0.70
+    min_confidence: Fraction = 0.70
+    max_quote_age_s: float = Field(30.0, gt=0)
+    overnight_minutes: int = Field(15, ge=0, le=390)
+
+
+class LevelsConfig(Section):
+    """[risk.levels]: hard stop, trailing stop and size factor of each risk level."""
+
+    conservative: Level = (0.07, 0.04, 0.5)
+    moderate: Level = (0.10, 0.05, 1.0)
+    aggressive: Level = (0.10, 0.07, 1.25)
+
+    def of(self, level: RiskLevel) -> tuple[float, float, float]:
+        """Return (hard, trail, size) of a level."""
+        found: tuple[float, float, float] = getattr(self, level.value)
+        return found
+
+
+class RiskConfig(Section):
+    """[risk]: stops, sizes and protections."""
+
+    levels: LevelsConfig = LevelsConfig()
+    max_position: float = Field(0.20, gt=0, le=1)
+    min_position: Fraction = 0.01
+    max_gross: float = Field(1.0, gt=0, le=1)
+    protections: Annotated[tuple[Protection, ...], BeforeValidator(_listed)] = (
+        "cooldown",
+        "stop_guard",
+        "daily_loss",
+    )
+    cooldown_minutes: float = Field(30, ge=0)
+    stop_guard_count: int = Field(3, ge=1)
+    stop_guard_minutes: float = Field(60, gt=0)
+    daily_loss: float = Field(0.03, gt=0, lt=1)
+    max_drawdown: float = Field(0.15, gt=0, lt=1)
+    max_entries: int = Field(20, ge=1)
+
+
+class MlConfig(Section):
+    """[ml]: the ensemble."""
+
+    model: str = "champion"
+    max_age_days: float = Field(14, gt=0)
+    interval_minutes: int = Field(5, ge=1, le=120)
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    app: AppConfig = AppConfig()
+    broker: BrokerConfig = BrokerConfig()
+    market: MarketConfig = MarketConfig()
+    sim: SimConfig = SimConfig()
+    llm: LlmConfig = LlmConfig()
+    approval: ApprovalConfig = ApprovalConfig()
+    rules: RulesConfig = RulesConfig()
+    risk: RiskConfig = RiskConfig()
+    ml: MlConfig = MlConfig()
+
+    @model_validator(mode="after")
+    def _mode_and_broker_agree(self) -> Config:
+        if self.app.mode in ("sim", "recorded") and self.broker.kind == "alpaca":
+            raise ValueError(
+                f"app.mode {self.app.mode!r} trades on the paper broker; broker.kind 'alpaca' needs"
+                " app.mode 'paper' or 'live'"
+            )
+        return self
+
+    def flat(self) -> dict[str, Any]:
+        """Return every effective figure as dotted key to JSON value."""
+        flat: dict[str, Any] = {}
+
+        def walk(prefix: str, tree: Mapping[str, Any]) -> None:
+            for key, value in tree.items():
+                if isinstance(value, Mapping):
+                    walk(f"{prefix}{key}.", value)
+                else:
+                    flat[prefix + key] = value
+
+        walk("", self.model_dump(mode="json"))
+        return flat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Where a profile keeps its things."""
+
+    config: Path
+    journal: Path
+    engine: Path
+    lock: Path
+    logs: Path
+    bars: Path
+    models: Path
+    cache: Path
+
+    @staticmethod
+    def of(profile: str | None = None, environment: Mapping[str, str] | None = None) -> Paths:
+        """Return the paths under HYBRID_TUI_HOME, or under the user's folders where it is unset."""
+        env = os.environ if environment is None else environment
+        home = env.get("HYBRID_TUI_HOME")
+        if home:
+            config_root = data_root = state_root = Path(home).expanduser().absolute()
+            cache_root = config_root / "cache"
+        else:
+            import platformdirs
+
+            folders = platformdirs.PlatformDirs("hybrid-tui", appauthor=False)
+            config_root, data_root = folders.user_config_path, folders.user_data_path
+            state_root, cache_root = folders.user_state_path, folders.user_cache_path
+        if profile is not None:
+            if not profile.replace("-", "").replace("_", "").isalnum():
+                raise ConfigError(
+                    f"--profile {profile!r} is not a name", hint="use letters, digits, - and _"
+                )
+            own_config = config_root / "profiles" / profile
+            own_data = data_root / "profiles" / profile
+            own_state = state_root / "profiles" / profile
+        else:
+            own_config, own_data, own_state = config_root, data_root, state_root
+        return Paths(
+            config=own_config / "config.toml",
+            journal=own_data / "journal.db",
+            engine=own_state / "engine.json",
+            lock=own_state / "engine.lock",
+            logs=own_state / "logs",
+            bars=data_root / "bars",
+            models=data_root / "models",
+            cache=cache_root,
+        )
+
+
+def load_config(
+    path: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    overrides: Sequence[str] = (),
+    forced: Mapping[str, object] | None = None,
+) -> Config:
+    """Return the configuration of a file (absent: the defaults), the environment and ``--set``.
+
+    Later ones win, ``forced`` (dotted key to value; a command's own options) before ``--set``.
+    Raises ConfigError naming the file or option, the key, what is wrong and the nearest valid key.
+    """
+    tree: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    if path.exists():
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+    env = os.environ if environment is None else environment
+    for name in sorted(env):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            key = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+            _put(tree, key, _value(env[name]), name, origin)
+    for key, value in (forced or {}).items():
+        _put(tree, key, value, "the command line", origin)
+    for setting in overrides:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {setting!r} is not KEY=VALUE", hint="e.g. rules.rsi_below=30")
+        _put(tree, key.strip(), _value(text.strip()), f"--set {setting}", origin)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise _readable(error, path, origin) from error
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _put(
+    tree: dict[str, Any], key: str, value: object, source: str, origin: dict[str, str]
+) -> None:
+    *tables, last = key.split(".")
+    node = tree
+    for table in tables:
+        node = node.setdefault(table, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"{source}: {table!r} is a value, not a table")
+    node[last] = value
+    origin[key] = source
+
+
+def known_keys() -> list[str]:
+    """Return every dotted key that the configuration knows."""
+    return list(Config().flat())
+
+
+def _readable(error: ValidationError, path: Path, origin: Mapping[str, str]) -> ConfigError:
+    problem = error.errors()[0]
+    names = [str(part) for part in problem["loc"] if isinstance(part, str)]
+    keys = known_keys()
+    sections = {key.rpartition(".")[0] for key in keys}
+    while len(names) > 1 and ".".join(names) not in keys and problem["type"] != "extra_forbidden":
+        names.pop()
+    key = ".".join(names)
+    where = origin.get(key) or next(
+        (source for known, source in origin.items() if known.startswith(f"{key}.")), str(path)
+    )
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if problem["type"] == "extra_forbidden":
+        nearest = difflib.get_close_matches(key, [*keys, *sections], n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else "see README.md for the keys"
+        return ConfigError(f"{where}: unknown key {key!r}{more}", hint=hint)
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem.get("input")
+    shown = f", not {given!r}" if isinstance(given, (str, int, float, bool)) else ""
+    hint = None
+    expected = (problem.get("ctx") or {}).get("expected")
+    if isinstance(given, str) and isinstance(expected, str):
+        choices = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
+        close = difflib.get_close_matches(given, choices, n=1, cutoff=0.4)
+        hint = f"did you mean {close[0]!r}?" if close else None
+    return ConfigError(f"{where}: {key or 'configuration'}: {message}{shown}{more}", hint=hint)

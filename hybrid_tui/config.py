@@ -110,7 +110,7 @@ class LlmConfig(Section):
     model: str = "gpt-6-luna"
     api_key_env: str = "OPENAI_API_KEY"
     monthly_cap_usd: float = Field(1.50, ge=0)
-    event_cap_usd: float = Field(0.45, ge=0)
+    event_cap_usd: float = Field(0.30, ge=0)
     sessions: Annotated[tuple[time, ...], BeforeValidator(_listed)] = (
         time(10, 0),
         time(12, 0),
@@ -351,10 +351,11 @@ def _readable(error: ValidationError, path: Path, origin: Mapping[str, str]) -> 
     message = problem["msg"].removeprefix("Value error, ")
     given = problem.get("input")
     shown = f", not {given!r}" if isinstance(given, (str, int, float, bool)) else ""
-    hint = None
+    suggestion: str | None = None
     expected = (problem.get("ctx") or {}).get("expected")
     if isinstance(given, str) and isinstance(expected, str):
         choices = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
         close = difflib.get_close_matches(given, choices, n=1, cutoff=0.4)
-        hint = f"did you mean {close[0]!r}?" if close else None
-    return ConfigError(f"{where}: {key or 'configuration'}: {message}{shown}{more}", hint=hint)
+        suggestion = f"did you mean {close[0]!r}?" if close else None
+    text = f"{where}: {key or 'configuration'}: {message}{shown}{more}"
+    return ConfigError(text, hint=suggestion)

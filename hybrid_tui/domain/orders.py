@@ -97,7 +97,6 @@ class Position:
     level: float
     level_from: ExitReason = ExitReason.HARD_STOP
     entry_order_id: str = ""
-    dividends: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

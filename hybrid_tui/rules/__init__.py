@@ -1,0 +1,1 @@
+"""Tier 1: indicators, conditions, stops, exits, entries, sizing and protections. Pure functions."""

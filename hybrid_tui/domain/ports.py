@@ -37,6 +37,9 @@ class Feed(Protocol):
     def warm_up(self, before: datetime) -> Mapping[str, BarSeries]:
         """Return the bars of each symbol that were known at ``before``."""
 
+    def earlier_news(self, before: datetime) -> Sequence[NewsItem]:
+        """Return the headlines received in the three days up to ``before``, oldest first."""
+
 
 class MarketView(Protocol):
     """Everything known at ``now``, and nothing else. Asking for later raises LookAheadError."""
@@ -132,6 +135,9 @@ class Broker(Protocol):
 
     def advance(self, bars: BarSlice, cap: CapAtFill, on_update: OnUpdate) -> None:
         """Trade through one slice of bars; ``cap`` cuts entries at their fill price."""
+
+    def adjust(self, symbol: str, ratio: float, amount: float) -> None:
+        """Note a split (``ratio`` new shares for one) and a dividend (dollars an old share)."""
 
     def session_closed(self, on_update: OnUpdate) -> None:
         """End the orders that live for one session."""

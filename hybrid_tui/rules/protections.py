@@ -1,4 +1,4 @@
-"""Protections: expiring locks with a reason. They forbid entries and cancel none already decided."""
+"""Protections: expiring locks with reasons. They forbid entries and cancel none already decided."""
 
 from __future__ import annotations
 

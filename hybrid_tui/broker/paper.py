@@ -1,0 +1,278 @@
+"""The paper broker: one cash account, filled through bars by the fill rules of the design.
+
+Within the bars of one start, in this order: (1) decided exits fill at the open and resting stops
+at or above the open fill there; (2) entries fill at the open in their order, cut or cancelled by
+the caps; (3) resting stops at or above the low fill at their level, those of entries of this very
+open included. Slippage is against the trader on each fill; prices are not rounded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from hybrid_tui.domain.bars import Bar, BarSlice
+from hybrid_tui.domain.orders import ExitReason, Fill, Order, OrderKind, Position, Side
+from hybrid_tui.domain.ports import Cancelled, CapAtFill, OnUpdate
+from hybrid_tui.errors import HybridError
+
+
+@dataclass(slots=True)
+class _Stop:
+    """The resting protective stop of a held symbol."""
+
+    order_id: str
+    level: float
+    reason: str
+
+
+class PaperBroker:
+    """Fills orders through bars. Slippage in basis points, commission in dollars a fill.
+
+    ``participation`` (a fraction of the bar's volume; None: no limit) makes fills partial: the rest
+    of an entry is cancelled, the rest of an exit waits for the next bar.
+    """
+
+    name = "paper"
+
+    def __init__(
+        self,
+        *,
+        cash: float,
+        slippage_bps: float = 1.0,
+        commission: float = 0.0,
+        participation: float | None = None,
+    ) -> None:
+        self.cash = cash
+        self.quantities: dict[str, float] = {}
+        self.orders: dict[str, Order] = {}
+        self._stops: dict[str, _Stop] = {}
+        self._seen: set[str] = set()
+        self._left: dict[str, float] = {}
+        self._peaks: dict[str, float] = {}
+        self._slip = slippage_bps / 10_000
+        self._commission = commission
+        self._participation = participation
+
+    def restore(self, cash: float, positions: Iterable[Position], orders: Iterable[Order]) -> None:
+        """Take over an account as the journal knows it: every committed intent counts as sent."""
+        self.cash = cash
+        for held in positions:
+            self.quantities[held.symbol] = held.quantity
+            self._stops[held.symbol] = _Stop(
+                f"{held.entry_order_id}-stop", held.level, held.level_from
+            )
+        for order in orders:
+            self.submit(order)
+            self._left[order.id] -= filled.get(order.id, 0.0)
+
+    def submit(self, order: Order) -> None:
+        """Take an order; the same id twice is one order."""
+        if order.id in self._seen:
+            return
+        self._seen.add(order.id)
+        self.orders[order.id] = order
+        self._left[order.id] = order.quantity
+
+    def cancel(self, order_id: str) -> None:
+        """Drop an open order at once (a paper broker has no queue)."""
+        self.orders.pop(order_id, None)
+        self._left.pop(order_id, None)
+        self._peaks.pop(order_id, None)
+
+    def place_stop(self, symbol: str, level: float, reason: str) -> None:
+        """Rest, or raise, the protective stop of a held symbol."""
+        stop = self._stops.get(symbol)
+        if stop is None:
+            raise HybridError(f"no position in {symbol} to protect")
+        stop.level, stop.reason = level, reason
+
+    def advance(self, bars: BarSlice, cap: CapAtFill, on_update: OnUpdate) -> None:
+        """Trade through the bars of one start; raises HybridError if cash would turn negative."""
+        if not self.orders and not self._stops:
+            return
+        prices = bars.bars
+        if self.orders:
+            self._exits_at_open(bars, on_update)
+        for symbol in sorted(self._stops):
+            bar = prices.get(symbol)
+            if bar is not None and bar.open <= self._stops[symbol].level:
+                self._sell_by_stop(bars, symbol, bar.open, on_update)
+        if self.orders:
+            self._entries_at_open(bars, cap, on_update)
+        for symbol in sorted(self._stops):
+            bar = prices.get(symbol)
+            if bar is not None and bar.low <= self._stops[symbol].level:
+                self._sell_by_stop(bars, symbol, self._stops[symbol].level, on_update)
+        if self.orders:
+            self._resting_orders(bars, on_update)
+
+    def session_closed(self, on_update: OnUpdate) -> None:
+        """Cancel the buys that found no bar in their session."""
+        for order in [o for o in self.orders.values() if o.side is Side.BUY]:
+            self.cancel(order.id)
+            on_update(
+                Cancelled(order_id=order.id, symbol=order.symbol, reason="no bar in its session")
+            )
+
+    def _exits_at_open(self, bars: BarSlice, on_update: OnUpdate) -> None:
+        exits = [
+            order
+            for order in self.orders.values()
+            if order.side is Side.SELL
+            and order.kind is OrderKind.MARKET
+            and order.symbol in bars.bars
+        ]
+        for order in sorted(exits, key=lambda order: order.symbol):
+            bar = bars.bars[order.symbol]
+            wanted = min(self._left[order.id], self.quantities.get(order.symbol, 0.0))
+            quantity = self._available(wanted, bar)
+            if quantity > 0:
+                self._fill(order, bars, quantity, bar.open, wanted, on_update)
+
+    def _entries_at_open(self, bars: BarSlice, cap: CapAtFill, on_update: OnUpdate) -> None:
+        entries = [
+            order
+            for order in self.orders.values()
+            if order.side is Side.BUY and order.symbol in bars.bars
+        ]
+        entries.sort(key=lambda order: (order.at, -order.priority, order.symbol))
+        for order in entries:
+            bar = bars.bars[order.symbol]
+            base = bar.open
+            if order.kind is OrderKind.LIMIT:
+                assert order.price is not None
+                if bar.low > order.price:
+                    continue
+                base = min(bar.open, order.price / (1 + self._slip))
+            price = base * (1 + self._slip)
+            quantity = self._available(cap(order, price), bar)
+            if quantity <= 0:
+                self.cancel(order.id)
+                on_update(
+                    Cancelled(
+                        order_id=order.id,
+                        symbol=order.symbol,
+                        reason="cut to nothing by cash, exposure or the smallest position",
+                    )
+                )
+                continue
+            self._fill(order, bars, quantity, base, quantity, on_update)
+
+    def _resting_orders(self, bars: BarSlice, on_update: OnUpdate) -> None:
+        """Fill limit, stop and trailing-stop sells that are not the protective stop."""
+        kinds = (OrderKind.LIMIT, OrderKind.STOP, OrderKind.TRAILING_STOP)
+        resting = [
+            order
+            for order in self.orders.values()
+            if order.side is Side.SELL and order.kind in kinds and order.symbol in bars.bars
+        ]
+        for order in sorted(resting, key=lambda order: (order.symbol, order.id)):
+            bar = bars.bars[order.symbol]
+            base = self._resting_price(order, bar)
+            wanted = min(self._left[order.id], self.quantities.get(order.symbol, 0.0))
+            if base is not None and wanted > 0:
+                quantity = self._available(wanted, bar)
+                if quantity > 0:
+                    self._fill(order, bars, quantity, base, wanted, on_update)
+
+    def _resting_price(self, order: Order, bar: Bar) -> float | None:
+        if order.kind is OrderKind.LIMIT:
+            assert order.price is not None
+            return max(bar.open, order.price) if bar.high >= order.price else None
+        level = order.price
+        if order.kind is OrderKind.TRAILING_STOP:
+            assert order.trail is not None
+            peak = self._peaks.get(order.id, bar.open)
+            level = peak * (1 - order.trail)
+            self._peaks[order.id] = max(peak, bar.high)
+        assert level is not None
+        if bar.open <= level:
+            return bar.open
+        return level if bar.low <= level else None
+
+    def _available(self, wanted: float, bar: Bar) -> float:
+        if self._participation is None:
+            return wanted
+        return min(wanted, math.floor(self._participation * bar.volume))
+
+    def _sell_by_stop(self, bars: BarSlice, symbol: str, base: float, on_update: OnUpdate) -> None:
+        stop = self._stops[symbol]
+        order = Order(
+            id=stop.order_id,
+            at=bars.start,
+            symbol=symbol,
+            side=Side.SELL,
+            quantity=self.quantities[symbol],
+            reason=stop.reason,
+            kind=OrderKind.STOP,
+            price=stop.level,
+        )
+        self._left[order.id] = order.quantity
+        self._fill(order, bars, order.quantity, base, order.quantity, on_update)
+
+    def _fill(
+        self,
+        order: Order,
+        bars: BarSlice,
+        quantity: float,
+        base: float,
+        wanted: float,
+        on_update: OnUpdate,
+    ) -> None:
+        """Book ``quantity`` at ``base`` dollars plus slippage; sells free cash, buys use it."""
+        buying = order.side is Side.BUY
+        slips = not (order.kind is OrderKind.LIMIT and not buying)
+        price = base * (1 + self._slip if buying else 1 - self._slip * slips)
+        symbol = order.symbol
+        if buying:
+            cash = self.cash - quantity * price - self._commission
+            if cash < 0:
+                raise HybridError(
+                    f"buying {quantity:g} {symbol} at {price:.4f} leaves cash at {cash:.2f}"
+                )
+            self.cash = cash
+            self.quantities[symbol] = self.quantities.get(symbol, 0.0) + quantity
+            self._stops.setdefault(
+                symbol, _Stop(f"{order.id}-stop", -math.inf, ExitReason.HARD_STOP)
+            )
+        else:
+            self.cash += quantity * price - self._commission
+            left = self.quantities[symbol] - quantity
+            if left > 0:
+                self.quantities[symbol] = left
+            else:
+                del self.quantities[symbol]
+                del self._stops[symbol]
+        self._left[order.id] -= quantity
+        final = buying or quantity >= wanted
+        fill = Fill(
+            order_id=order.id,
+            at=bars.start,
+            symbol=symbol,
+            side=order.side,
+            quantity=quantity,
+            price=price,
+            commission=self._commission,
+            slippage=quantity * abs(price - base),
+            reason=order.reason,
+            final=final,
+        )
+        if final:
+            self.cancel(order.id)
+        on_update(fill)
+
+    def adjust(self, symbol: str, ratio: float, amount: float) -> None:
+        """Apply a split (``ratio`` new shares for one) and a dividend (dollars an old share)."""
+        held = self.quantities.get(symbol)
+        if held is None:
+            return
+        self.cash += held * amount
+        self.quantities[symbol] = held * ratio
+        stop = self._stops[symbol]
+        stop.level /= ratio
+        for order_id, order in self.orders.items():
+            if order.symbol == symbol and order.side is Side.SELL:
+                self.orders[order_id] = replace(order, quantity=order.quantity * ratio)
+                self._left[order_id] *= ratio

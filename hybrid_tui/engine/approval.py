@@ -1,0 +1,143 @@
+"""PENDING -> APPROVED | VETOED | EXPIRED, for a signal's list and for each symbol of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.commands import Ack, Approve, Veto
+from hybrid_tui.domain.signals import StrategySignal
+from hybrid_tui.domain.state import DeskState, SignalState
+from hybrid_tui.engine.recorder import Recorder
+
+PENDING_FOR = timedelta(minutes=30)
+
+
+class Approvals:
+    """Proposals, decisions on them, and their expiry."""
+
+    def __init__(self, recorder: Recorder, *, policy: str) -> None:
+        self._recorder = recorder
+        self._state: DeskState = recorder.state
+        self._policy = policy
+
+    def propose(self, now: datetime, signal: StrategySignal, *, cause: int | None = None) -> None:
+        """Put a signal up for decision; the policy ``auto`` approves it at once."""
+        until = min(now + PENDING_FOR, signal.expires_at)
+        self._recorder.emit(ev.SignalProposed, now, cause=cause, signal=signal, pending_until=until)
+        if self._policy == "auto":
+            self._approve(now, self._state.signals[signal.id], signal.focus_stocks, "policy")
+
+    def expire(self, now: datetime) -> None:
+        """End what nobody decided in time, and the strategy in force when its time is over."""
+        for found in list(self._state.signals.values()):
+            waiting = _undecided(found)
+            if now >= found.pending_until and (found.status == "pending" or waiting):
+                self._recorder.emit(
+                    ev.SignalDecided,
+                    now,
+                    cause=found.event_id,
+                    signal_id=found.signal.id,
+                    symbols=waiting,
+                    decision="expired",
+                    by="clock",
+                    whole=found.status == "pending",
+                )
+        current = self._state.strategy_id
+        if current is not None and now >= self._state.signals[current].signal.expires_at:
+            self._recorder.emit(
+                ev.StrategyEnded,
+                now,
+                cause=self._state.signals[current].event_id,
+                signal_id=current,
+                reason="expired",
+            )
+
+    def approve(self, now: datetime, command: Approve) -> Ack:
+        """Approve symbols (none named: all that are pending); the first puts it in force."""
+        found, refusal = self._open(now, command.signal_id, command.symbols)
+        if found is None:
+            return Ack(ok=False, message=refusal)
+        symbols = command.symbols or _undecided(found)
+        self._approve(now, found, symbols, command.by)
+        named = ", ".join(symbols) if symbols else "the strategy, with no symbols"
+        return Ack(ok=True, message=f"approved {named} of {command.signal_id}")
+
+    def veto(self, now: datetime, command: Veto) -> Ack:
+        """Veto symbols (none named: all that are pending, and with them the list)."""
+        found, refusal = self._open(now, command.signal_id, command.symbols)
+        if found is None:
+            return Ack(ok=False, message=refusal)
+        symbols = command.symbols or _undecided(found)
+        rest = set(_undecided(found)) - set(symbols)
+        self._recorder.emit(
+            ev.SignalDecided,
+            now,
+            cause=found.event_id,
+            signal_id=found.signal.id,
+            symbols=tuple(symbols),
+            decision="vetoed",
+            by=command.by,
+            reason=command.reason,
+            whole=found.status == "pending" and not rest,
+        )
+        named = ", ".join(symbols) if symbols else "the whole list"
+        return Ack(ok=True, message=f"vetoed {named} of {command.signal_id}")
+
+    def _approve(self, now: datetime, found: SignalState, symbols: Sequence[str], by: str) -> None:
+        old = self._state.strategy_id
+        new = found.signal.id
+        if old is not None and old != new:
+            self._replace(now, self._state.signals[old], new)
+        self._recorder.emit(
+            ev.SignalDecided,
+            now,
+            cause=found.event_id,
+            signal_id=new,
+            symbols=tuple(symbols),
+            decision="approved",
+            by=by,
+            whole=not set(_undecided(found)) - set(symbols),
+        )
+
+    def _replace(self, now: datetime, old: SignalState, new: str) -> None:
+        waiting = _undecided(old)
+        if waiting:
+            self._recorder.emit(
+                ev.SignalDecided,
+                now,
+                cause=old.event_id,
+                signal_id=old.signal.id,
+                symbols=waiting,
+                decision="expired",
+                by="clock",
+                reason=f"replaced by {new}",
+            )
+        self._recorder.emit(
+            ev.StrategyEnded,
+            now,
+            cause=old.event_id,
+            signal_id=old.signal.id,
+            reason=f"replaced by {new}",
+        )
+
+    def _open(
+        self, now: datetime, signal_id: str, symbols: Sequence[str]
+    ) -> tuple[SignalState | None, str]:
+        found = self._state.signals.get(signal_id)
+        if found is None:
+            waiting = ", ".join(s.signal.id for s in self._state.pending(now)) or "none"
+            return None, f"no signal {signal_id!r}; pending: {waiting}"
+        if not found.is_pending(now):
+            return None, f"{signal_id} is {found.status}: nothing of it waits for a decision"
+        for symbol in symbols:
+            status = found.symbols.get(symbol)
+            if status != "pending":
+                state = f"is {status}" if status else "is not on the list"
+                return None, f"{symbol} {state} in {signal_id}"
+        return found, ""
+
+
+def _undecided(found: SignalState) -> tuple[str, ...]:
+    return tuple(symbol for symbol, status in found.symbols.items() if status == "pending")

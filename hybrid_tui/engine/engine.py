@@ -1,0 +1,269 @@
+"""The engine: what happens at one instant, in the fixed order, for every mode.
+
+It is handed ``now``, reads no clock, and its only output is events. What it asks of tiers 2 and 3
+it yields as jobs, so that a driver may wait for them (off the wall clock) or go on without (on it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hybrid_tui.config import Config
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BarSlice, CorporateAction, NewsItem
+from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.commands import Ack, Command
+from hybrid_tui.domain.ports import Broker, MarketUpdate
+from hybrid_tui.domain.signals import Hybrid
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.engine.agenda import Agenda, next_expiry
+from hybrid_tui.engine.approval import Approvals
+from hybrid_tui.engine.jobs import Job, JobResult, PredictJob, ScoreJob
+from hybrid_tui.engine.obey import obey
+from hybrid_tui.engine.orders import OrderDesk
+from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.engine.tiers import TierDesk
+from hybrid_tui.market.view import KnownMarket
+from hybrid_tui.rules.conditions import confirmed, depth_needed
+from hybrid_tui.rules.entries import EntryRules, decide_entries
+from hybrid_tui.rules.exits import decide_exits
+from hybrid_tui.rules.indicators import IndicatorBoard
+from hybrid_tui.rules.protections import locks_at_decision
+
+Cycle = Generator[Job, JobResult | None, list[Ack]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSetup:
+    """What an engine is made of, chosen once by whoever composes it."""
+
+    config: Config
+    tiers: frozenset[str]
+    calendar: TradingCalendar
+    symbols: tuple[str, ...]
+    interval: int
+    feed_name: str
+    min_probability: float
+    quotes_age: bool = False
+
+
+class Engine:
+    """Decides, for one account, from what it is told has happened."""
+
+    def __init__(self, setup: EngineSetup, recorder: Recorder, broker: Broker) -> None:
+        config = setup.config
+        self.setup = setup
+        self.recorder = recorder
+        self.state: DeskState = recorder.state
+        self.market = KnownMarket(setup.symbols, setup.interval, setup.feed_name)
+        self.board = IndicatorBoard(
+            setup.symbols, rsi_period=config.rules.rsi_period, depth=depth_needed(config.rules)
+        )
+        self.orders = OrderDesk(recorder, broker, config)
+        self.approvals = Approvals(recorder, policy=config.approval.policy)
+        self.agenda = Agenda(
+            setup.calendar,
+            prediction_minutes=config.ml.interval_minutes if "ml" in setup.tiers else None,
+            strategist_clocks=config.llm.sessions if "llm" in setup.tiers else None,
+        )
+        self.tiers = TierDesk(recorder, self.agenda, self.approvals, setup)
+        self._is_daily = setup.interval >= DAY_SECONDS
+        self._overnight = timedelta(minutes=config.rules.overnight_minutes)
+        self._entry_rules = EntryRules(
+            rules=config.rules,
+            risk=config.risk,
+            hybrid=Hybrid(config.app.hybrid),
+            use_ml="ml" in setup.tiers,
+            use_llm="llm" in setup.tiers,
+            min_probability=setup.min_probability,
+        )
+        self._refusals: dict[str, str] = {}
+
+    def warm_up(self, series: Mapping[str, BarSeries], news: Sequence[NewsItem] = ()) -> None:
+        """Take in the bars known before the first instant; no decision is made on them."""
+        self.market.warm(series)
+        for symbol, known in series.items():
+            if symbol in self.board.column:
+                self.board.warm_up(symbol, known.close)
+        for item in news:
+            self.market.add_news(item)
+
+    def upcoming(self, after: datetime) -> datetime:
+        """Return the next instant after ``after`` at which something is due without any data."""
+        expiry = next_expiry(self.state, after)
+        due = self.agenda.upcoming(after)
+        return min(due, expiry) if expiry is not None else due
+
+    def cycle(
+        self,
+        now: datetime,
+        update: MarketUpdate,
+        commands: Sequence[Command] = (),
+        answers: Sequence[tuple[Job, JobResult]] = (),
+    ) -> Cycle:
+        """Run one instant; yields jobs, is sent their results (None: later), returns the acks.
+
+        Order: bars ending, corporate actions, news, LLM answers, commands, predictions, exits,
+        entries. What was decided is committed before it is sent.
+        """
+        self._roll_session(now)
+        ended = self._bars_end(now, update.bars) if update.bars else ()
+        self._close_session(now)
+        for action in update.actions:
+            self._apply_action(now, action)
+        if update.quotes:
+            self._quote(now, update)
+        if update.news:
+            yield from self._receive(now, update.news)
+        self.approvals.expire(now)
+        for job, result in answers:
+            if not isinstance(job, PredictJob):
+                self.tiers.take(now, job, result)
+        if self.agenda.strategist_due(now):
+            yield from self._ask(now, self.tiers.session(now))
+        acks = [
+            obey(now, command, self.orders, self.approvals, self.recorder) for command in commands
+        ]
+        for job, result in answers:
+            if isinstance(job, PredictJob):
+                self.tiers.take(now, job, result)
+        if self.agenda.predictions_due(now) and self.state.session is not None:
+            yield from self._ask(now, self.tiers.prediction(now, self.market.view(now)))
+        if ended:
+            self._decide(now, ended)
+        self.recorder.commit()
+        self.orders.send()
+        return acks
+
+    def _obey(self, now: datetime, command: Command) -> Ack:
+        return obey(now, command, self.orders, self.approvals, self.recorder)
+
+    def _ask(self, now: datetime, job: Job | None) -> Generator[Job, JobResult | None, None]:
+        if job is None:
+            return
+        result = yield job
+        if result is not None:
+            self.tiers.take(now, job, result)
+
+    def _roll_session(self, now: datetime) -> None:
+        session = self.state.session
+        if session is not None and now > session.close:
+            self._close_session(now)
+        if self.state.session is None:
+            opened = self.setup.calendar.session_at(now)
+            if opened is not None:
+                self.recorder.emit(
+                    ev.SessionOpened,
+                    now,
+                    day=opened.day,
+                    open=opened.open,
+                    close=opened.close,
+                )
+
+    def _close_session(self, now: datetime) -> None:
+        session = self.state.session
+        if session is not None and now >= session.close:
+            self.orders.session_closed(now)
+            self.recorder.emit(ev.SessionClosed, now, day=session.day, equity=self.state.equity())
+
+    def _bars_end(self, now: datetime, slices: Sequence[BarSlice]) -> Collection[str]:
+        ended: set[str] = set()
+        event = None
+        for bars in slices:
+            self.orders.trade_through(now, bars)
+            event = self.recorder.emit(ev.BarsClosed, now, start=bars.start, bars=bars.bars)
+            self.market.append(bars)
+            self.board.update(bars.bars)
+            if self.state.positions:
+                self.orders.raise_stops(now, bars, cause=event)
+            ended.update(bars.bars)
+        gross = self.state.gross()
+        cash = self.state.cash
+        self.recorder.emit(
+            ev.EquityMarked, now, cause=event, equity=cash + gross, cash=cash, gross=gross
+        )
+        self.tiers.rules_alive(now)
+        return ended
+
+    def _apply_action(self, now: datetime, action: CorporateAction) -> None:
+        if action.symbol not in self.board.column:
+            return
+        self.orders.adjust(now, action)
+        if action.ratio != 1.0:
+            self.market.adjust(action)
+            known = self.market.view(now).bars(action.symbol)
+            if known is not None:
+                self.board.warm_up(action.symbol, known.close)
+
+    def _quote(self, now: datetime, update: MarketUpdate) -> None:
+        if self.recorder.wants(ev.Ticked):
+            quotes = {quote.symbol: (quote.bid, quote.ask) for quote in update.quotes}
+            self.recorder.emit(ev.Ticked, now, quotes=quotes)
+
+    def _receive(
+        self, now: datetime, items: tuple[NewsItem, ...]
+    ) -> Generator[Job, JobResult | None, None]:
+        scores: Sequence[float] | None = None
+        if "llm" in self.setup.tiers:
+            job = ScoreJob(items=items)
+            scores = self.tiers.scores(now, (yield job))
+        for index, item in enumerate(items):
+            self.market.add_news(item)
+            self.recorder.emit(
+                ev.NewsArrived, now, item=item, score=scores[index] if scores else None
+            )
+
+    def _decide(self, now: datetime, ended: Collection[str]) -> None:
+        """Decide exits and entries for the symbols that have a bar ending now."""
+        state, config = self.state, self.setup.config
+        session = state.session
+        if session is None and not self._is_daily:
+            return
+        equity = state.equity()
+        next_open = self.setup.calendar.next_session(now).open
+        for lock in locks_at_decision(state, now, equity, next_open, config.risk):
+            self.recorder.emit(ev.LockSet, now, lock=lock)
+        in_window = (
+            session is not None
+            and now >= session.close - self._overnight
+            and state.strategy(now) is not None
+        )
+        cause = state.prediction_event
+        if state.positions:
+            for decision in decide_exits(
+                state,
+                now,
+                symbols=ended,
+                rsi_of=self.board.rsi_of,
+                invalidated=(),
+                rules=config.rules,
+                in_overnight_window=in_window,
+            ):
+                self.orders.sell(now, decision.symbol, decision.reason, cause=cause)
+        holds = self.board.symbols_where(confirmed(self.board.tail(), config.rules)[-1])
+        holds.intersection_update(ended)
+        if not holds:
+            self._refusals.clear()
+            return
+        entries, refusals = decide_entries(
+            state,
+            now,
+            confirmed=holds,
+            stale=self._stale(now) if self.setup.quotes_age else (),
+            in_overnight_window=in_window,
+            setup=self._entry_rules,
+        )
+        for entry in entries:
+            self.orders.buy(now, entry, equity, cause=cause)
+        said = {refusal.symbol: refusal.reason for refusal in refusals}
+        for symbol, reason in said.items():
+            if self._refusals.get(symbol) != reason:
+                self.recorder.emit(ev.EntryRefused, now, symbol=symbol, reason=reason)
+        self._refusals = said
+
+    def _stale(self, now: datetime) -> set[str]:
+        oldest = now - timedelta(seconds=self.setup.config.rules.max_quote_age_s)
+        quoted = self.state.quoted_at
+        return {s for s in self.setup.symbols if s not in quoted or quoted[s] <= oldest}

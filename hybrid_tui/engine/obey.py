@@ -1,0 +1,75 @@
+"""What a person asks for, done or refused with a reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.commands import (
+    Ack,
+    Approve,
+    ClosePosition,
+    Command,
+    Flatten,
+    LiftLock,
+    Pause,
+    Resume,
+    Veto,
+)
+from hybrid_tui.domain.orders import ExitReason
+from hybrid_tui.engine.approval import Approvals
+from hybrid_tui.engine.orders import OrderDesk
+from hybrid_tui.engine.recorder import Recorder
+
+
+def obey(
+    now: datetime, command: Command, orders: OrderDesk, approvals: Approvals, recorder: Recorder
+) -> Ack:
+    """Carry out a command at ``now`` and say what came of it."""
+    state = recorder.state
+    match command:
+        case Approve():
+            return approvals.approve(now, command)
+        case Veto():
+            return approvals.veto(now, command)
+        case Pause():
+            if not state.paused:
+                recorder.emit(ev.EntriesPaused, now, by=command.by)
+            return Ack(ok=True, message="entries are paused; exits go on")
+        case Resume():
+            if state.paused:
+                recorder.emit(ev.EntriesResumed, now, by=command.by)
+            return Ack(ok=True, message="entries are allowed")
+        case ClosePosition(symbol=symbol):
+            if symbol not in state.positions:
+                held = ", ".join(sorted(state.positions)) or "nothing"
+                return Ack(ok=False, message=f"{symbol} is not held; held: {held}")
+            if state.exit_order(symbol) is not None:
+                return Ack(ok=True, message=f"{symbol} is being sold already")
+            orders.sell(now, symbol, ExitReason.MANUAL)
+            return Ack(ok=True, message=f"selling {symbol} at the next open")
+        case Flatten():
+            return _flatten(now, command, orders, recorder)
+        case LiftLock(name=name, symbol=symbol):
+            if not any((lock.name, lock.symbol) == (name, symbol) for lock in state.locks):
+                names = ", ".join(sorted({lock.name for lock in state.locks})) or "none"
+                return Ack(ok=False, message=f"no lock {name!r}; locks: {names}")
+            recorder.emit(ev.LockLifted, now, name=name, symbol=symbol, by=command.by)
+            return Ack(ok=True, message=f"lifted {name}{f' on {symbol}' if symbol else ''}")
+        case _:
+            return Ack(ok=False, message=f"{type(command).__name__} is not for the engine")
+
+
+def _flatten(now: datetime, command: Command, orders: OrderDesk, recorder: Recorder) -> Ack:
+    state = recorder.state
+    if not state.paused:
+        recorder.emit(ev.EntriesPaused, now, by=command.by)
+    cancelled = orders.cancel_entries(now, "flatten")
+    selling = [symbol for symbol in sorted(state.positions) if state.exit_order(symbol) is None]
+    for symbol in selling:
+        orders.sell(now, symbol, ExitReason.FLATTEN)
+    sold = ", ".join(selling) or "nothing"
+    return Ack(
+        ok=True,
+        message=f"entries paused, {cancelled} entries cancelled, selling {sold} at the next open",
+    )

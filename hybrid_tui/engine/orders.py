@@ -1,0 +1,195 @@
+"""Orders on their way, fills coming back, and the protective stops that follow them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hybrid_tui.config import Config
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.bars import BarSlice, CorporateAction
+from hybrid_tui.domain.orders import ExitReason, Fill, Order, Side
+from hybrid_tui.domain.ports import Broker, BrokerUpdate
+from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.rules.entries import EntryDecision
+from hybrid_tui.rules.protections import locks_after_fill
+from hybrid_tui.rules.risk import stop_widths
+from hybrid_tui.rules.sizing import shares_at_fill
+from hybrid_tui.rules.stops import first_level, next_level
+
+
+class OrderDesk:
+    """Sends committed intents, books updates, and keeps one resting stop a position."""
+
+    def __init__(self, recorder: Recorder, broker: Broker, config: Config) -> None:
+        self._recorder = recorder
+        self._state = recorder.state
+        self._broker = broker
+        self._config = config
+        self._outbox: list[Order] = []
+        self._now: datetime | None = None
+
+    def buy(self, now: datetime, entry: EntryDecision, equity: float, *, cause: int | None) -> None:
+        """Intend an entry; it is sent after the commit."""
+        self._intend(
+            Order(
+                id=_order_id(now, entry.symbol, Side.BUY),
+                at=now,
+                symbol=entry.symbol,
+                side=Side.BUY,
+                quantity=entry.quantity,
+                reason=self._config.rules.entry,
+                equity=equity,
+                priority=entry.priority,
+                prediction_id=entry.prediction.id if entry.prediction else None,
+                strategy_id=entry.strategy_id,
+            ),
+            cause,
+        )
+
+    def sell(
+        self, now: datetime, symbol: str, reason: ExitReason, *, cause: int | None = None
+    ) -> None:
+        """Intend the sale of a whole position; it is sent after the commit."""
+        self._intend(
+            Order(
+                id=_order_id(now, symbol, Side.SELL),
+                at=now,
+                symbol=symbol,
+                side=Side.SELL,
+                quantity=self._state.positions[symbol].quantity,
+                reason=reason,
+            ),
+            cause,
+        )
+
+    def cancel_entries(self, now: datetime, reason: str) -> int:
+        """Cancel the open buys; return how many."""
+        entries = [o for o in self._state.orders.values() if o.side is Side.BUY]
+        for order in entries:
+            self._broker.cancel(order.id)
+            self._cancelled(now, order.id, order.symbol, reason)
+        return len(entries)
+
+    def send(self) -> None:
+        """Send what was committed."""
+        if self._outbox:
+            for order in self._outbox:
+                self._broker.submit(order)
+            self._outbox.clear()
+
+    def trade_through(self, now: datetime, bars: BarSlice) -> None:
+        """Let the broker trade through the bars of one start."""
+        self._now = now
+        self._broker.advance(bars, self._cap, self._on_update)
+
+    def session_closed(self, now: datetime) -> None:
+        """Let the broker end the orders that live for one session."""
+        self._now = now
+        self._broker.session_closed(self._on_update)
+
+    def adjust(self, now: datetime, action: CorporateAction) -> None:
+        """Apply a split or dividend to the position, its stop and its open orders."""
+        self._recorder.emit(ev.ActionApplied, now, action=action)
+        self._broker.adjust(action.symbol, action.ratio, action.amount)
+
+    def raise_stops(self, now: datetime, bars: BarSlice, *, cause: int | None) -> None:
+        """Take the bars' highs into the positions that have one, and raise their stops."""
+        prices = bars.bars
+        for symbol, held in self._state.positions.items():
+            bar = prices.get(symbol)
+            if bar is None:
+                continue
+            high = max(held.high, bar.high)
+            hard, trail = stop_widths(self._state, symbol, now, self._config.risk)
+            level, level_from = next_level(
+                entry=held.entry_price,
+                high=high,
+                level=held.level,
+                level_from=held.level_from,
+                hard=hard,
+                trail=trail,
+            )
+            if level != held.level:
+                self._move_stop(now, symbol, level, high, level_from, cause)
+            elif high != held.high:
+                self._recorder.emit(
+                    ev.StopMoved,
+                    now,
+                    cause=cause,
+                    symbol=symbol,
+                    level=level,
+                    high=high,
+                    level_from=level_from,
+                )
+
+    def _intend(self, order: Order, cause: int | None) -> None:
+        self._recorder.emit(ev.OrderIntended, order.at, cause=cause, order=order)
+        self._outbox.append(order)
+
+    def _cap(self, order: Order, price: float) -> float:
+        risk = self._config.risk
+        return shares_at_fill(
+            wanted=order.quantity - self._state.filled.get(order.id, 0.0),
+            price=price,
+            commission=self._config.broker.commission,
+            cash=self._state.cash,
+            gross=self._state.gross(),
+            max_gross=risk.max_gross,
+            min_position=risk.min_position,
+            decision_equity=order.equity,
+        )
+
+    def _on_update(self, update: BrokerUpdate) -> None:
+        assert self._now is not None
+        if isinstance(update, Fill):
+            self._filled(self._now, update)
+        else:
+            self._cancelled(self._now, update.order_id, update.symbol, update.reason)
+
+    def _filled(self, now: datetime, fill: Fill) -> None:
+        state = self._state
+        intent = state.intents.get(fill.order_id)
+        event = self._recorder.emit(ev.OrderFilled, now, cause=intent, fill=fill)
+        if fill.side is Side.BUY:
+            held = state.positions[fill.symbol]
+            hard, _ = stop_widths(state, fill.symbol, fill.at, self._config.risk)
+            level = max(held.level, first_level(held.entry_price, hard))
+            self._move_stop(now, fill.symbol, level, held.high, ExitReason.HARD_STOP, event)
+            return
+        for lock in locks_after_fill(state, fill, self._config.risk):
+            self._recorder.emit(ev.LockSet, now, cause=event, lock=lock)
+        if fill.symbol not in state.positions:
+            for order in list(state.orders.values()):
+                if order.symbol == fill.symbol and order.side is Side.SELL:
+                    self._broker.cancel(order.id)
+                    self._cancelled(now, order.id, order.symbol, "the position is closed")
+
+    def _cancelled(self, now: datetime, order_id: str, symbol: str, reason: str) -> None:
+        intent = self._state.intents.get(order_id)
+        self._recorder.emit(
+            ev.OrderCancelled, now, cause=intent, order_id=order_id, symbol=symbol, reason=reason
+        )
+
+    def _move_stop(
+        self,
+        now: datetime,
+        symbol: str,
+        level: float,
+        high: float,
+        level_from: ExitReason,
+        cause: int | None,
+    ) -> None:
+        self._recorder.emit(
+            ev.StopMoved,
+            now,
+            cause=cause,
+            symbol=symbol,
+            level=level,
+            high=high,
+            level_from=level_from,
+        )
+        self._broker.place_stop(symbol, level, level_from)
+
+
+def _order_id(now: datetime, symbol: str, side: Side) -> str:
+    return f"{now:%Y%m%dT%H%M%SZ}-{symbol}-{side.value}"

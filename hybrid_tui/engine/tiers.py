@@ -1,0 +1,164 @@
+"""Tiers 2 and 3 from the engine's side: what they are asked, what becomes of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.calendar import NEW_YORK, strategy_expiry
+from hybrid_tui.domain.ports import Abstained, MarketView, StrategistBrief
+from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
+from hybrid_tui.engine.agenda import Agenda
+from hybrid_tui.engine.approval import Approvals
+from hybrid_tui.engine.jobs import (
+    Job,
+    JobResult,
+    PredictJob,
+    ProposeJob,
+    TierFailed,
+)
+from hybrid_tui.engine.recorder import Recorder
+
+if TYPE_CHECKING:
+    from hybrid_tui.engine.engine import EngineSetup
+
+MOST_SKIPPED = 6
+
+
+class TierDesk:
+    """Makes the tiers' jobs, books their answers, and keeps their heartbeats."""
+
+    def __init__(
+        self, recorder: Recorder, agenda: Agenda, approvals: Approvals, setup: EngineSetup
+    ) -> None:
+        self._recorder = recorder
+        self._state = recorder.state
+        self._agenda = agenda
+        self._approvals = approvals
+        self._setup = setup
+        self._failures = 0
+        self._skip = 0
+
+    def announce(self, now: datetime) -> None:
+        """Give every tier its first heartbeat."""
+        for tier in ("rules", "ml", "llm"):
+            if tier not in self._setup.tiers:
+                self._beat(now, tier, "off", "switched off")
+        self.rules_alive(now)
+        if "ml" in self._setup.tiers:
+            self._beat(now, "ml", "waiting", "", self._agenda.next_prediction(now))
+        if "llm" in self._setup.tiers:
+            self._beat(now, "llm", "waiting", "", self._agenda.next_strategist(now))
+
+    def rules_alive(self, now: datetime) -> None:
+        """Note that tier 1 has looked at the bars of this instant."""
+        self._beat(now, "rules", "ok")
+
+    def prediction(self, now: datetime, view: MarketView) -> Job | None:
+        """Return the job for tier 2, or None while it backs off after failures."""
+        if self._skip:
+            self._skip -= 1
+            return None
+        session = self._state.session
+        assert session is not None
+        strategy = self._state.strategy(now)
+        return PredictJob(
+            view=view,
+            symbols=self._setup.symbols,
+            session_close=session.close,
+            strategy_id=strategy.signal.id if strategy else None,
+        )
+
+    def session(self, now: datetime) -> Job:
+        """Return the job for a session of tier 3."""
+        state = self._state
+        clock = now.astimezone(NEW_YORK)
+        return ProposeJob(
+            brief=StrategistBrief(
+                id=f"{clock:%Y%m%d-%H%M}",
+                session=f"{clock:%H:%M}",
+                now=now,
+                expires_at=strategy_expiry(now, self._setup.calendar),
+                watchlist=self._setup.symbols,
+                news=tuple(state.news),
+                scores=dict(state.scores),
+                predictions={
+                    symbol: found
+                    for symbol, found in sorted(state.predictions.items())
+                    if found.is_fresh(now)
+                },
+                positions={name: held.quantity for name, held in sorted(state.positions.items())},
+                vetoes=tuple(self._vetoed(now)),
+            )
+        )
+
+    def take(self, now: datetime, job: Job, result: JobResult) -> None:
+        """Book an answer of tier 2 or 3."""
+        if isinstance(job, PredictJob):
+            self._take_predictions(now, job, result)
+        elif isinstance(job, ProposeJob):
+            self._take_proposal(now, job, result)
+
+    def scores(self, now: datetime, result: JobResult | None) -> Sequence[float] | None:
+        """Return the headlines' scores, or None where tier 3 could not give them."""
+        if isinstance(result, TierFailed):
+            self._beat(now, "llm", "failed", result.reason, self._agenda.next_strategist(now))
+            return None
+        return None if result is None else result  # type: ignore[return-value]
+
+    def _vetoed(self, now: datetime) -> list[str]:
+        since = now - timedelta(hours=24)
+        return sorted(
+            {
+                symbol
+                for found in self._state.signals.values()
+                if found.signal.at >= since
+                for symbol, status in found.symbols.items()
+                if status == "vetoed"
+            }
+        )
+
+    def _take_predictions(self, now: datetime, job: PredictJob, result: JobResult) -> None:
+        following = self._agenda.next_prediction(now)
+        if isinstance(result, TierFailed):
+            self._failures += 1
+            self._skip = min(2 ** (self._failures - 1) - 1, MOST_SKIPPED)
+            self._beat(now, "ml", "failed", result.reason, following)
+            return
+        self._failures = 0
+        assert isinstance(result, Sequence)
+        predictions = tuple(found for found in result if isinstance(found, MLPrediction))
+        abstentions = tuple(found for found in result if isinstance(found, Abstention))
+        self._recorder.emit(
+            ev.PredictionsMade, now, predictions=predictions, abstentions=abstentions
+        )
+        silent = (
+            f"no prediction: {abstentions[0].reason}" if abstentions and not predictions else ""
+        )
+        self._beat(now, "ml", "ok", silent, following)
+
+    def _take_proposal(self, now: datetime, job: ProposeJob, result: JobResult) -> None:
+        following = self._agenda.next_strategist(now)
+        if isinstance(result, StrategySignal):
+            self._approvals.propose(now, result, cause=self._state.prediction_event)
+            self._beat(now, "llm", "ok", f"{job.brief.session} done", following)
+            return
+        reason = result.reason if isinstance(result, (Abstained, TierFailed)) else "no answer"
+        health: ev.TierHealth = "failed" if isinstance(result, TierFailed) else "ok"
+        self._recorder.emit(ev.SignalAbstained, now, session=job.brief.session, reason=reason)
+        self._beat(now, "llm", health, f"{job.brief.session}: no signal: {reason}", following)
+
+    def _beat(
+        self,
+        now: datetime,
+        tier: str,
+        health: ev.TierHealth,
+        reason: str = "",
+        next_at: datetime | None = None,
+    ) -> None:
+        if self._recorder.wants(ev.Heartbeat):
+            self._recorder.emit(
+                ev.Heartbeat, now, tier=tier, health=health, reason=reason, next_at=next_at
+            )

@@ -1,0 +1,90 @@
+"""Decided exits: what is sold at the next open, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from hybrid_tui.config import RulesConfig
+from hybrid_tui.domain.orders import ExitReason, Position
+from hybrid_tui.domain.state import DeskState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitDecision:
+    """A whole position to sell."""
+
+    symbol: str
+    reason: ExitReason
+
+
+def decide_exits(
+    state: DeskState,
+    now: datetime,
+    *,
+    symbols: Collection[str],
+    rsi_of: Callable[[str], float],
+    invalidated: Collection[str],
+    rules: RulesConfig,
+    in_overnight_window: bool,
+) -> list[ExitDecision]:
+    """Return the exits decided at ``now`` among ``symbols`` (those with a bar ending), by symbol.
+
+    The first reason that matches wins: thesis, signal, overnight. ``invalidated`` are the symbols
+    with an approved thesis that came true.
+    """
+    exiting = {order.symbol for order in state.orders.values() if order.symbol in state.positions}
+    decided = []
+    for symbol in sorted(state.positions):
+        if symbol not in symbols or symbol in exiting:
+            continue
+        if symbol in invalidated:
+            decided.append(ExitDecision(symbol=symbol, reason=ExitReason.THESIS_INVALIDATED))
+        elif _signals_exit(state, symbol, now, rsi_of(symbol), rules):
+            decided.append(ExitDecision(symbol=symbol, reason=ExitReason.SIGNAL_EXIT))
+    if in_overnight_window:
+        going = exiting | {decision.symbol for decision in decided}
+        decided += _overnight(state, now, symbols, going)
+    return decided
+
+
+def _signals_exit(
+    state: DeskState, symbol: str, now: datetime, rsi: float, rules: RulesConfig
+) -> bool:
+    if rules.rsi_exit and rsi > rules.rsi_exit:
+        return True
+    prediction = state.prediction(symbol, now)
+    return (
+        rules.exit_probability > 0
+        and prediction is not None
+        and prediction.buy_probability < rules.exit_probability
+    )
+
+
+def _overnight(
+    state: DeskState, now: datetime, symbols: Collection[str], going: Collection[str]
+) -> list[ExitDecision]:
+    strategy = state.strategy(now)
+    if strategy is None:
+        return []
+    allowed = strategy.signal.overnight_target * state.equity()
+    staying = [held for name, held in state.positions.items() if name not in going]
+    gross = sum(held.quantity * state.closes[held.symbol] for held in staying)
+
+    def order(held: Position) -> tuple[bool, float, str]:
+        prediction = state.prediction(held.symbol, now)
+        return (
+            prediction is not None,
+            prediction.buy_probability if prediction else 0.0,
+            held.symbol,
+        )
+
+    decided = []
+    for held in sorted(staying, key=order):
+        if gross <= allowed:
+            break
+        if held.symbol in symbols:
+            decided.append(ExitDecision(symbol=held.symbol, reason=ExitReason.OVERNIGHT))
+            gross -= held.quantity * state.closes[held.symbol]
+    return decided

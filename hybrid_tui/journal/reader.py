@@ -1,0 +1,160 @@
+"""Reading a journal: events, folded state, imported news and the fingerprint of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from hybrid_tui.domain.bars import NewsItem
+from hybrid_tui.domain.events import Event
+from hybrid_tui.domain.state import RECENT_NEWS, RECENT_TRADES, DeskState
+from hybrid_tui.errors import ConfigError
+from hybrid_tui.journal.codec import load_event
+from hybrid_tui.journal.schema import check_version
+from hybrid_tui.journal.tables import iso
+
+FINGERPRINTED = (
+    "SignalProposed",
+    "SignalDecided",
+    "SignalAbstained",
+    "StrategyEnded",
+    "PredictionsMade",
+    "OrderIntended",
+    "OrderFilled",
+    "OrderCancelled",
+    "StopMoved",
+    "LockSet",
+    "LockLifted",
+    "EquityMarked",
+    "SessionOpened",
+    "SessionClosed",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """One run of the journal: a mode, and the day it began at."""
+
+    run: str
+    mode: str
+    day: str
+    finished: bool
+
+
+@cache
+def _state_adapter() -> TypeAdapter[DeskState]:
+    return TypeAdapter(DeskState)
+
+
+def dump_state(state: DeskState) -> bytes:
+    """Return a folded state as JSON."""
+    return _state_adapter().dump_json(state)
+
+
+def load_state(body: bytes | str) -> DeskState:
+    """Return a folded state from JSON."""
+    state = _state_adapter().validate_json(body)
+    state.trades = deque(state.trades, maxlen=RECENT_TRADES)
+    state.news = deque(state.news, maxlen=RECENT_NEWS)
+    return state
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open a journal for reading, also while an engine writes; raises ConfigError without one."""
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no journal yet", hint="start hybrid-tui first")
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+        connection.row_factory = sqlite3.Row
+        check_version(connection, path)
+        connection.execute("select 1 from runs limit 1").fetchall()
+    except sqlite3.Error as error:
+        raise ConfigError(f"{path}: the journal cannot be read: {error}") from error
+    return connection
+
+
+def runs(connection: sqlite3.Connection) -> list[RunInfo]:
+    """Return the runs, the one begun last at the end."""
+    rows = connection.execute("select run, mode, day, finished from runs order by rowid")
+    return [RunInfo(run=row[0], mode=row[1], day=row[2], finished=bool(row[3])) for row in rows]
+
+
+def latest_run(connection: sqlite3.Connection) -> RunInfo | None:
+    """Return the run with the newest event."""
+    row = connection.execute("select run from events order by seq desc limit 1").fetchone()
+    if row is None:
+        return None
+    return next(info for info in runs(connection) if info.run == row[0])
+
+
+def read_events(connection: sqlite3.Connection, run: str, after: int = 0) -> Iterator[Event]:
+    """Yield the events of a run with an id above ``after``, in order."""
+    cursor = connection.execute(
+        "select kind, body from events where run = ? and id > ? order by id", (run, after)
+    )
+    for kind, body in cursor:
+        yield load_event(kind, body)
+
+
+def read_state(connection: sqlite3.Connection, run: str) -> DeskState:
+    """Return the folded state of a run: its last checkpoint and the events since."""
+    row = connection.execute(
+        "select body from checkpoints where run = ? order by id desc limit 1", (run,)
+    ).fetchone()
+    state = load_state(row[0]) if row is not None else DeskState()
+    for event in read_events(connection, run, state.last_id):
+        state.apply(event)
+    return state
+
+
+def read_news(
+    connection: sqlite3.Connection, since: datetime | None = None, until: datetime | None = None
+) -> list[NewsItem]:
+    """Return the imported headlines received in [since, until), oldest first."""
+    rows = connection.execute(
+        "select id, received_at, published_at, symbols, headline, source, url, body from news"
+        " where received_at >= ? and received_at < ? order by received_at, id",
+        (iso(since) if since else "", iso(until) if until else "~"),
+    )
+    return [
+        NewsItem(
+            id=row[0],
+            received_at=datetime.fromisoformat(row[1]),
+            published_at=datetime.fromisoformat(row[2]) if row[2] else None,
+            symbols=tuple(json.loads(row[3])),
+            headline=row[4],
+            source=row[5],
+            url=row[6],
+            body=row[7],
+        )
+        for row in rows
+    ]
+
+
+def fingerprint(connection: sqlite3.Connection, run: str) -> str:
+    """Return a sha256 over what a run decided and what came of it.
+
+    Signals, predictions, approvals, intents, orders, fills, stops, locks and equity count, with the
+    engine's instants; event ids do not, as batched events between them may be lost.
+    """
+    digest = hashlib.sha256()
+    marks = ", ".join("?" * len(FINGERPRINTED))
+    for kind, body in connection.execute(
+        f"select kind, body from events where run = ? and kind in ({marks}) order by id",
+        (run, *FINGERPRINTED),
+    ):
+        fields: dict[str, Any] = json.loads(body)
+        fields.pop("id")
+        fields.pop("cause")
+        digest.update(f"{kind} {json.dumps(fields, sort_keys=True)}\n".encode())
+    return digest.hexdigest()

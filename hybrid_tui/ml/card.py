@@ -1,0 +1,148 @@
+"""The model card: what a model is, what it was measured to do, and what it is not."""
+
+from __future__ import annotations
+
+from hybrid_tui.ml.dataset import SPANS
+from hybrid_tui.ml.model_files import Manifest
+
+_MADE_UP = (
+    "> **Trained on a made-up market.** Prices, volumes and headlines come from this program's "
+    "simulated market, in which headlines move prices by design (a planted edge). The figures "
+    "below say how well the model learned that rule. They say nothing about any real market, and "
+    "the model is never used on one."
+)
+
+
+def render_card(manifest: Manifest) -> str:
+    """Return the card in Markdown; every figure in it was measured on the held-out span."""
+    figures = manifest.metrics
+    lines = [f"# {manifest.id}", ""]
+    if manifest.market == "simulated":
+        lines += [_MADE_UP, ""]
+    members = ", ".join(
+        f"{member.name} (weight {member.weight:.2f})" for member in manifest.members
+    )
+    first, last = manifest.data.first, manifest.data.last
+    lines += [
+        f"Tier 2 of the desk for the {manifest.market} market: the probability that one hour later "
+        f"(at most at the close) the price is more than {manifest.threshold_bps:g} basis points "
+        "higher, with a forecast, its volatility and a 90 % interval.",
+        "",
+        f"- Members: {members}. Input: {manifest.window} one-minute bars x "
+        f"{len(manifest.features)} features (version {manifest.features_version}), from the last "
+        f"{manifest.lookback} bars.",
+        f"- Data: {manifest.data.description}; {len(manifest.data.symbols)} symbols "
+        f"({', '.join(manifest.data.symbols)}), {first:%Y-%m-%d} to {last:%Y-%m-%d}, "
+        f"{manifest.data.windows:,} windows; fingerprint `{manifest.data.fingerprint[:16]}`.",
+        f"- Seed {manifest.seed}, made {manifest.created_at:%Y-%m-%d}. Has seen nothing after "
+        f"{manifest.trained_until:%Y-%m-%d %H:%M} UTC.",
+        "",
+        "| span | from | to | used for |",
+        "|---|---|---|---|",
+    ]
+    uses = ("weights and scales", "early stopping, members' weights", "calibration", "the figures")
+    for name, use in zip(SPANS, uses, strict=True):
+        begin, end = manifest.data.spans[name]
+        lines.append(f"| {name} | {begin:%Y-%m-%d} | {end:%Y-%m-%d} | {use} |")
+    lines += [
+        "",
+        "Whole sessions; one session between two spans belongs to neither.",
+        "",
+        "## Held-out figures",
+        "",
+        f"{figures['windows']:,} predictions on {figures['days']} days after `trained_until`. They "
+        "overlap (one hour ahead, every five minutes) and share a market, so the 95 % intervals "
+        "come from resampling whole days.",
+        "",
+        "| figure | value | 95 % interval | forecasting the base rate |",
+        "|---|---|---|---|",
+        _row("AUC", figures, "auc", "0.5000"),
+        _row("Brier score", figures, "brier", _number(figures["brier_constant"])),
+        _row("log loss, nats", figures, "log_loss", _number(figures["log_loss_constant"])),
+        _row("log loss gained over the base rate", figures, "log_loss_gain", "0"),
+        f"| expected calibration error | {_number(figures['ece'])} | | |",
+        _row("coverage of the 90 % interval", figures, "interval_coverage", ""),
+        f"| actual over forecast volatility | {_number(figures['volatility_ratio'])} | | |",
+        f"| share of familiar windows | {_number(figures['familiar'])} | | |",
+        "",
+        f"Base rate: {manifest.base_rate:.4f} in what the model saw, "
+        f"{_number(figures['base_rate'])} in the held-out span. Probabilities ran from "
+        f"{_number(figures['lowest_probability'])} to {_number(figures['highest_probability'])}.",
+        "",
+        _threshold_line(figures),
+        "",
+        _verdict(figures),
+        "",
+        "## On validation data",
+        "",
+        "| member | log loss | forecasting the base rate | epochs | weight |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {member.name} | {_number(figures[f'validation_{member.name}_log_loss'])} | "
+        f"{_number(figures['validation_constant_log_loss'])} | "
+        f"{figures[f'epochs_{member.name}']} | {member.weight:.2f} |"
+        for member in manifest.members
+    ]
+    lines += ["", _weights_line(manifest), "", "## What it is not", "", *_limits(manifest), ""]
+    return "\n".join(lines)
+
+
+def _number(value: float | int | None) -> str:
+    return "not defined" if value is None else f"{value:.4f}"
+
+
+def _row(label: str, figures: dict[str, float | int | None], name: str, constant: str) -> str:
+    interval = f"{_number(figures[f'{name}_low'])} .. {_number(figures[f'{name}_high'])}"
+    return f"| {label} | {_number(figures[name])} | {interval} | {constant} |"
+
+
+def _threshold_line(figures: dict[str, float | int | None]) -> str:
+    reached = figures["at_or_above_0.70"] or 0
+    line = f"**{reached:,} of {figures['windows']:,} predictions reached 0.70**"
+    right = figures["at_or_above_0.70_right"]
+    if right is None:
+        return f"{line}, the desk's default entry threshold: with it, this model enters nothing."
+    return f"{line}, the desk's default entry threshold; {right:.1%} of those came true."
+
+
+def _verdict(figures: dict[str, float | int | None]) -> str:
+    low, high = figures["log_loss_gain_low"], figures["log_loss_gain_high"]
+    if low is not None and low > 0:
+        return "It beat the base rate on the held-out span: the interval of the gain is above 0."
+    if high is not None and high < 0:
+        return "It did worse than the base rate on the held-out span: the interval is below 0."
+    return (
+        "On the held-out span it cannot be told from forecasting the base rate: the interval of "
+        "the gain holds 0. Take its probabilities as what they are, close to the base rate."
+    )
+
+
+def _weights_line(manifest: Manifest) -> str:
+    constant = manifest.metrics["validation_constant_log_loss"]
+    losses = [manifest.metrics[f"validation_{m.name}_log_loss"] for m in manifest.members]
+    if constant is not None and all(loss is None or loss >= constant for loss in losses):
+        first = manifest.members[0].name
+        return (
+            f"No member beat the base rate on validation data. The {first} keeps the whole weight "
+            "and calibration shrinks it towards the base rate."
+        )
+    return "A member that does not beat the base rate on validation data has weight 0."
+
+
+def _limits(manifest: Manifest) -> list[str]:
+    limits = [
+        "- Not advice, and not evidence of profit: spreads, slippage and fees beyond the threshold "
+        "are not in these figures.",
+        "- One span of time and one set of symbols; other regimes and symbols were not measured.",
+    ]
+    blind = [
+        name
+        for name, scale in zip(manifest.features, manifest.standardisation.scale, strict=True)
+        if scale == 0
+    ]
+    if blind:
+        limits.append(f"- Blind to {', '.join(blind)}: they did not vary in its training data.")
+    if manifest.market == "simulated":
+        limits.append("- Not for real data: the desk uses it in mode `sim` only.")
+    return limits

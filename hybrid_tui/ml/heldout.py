@@ -1,0 +1,80 @@
+"""What a finished model achieved on a span that it never saw."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hybrid_tui.ml.dataset import Dataset
+from hybrid_tui.ml.inference import outlooks
+from hybrid_tui.ml.metrics import Figure, auc, brier, by_day, expected_calibration_error, log_loss
+from hybrid_tui.ml.model_files import Model
+
+ENTRY_PROBABILITY = 0.70
+EXIT_PROBABILITY = 0.40
+
+
+def evaluate(model: Model, data: Dataset, *, seed: int) -> dict[str, float | int | None]:
+    """Return held-out figures by name; ``*_low`` and ``*_high`` are 95 % intervals by whole days.
+
+    All figures are fractions or nats; None where a figure is not defined.
+    """
+    found = outlooks(model, data.windows)
+    probability = np.array([outlook.probability for outlook in found])
+    low = np.array([outlook.low for outlook in found])
+    high = np.array([outlook.high for outlook in found])
+    volatility = np.array([outlook.volatility for outlook in found])
+    confidence = np.array([outlook.confidence for outlook in found])
+    familiar = np.array([outlook.is_familiar for outlook in found])
+    base_rate = model.manifest.base_rate
+    constant = np.full(len(data), base_rate)
+    inside = (data.log_return >= low) & (data.log_return <= high)
+    up = data.is_up
+    days = data.day
+
+    figures: dict[str, float | int | None] = {
+        "windows": len(data),
+        "days": len(np.unique(days)),
+        "base_rate": float(up.mean()),
+        "brier_constant": brier(constant, up),
+        "log_loss_constant": log_loss(constant, up),
+    }
+    measured = {
+        "auc": by_day(lambda rows: auc(probability[rows], up[rows]), days, seed),
+        "brier": by_day(lambda rows: brier(probability[rows], up[rows]), days, seed),
+        "log_loss": by_day(lambda rows: log_loss(probability[rows], up[rows]), days, seed),
+        "log_loss_gain": by_day(
+            lambda rows: log_loss(constant[rows], up[rows]) - log_loss(probability[rows], up[rows]),
+            days,
+            seed,
+        ),
+        "interval_coverage": by_day(lambda rows: float(inside[rows].mean()), days, seed),
+    }
+    for name, figure in measured.items():
+        figures |= _row(name, figure)
+    figures["ece"] = expected_calibration_error(probability, up)
+    figures["volatility_ratio"] = float(np.sqrt(np.mean((data.log_return / volatility) ** 2)))
+    entries = probability >= ENTRY_PROBABILITY
+    figures["at_or_above_0.70"] = int(entries.sum())
+    figures["at_or_above_0.70_right"] = _finite(
+        float(up[entries].mean()) if entries.any() else None
+    )
+    figures["below_0.40"] = int((probability < EXIT_PROBABILITY).sum())
+    figures["highest_probability"] = float(probability.max())
+    figures["lowest_probability"] = float(probability.min())
+    figures["mean_confidence"] = float(confidence.mean())
+    figures["familiar"] = float(familiar.mean())
+    return figures
+
+
+def _finite(figure: float | None) -> float | None:
+    return figure if figure is not None and math.isfinite(figure) else None
+
+
+def _row(name: str, figure: Figure) -> dict[str, float | int | None]:
+    return {
+        name: _finite(figure.value),
+        f"{name}_low": _finite(figure.low),
+        f"{name}_high": _finite(figure.high),
+    }

@@ -1,0 +1,76 @@
+"""From windows to calibrated figures: the one path of held-out evaluation, batch and live."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hybrid_tui.ml.calibration import agreement, target_position
+from hybrid_tui.ml.features import Windows
+from hybrid_tui.ml.model_files import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What the model says of one window; returns and volatility are logs, to the horizon."""
+
+    probability: float
+    confidence: float
+    log_return: float
+    volatility: float
+    low: float
+    high: float
+    target_position: float
+    members: Mapping[str, float]
+    is_familiar: bool
+
+
+def outlooks(model: Model, windows: Windows) -> list[Outlook]:
+    """Return one outlook a window, in order.
+
+    Networks run in blocks of 32 and what follows is arithmetic on single numbers, so an outlook
+    depends on its own window only, to the bit.
+    """
+    from hybrid_tui.ml.networks import run_in_blocks, standardised
+
+    manifest = model.manifest
+    inputs = standardised(windows.values, model.mean, model.scale)
+    raw = {name: run_in_blocks(member, inputs).tolist() for name, member in model.members.items()}
+    figures = {member.name: member for member in manifest.members}
+    weights = {name: member.weight for name, member in figures.items()}
+    scalings = {name: member.platt.scaling() for name, member in figures.items()}
+    total = sum(weights.values())
+    calibration = manifest.calibration
+    ensemble = calibration.ensemble.scaling()
+    familiar = manifest.familiar.range()
+    distances = familiar.distance(windows.summary).tolist()
+    sigmas, minutes = windows.sigma.tolist(), windows.horizon_minutes.tolist()
+
+    found = []
+    for row in range(len(windows)):
+        logit, forecast, log_ratio = (
+            sum(weights[name] * raw[name][row][head] for name in raw) / total for head in range(3)
+        )
+        unit = sigmas[row] * math.sqrt(minutes[row])
+        volatility = calibration.volatility_scale * math.exp(log_ratio) * unit
+        log_return = calibration.return_slope * forecast * unit
+        probability = ensemble(logit)
+        members = {name: scalings[name](raw[name][row][0]) for name in raw}
+        confidence = agreement(probability, members, weights, manifest.base_rate)
+        found.append(
+            Outlook(
+                probability=probability,
+                confidence=confidence,
+                log_return=log_return,
+                volatility=volatility,
+                low=log_return + calibration.interval_low * volatility,
+                high=log_return + calibration.interval_high * volatility,
+                target_position=target_position(
+                    probability, confidence, volatility, manifest.base_rate
+                ),
+                members=members,
+                is_familiar=distances[row] <= familiar.limit,
+            )
+        )
+    return found

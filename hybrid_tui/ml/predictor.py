@@ -1,0 +1,244 @@
+"""Tier 2 as the desk runs it: predictions from a view, and the same over history in batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from hybrid_tui.domain.bars import BarSeries, IntArray, NewsItem
+from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.ports import MarketView
+from hybrid_tui.domain.signals import Abstention, Interval, MLPrediction
+from hybrid_tui.errors import DataError
+from hybrid_tui.ml.features import INDEX_SYMBOL, RawWindows, compute, gather, join
+from hybrid_tui.ml.inference import Outlook, outlooks
+from hybrid_tui.ml.model_files import Model
+from hybrid_tui.ml.sentiment import MEMORY_SECONDS, SentimentEvents, sentiment_events
+from hybrid_tui.ml.ticks import (
+    Ticks,
+    abstention_reason,
+    eligibility,
+    session_ticks,
+    sessions_between,
+    single_tick,
+)
+
+EXPIRY = timedelta(minutes=10)
+
+Score = Callable[[Sequence[NewsItem]], Sequence[float]]
+
+
+def predict_at(
+    model: Model,
+    calendar: TradingCalendar,
+    series: Mapping[str, BarSeries | None],
+    ticks: Ticks,
+    *,
+    index: BarSeries | None = None,
+    sentiment: Mapping[str, SentimentEvents] | None = None,
+    strategy_id: str | None = None,
+) -> list[MLPrediction | Abstention]:
+    """Return one prediction or abstention for each symbol at each instant, by instant and symbol.
+
+    Only bars known at an instant, and headlines received by it, have a say in its figures; later
+    ones may be in ``series`` and ``index`` (SPY). Raises DataError unless bars last one minute.
+    """
+    answers: list[tuple[int, str, MLPrediction | Abstention]] = []
+    parts: list[RawWindows] = []
+    asked: list[tuple[BarSeries, Ticks, IntArray]] = []
+    for symbol in sorted(series):
+        bars = series[symbol]
+        if bars is None:
+            reason = abstention_reason(False, 0)
+            answers += [
+                (int(at), symbol, _abstention(model, int(at), symbol, reason)) for at in ticks.at
+            ]
+            continue
+        fit = eligibility(bars, ticks)
+        for row in np.flatnonzero(~fit.is_ready):
+            reason = abstention_reason(bool(fit.is_recent[row]), int(fit.ends[row]))
+            second = int(ticks.at[row])
+            answers.append((second, symbol, _abstention(model, second, symbol, reason)))
+        if fit.is_ready.any():
+            ready, ends = ticks.take(fit.is_ready), fit.ends[fit.is_ready]
+            asked.append((bars, ready, ends))
+            parts.append(
+                gather(
+                    bars,
+                    ends,
+                    ready.at,
+                    ready.session_close,
+                    calendar=calendar,
+                    index=index,
+                    sentiment=(sentiment or {}).get(symbol),
+                )
+            )
+    if parts:
+        found = iter(outlooks(model, compute(join(parts))))
+        for bars, ready, ends in asked:
+            for place, at in enumerate(ready.at.tolist()):
+                prediction = _prediction(model, bars, ready, ends, place, next(found), strategy_id)
+                answers.append((at, bars.symbol, prediction))
+    answers.sort(key=lambda answer: answer[:2])
+    return [answer for _, _, answer in answers]
+
+
+def _instant(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
+
+
+def _abstention(model: Model, at: int, symbol: str, reason: str) -> Abstention:
+    return Abstention(at=_instant(at), symbol=symbol, reason=reason, model_id=model.id)
+
+
+def _prediction(
+    model: Model,
+    bars: BarSeries,
+    ticks: Ticks,
+    ends: IntArray,
+    row: int,
+    outlook: Outlook,
+    strategy_id: str | None,
+) -> MLPrediction:
+    at = _instant(int(ticks.at[row]))
+    last = int(ends[row]) - 1
+    reference = float(bars.close[last])
+    return MLPrediction(
+        id=f"{at:%Y%m%dT%H%M%S}-{bars.symbol}",
+        at=at,
+        expires_at=at + EXPIRY,
+        symbol=bars.symbol,
+        buy_probability=outlook.probability,
+        confidence=outlook.confidence,
+        price_forecast_1h=reference * math.exp(outlook.log_return),
+        volatility_forecast=outlook.volatility,
+        target_position=outlook.target_position,
+        model_id=model.id,
+        members=outlook.members,
+        familiar=outlook.is_familiar,
+        strategy_id=strategy_id,
+        reference_price=reference,
+        reference_bar=_instant(int(bars.start[last])),
+        horizon_end=_instant(int(ticks.horizon_end[row])),
+        threshold_bps=model.manifest.threshold_bps,
+        interval=Interval(
+            level=model.manifest.calibration.interval_level,
+            low=reference * math.exp(outlook.low),
+            high=reference * math.exp(outlook.high),
+        ),
+        trained_until=model.manifest.trained_until,
+    )
+
+
+def score_news(items: Sequence[NewsItem], score: Score) -> dict[str, float]:
+    """Return the score of each headline by its id.
+
+    Raises DataError where the scorer does not give one score a headline.
+    """
+    if not items:
+        return {}
+    scores = score(items)
+    if len(scores) != len(items):
+        raise DataError(f"the scorer gave {len(scores)} scores for {len(items)} headlines")
+    return {item.id: float(value) for item, value in zip(items, scores, strict=True)}
+
+
+class EnsemblePredictor:
+    """The Predictor port on a loaded model.
+
+    ``score`` reads headlines (-1..1 each); without it sentiment is absent, which is not neutral.
+    """
+
+    def __init__(self, model: Model, calendar: TradingCalendar, score: Score | None = None) -> None:
+        self.model_id = model.id
+        self._model = model
+        self._calendar = calendar
+        self._score = score
+        self._scores: dict[str, float] = {}
+
+    def predict(
+        self,
+        view: MarketView,
+        symbols: Sequence[str],
+        *,
+        session_close: datetime,
+        strategy_id: str | None,
+    ) -> Sequence[MLPrediction | Abstention]:
+        """Return one prediction or abstention a symbol for ``view.now``, ordered by symbol."""
+        now = view.now
+        session = self._calendar.session_at(now)
+        if session is None:
+            return [
+                Abstention(at=now, symbol=symbol, reason="no session", model_id=self.model_id)
+                for symbol in sorted(set(symbols))
+            ]
+        return predict_at(
+            self._model,
+            self._calendar,
+            {symbol: view.bars(symbol) for symbol in symbols},
+            single_tick(now, session.open, session_close),
+            index=view.bars(INDEX_SYMBOL),
+            sentiment=self._sentiment(view),
+            strategy_id=strategy_id,
+        )
+
+    def _sentiment(self, view: MarketView) -> dict[str, SentimentEvents]:
+        if self._score is None:
+            return {}
+        # One second more than the memory: a headline within a second is known at the next one.
+        news = view.news(view.now - timedelta(seconds=MEMORY_SECONDS + 1))
+        unread = [item for item in news if item.id not in self._scores]
+        fresh = score_news(unread, self._score)
+        self._scores = {
+            item.id: fresh[item.id] if item.id in fresh else self._scores[item.id] for item in news
+        }
+        return sentiment_events(news, self._scores)
+
+
+def predict_history(
+    model: Model,
+    series: Mapping[str, BarSeries],
+    calendar: TradingCalendar,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    *,
+    symbols: Sequence[str] | None = None,
+    news: Sequence[NewsItem] = (),
+    score: Score | None = None,
+    strategy_id: str | None = None,
+) -> Iterator[MLPrediction | Abstention]:
+    """Yield what the desk would have said at every 5-minute instant, by instant and symbol.
+
+    The figures are EnsemblePredictor's to the bit. An instant belongs to [start, end) as the end of
+    a bar that started there: start < instant <= end. Bars before ``start`` warm up, instants after
+    the last known bar are left out. ``symbols`` (default: all of ``series``) are answered for; SPY
+    helps them where it is in ``series``. Works session by session, in bounded memory.
+    """
+    filled = [bars for bars in series.values() if len(bars)]
+    if not filled:
+        return
+    first = min(int(bars.start[0]) for bars in filled)
+    last = max(int(bars.known_at[-1]) for bars in filled)
+    if start is not None:
+        first = max(first, int(start.timestamp()))
+    if end is not None:
+        last = min(last, int(end.timestamp()))
+    sentiment = sentiment_events(news, score_news(news, score)) if score is not None else {}
+    chosen = sorted(set(series if symbols is None else symbols))
+    asked = {symbol: series.get(symbol) for symbol in chosen}
+    for session in sessions_between(calendar, first, last):
+        ticks = session_ticks([session])
+        ticks = ticks.take((ticks.at > first) & (ticks.at <= last))
+        if len(ticks):
+            yield from predict_at(
+                model,
+                calendar,
+                asked,
+                ticks,
+                index=series.get(INDEX_SYMBOL),
+                sentiment=sentiment,
+                strategy_id=strategy_id,
+            )

@@ -1,0 +1,295 @@
+"""Training an ensemble: split, fit, weigh, calibrate, then measure once on data never looked at.
+
+Imports torch; nothing imports this module when the program starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from hybrid_tui.domain.bars import FloatArray
+from hybrid_tui.ml.calibration import Platt, fit_familiar, fit_platt, interval_quantiles
+from hybrid_tui.ml.dataset import SPANS, Dataset, split
+from hybrid_tui.ml.features import (
+    FEATURE_NAMES,
+    FEATURES_VERSION,
+    INTERVAL,
+    LOOKBACK,
+    WINDOW,
+    Float32Array,
+)
+from hybrid_tui.ml.fitting import FittedMember, fit_member, raw_outputs
+from hybrid_tui.ml.heldout import evaluate
+from hybrid_tui.ml.metrics import log_loss
+from hybrid_tui.ml.model_files import (
+    CalibrationFigures,
+    DataFigures,
+    FamiliarFigures,
+    Manifest,
+    Market,
+    MemberFigures,
+    Model,
+    PlattFigures,
+    Standardisation,
+)
+
+INTERVAL_LEVEL = 0.90
+MEMBERS: tuple[tuple[str, Mapping[str, int]], ...] = (
+    ("lstm", {"hidden": 32, "layers": 1}),
+    ("logistic", {}),
+)
+# A label spans one hour and is taken every five minutes: twelve are one independent outcome.
+OVERLAP = 12
+_CONSTANT = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where training is: what it does, the share that is done, and seconds to go (a guess)."""
+
+    stage: str
+    share: float
+    seconds_left: float | None
+    note: str = ""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What to train, and from which start."""
+
+    model_id: str
+    market: Market
+    seed: int = 7
+    max_epochs: int = 20
+    threshold_bps: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel:
+    """A model in memory and the bytes of its members' files, by file name."""
+
+    model: Model
+    files: Mapping[str, bytes]
+    validation: Mapping[str, float]
+
+
+def train_ensemble(
+    data: Dataset,
+    recipe: Recipe,
+    *,
+    description: str,
+    symbols: Sequence[str],
+    fingerprint: str,
+    now: datetime,
+    on_progress: OnProgress | None = None,
+) -> TrainedModel:
+    """Train, weigh, calibrate and measure an ensemble.
+
+    The test span is touched once, at the end, by the finished model. The same data and seed give
+    the same model on one machine. ``now`` is only written down. Raises DataError with too few
+    sessions.
+    """
+    report = _Reporter(on_progress, len(MEMBERS) * recipe.max_epochs)
+    spans = split(data.day)
+    parts = {name: data.take(rows) for name, rows in spans.items()}
+    train, validation, calibration, test = (parts[name] for name in SPANS)
+    mean, scale = _standardisation(train)
+    fitted: dict[str, FittedMember] = {}
+    for number, (kind, settings) in enumerate(MEMBERS):
+        report.begin(kind, number * recipe.max_epochs)
+        fitted[kind] = fit_member(
+            kind,
+            settings,
+            train,
+            validation,
+            mean,
+            scale,
+            seed=recipe.seed,
+            max_epochs=recipe.max_epochs,
+            on_epoch=report.epoch,
+        )
+    report.say("calibrating", 0.95)
+    seen = spans["train"] | spans["validation"] | spans["calibration"]
+    base_rate = float(data.is_up[seen].mean())
+    constant = log_loss(np.full(len(validation), float(train.is_up.mean())), validation.is_up)
+    weights = member_weights(
+        {name: member.validation_log_loss for name, member in fitted.items()}, constant
+    )
+    raw = {
+        name: raw_outputs(member.network, calibration, mean, scale)
+        for name, member in fitted.items()
+    }
+    scaling = {name: _platt(outputs[:, 0], calibration, base_rate) for name, outputs in raw.items()}
+    files = {f"{name}.safetensors": save(_weights_of(fitted[name].network)) for name in fitted}
+    manifest = Manifest(
+        format=1,
+        id=recipe.model_id,
+        kind="ensemble",
+        market=recipe.market,
+        features_version=FEATURES_VERSION,
+        features=FEATURE_NAMES,
+        window=WINDOW,
+        lookback=LOOKBACK,
+        interval=INTERVAL,
+        members=tuple(
+            MemberFigures(
+                name=kind,
+                kind=kind,
+                settings=dict(settings),
+                file=f"{kind}.safetensors",
+                sha256=hashlib.sha256(files[f"{kind}.safetensors"]).hexdigest(),
+                weight=weights[kind],
+                platt=_figures(scaling[kind]),
+            )
+            for kind, settings in MEMBERS
+        ),
+        standardisation=Standardisation(
+            mean=tuple(map(float, mean)), scale=tuple(map(float, scale))
+        ),
+        calibration=_calibrate(
+            np.add.reduce([weights[name] * outputs for name, outputs in raw.items()]),
+            calibration,
+            base_rate,
+        ),
+        familiar=_familiar(train),
+        base_rate=base_rate,
+        threshold_bps=recipe.threshold_bps,
+        trained_until=datetime.fromtimestamp(int(calibration.horizon_end.max()), UTC),
+        data=DataFigures(
+            description=description,
+            symbols=tuple(symbols),
+            first=datetime.fromtimestamp(int(data.at.min()), UTC),
+            last=datetime.fromtimestamp(int(data.horizon_end.max()), UTC),
+            windows=len(data),
+            fingerprint=fingerprint,
+            spans={name: _span(parts[name]) for name in SPANS},
+        ),
+        metrics={},
+        seed=recipe.seed,
+        created_at=now,
+    )
+    report.say("measuring on the held-out span", 0.97)
+    model = Model(
+        manifest=manifest,
+        members={name: member.network for name, member in fitted.items()},
+        mean=mean,
+        scale=scale,
+    )
+    metrics = evaluate(model, test, seed=recipe.seed)
+    metrics["validation_constant_log_loss"] = constant
+    for name, member in fitted.items():
+        metrics[f"validation_{name}_log_loss"] = member.validation_log_loss
+        metrics[f"epochs_{name}"] = member.epochs
+    report.say("done", 1.0)
+    measured = manifest.model_copy(update={"metrics": metrics})
+    return TrainedModel(
+        model=Model(manifest=measured, members=model.members, mean=mean, scale=scale),
+        files=files,
+        validation={name: member.validation_log_loss for name, member in fitted.items()},
+    )
+
+
+def member_weights(losses: Mapping[str, float], constant: float) -> dict[str, float]:
+    """Return the members' weights, which sum to 1.
+
+    A member weighs by how much it beats the constant forecast of the base rate on the validation
+    span, and nothing where it does not. Where none does, the first keeps the whole weight, and
+    calibration shrinks it towards the base rate.
+    """
+    gains = {name: max(0.0, constant - loss) for name, loss in losses.items()}
+    total = sum(gains.values())
+    if total <= 0:
+        first = next(iter(losses))
+        return {name: float(name == first) for name in losses}
+    return {name: gain / total for name, gain in gains.items()}
+
+
+def _standardisation(train: Dataset) -> tuple[Float32Array, Float32Array]:
+    """Return mean and 1 / deviation a feature; a feature that never moved gets scale 0."""
+    columns = train.values.reshape(-1, train.values.shape[2])
+    mean = columns.mean(axis=0, dtype=np.float64)
+    deviation = columns.std(axis=0, dtype=np.float64)
+    scale = np.where(deviation > _CONSTANT, 1.0 / np.maximum(deviation, _CONSTANT), 0.0)
+    return mean.astype(np.float32), scale.astype(np.float32)
+
+
+def _platt(logits: FloatArray, data: Dataset, base_rate: float) -> Platt:
+    weight = np.full(len(data), 1.0 / OVERLAP)
+    return fit_platt(logits, data.is_up.astype(np.float64), weight, base_rate)
+
+
+def _calibrate(outputs: FloatArray, data: Dataset, base_rate: float) -> CalibrationFigures:
+    forecast = outputs[:, 1]
+    power = float(np.mean(forecast**2))
+    slope = float(np.mean(forecast * data.scaled_return)) / power if power > 0 else 0.0
+    slope = min(max(slope, 0.0), 1.0)
+    ratio = np.exp(outputs[:, 2])
+    residual = data.scaled_return - slope * forecast
+    volatility_scale = float(np.sqrt(np.mean((residual / ratio) ** 2)))
+    low, high = interval_quantiles(residual / (ratio * volatility_scale), INTERVAL_LEVEL)
+    return CalibrationFigures(
+        ensemble=_figures(_platt(outputs[:, 0], data, base_rate)),
+        return_slope=slope,
+        volatility_scale=volatility_scale,
+        interval_level=INTERVAL_LEVEL,
+        interval_low=low,
+        interval_high=high,
+    )
+
+
+def _familiar(train: Dataset) -> FamiliarFigures:
+    fitted = fit_familiar(train.summary)
+    return FamiliarFigures(
+        middle=fitted.middle, below=fitted.below, above=fitted.above, limit=fitted.limit
+    )
+
+
+def _figures(platt: Platt) -> PlattFigures:
+    return PlattFigures(slope=platt.slope, offset=platt.offset)
+
+
+def _weights_of(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+
+
+def _span(data: Dataset) -> tuple[datetime, datetime]:
+    return (
+        datetime.fromtimestamp(int(data.at.min()), UTC),
+        datetime.fromtimestamp(int(data.horizon_end.max()), UTC),
+    )
+
+
+class _Reporter:
+    """Turns epochs into a share and a guess of the time left."""
+
+    def __init__(self, on_progress: OnProgress | None, epochs: int) -> None:
+        self._on_progress = on_progress
+        self._epochs = epochs
+        self._started = time.monotonic()
+        self._stage = ""
+        self._before = 0
+
+    def begin(self, stage: str, before: int) -> None:
+        self._stage, self._before = stage, before
+
+    def epoch(self, epoch: int, loss: float) -> None:
+        share = 0.95 * (self._before + epoch) / self._epochs
+        self.say(f"fitting {self._stage}", share, f"epoch {epoch}, validation loss {loss:.4f}")
+
+    def say(self, stage: str, share: float, note: str = "") -> None:
+        if self._on_progress is None:
+            return
+        spent = time.monotonic() - self._started
+        left = spent * (1.0 - share) / share if share > 0 else None
+        self._on_progress(Progress(stage=stage, share=share, seconds_left=left, note=note))

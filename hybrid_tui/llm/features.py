@@ -49,6 +49,8 @@ _SCALES: Final = {
 _FIGURE: Final = re.compile(r"([-+]?)[$€£\s]*(\d[\d,]*(?:\.\d+)?)\s?([a-z]*)")
 _BEFORE: Final = frozenset({"from", "against", "versus", "vs", "compared", "than", "while", "est"})
 
+_OPPOSITE: Final = {"up": "down", "down": "up", "good": "bad", "bad": "good"}
+
 Token = tuple[str, float | None]
 """A token and, where it is a figure, its value."""
 
@@ -145,9 +147,11 @@ def _groups(stems: Sequence[str], flags: Sequence[bool], moved: Sequence[str]) -
         for name in GROUPS_OF.get(item, ()):
             if name == "negation":
                 continue
-            mark = f"not {name}" if flags[at] else name
-            marks.append((at, mark))
-            yield f"@{mark}"
+            if flags[at]:
+                yield f"@not {name}"
+                name = _OPPOSITE.get(name, name)
+            marks.append((at, name))
+            yield f"@{name}"
     metrics = [(at, name) for at, name in marks if name.endswith("metric")]
     for at, name in marks:
         if name.endswith("metric"):
@@ -179,7 +183,7 @@ def features(headline: str) -> tuple[list[int], list[float]]:
         if before_two:
             add(f"{before_two}|{before}|{here}", _PAIR_WEIGHT * 0.6)
         before_two, before = before, here
-        if word[0] != "<":
+        if word[0] != "<" and not flag:
             padded = f"_{word[:_LONG_WORD]}_"
             for size in (3, 4, 5):
                 for start in range(len(padded) - size + 1):

@@ -35,9 +35,9 @@ def stem(word: str) -> str:
 _GROUPS: Final[dict[str, str]] = {
     "up": """rise rose risen increase grow grew grown growth climb jump surge soar rally gain
         advance rocket leap spike skyrocket double triple quadruple higher up upward uptick
-        accelerate rebound recover recovery improve improvement boost expand expansion strengthen upswing
-        raise lift hike outpace exceed swell upturn pop zoom uptrend rocketing moon
-        highest record peak widen elevated bounce""",
+        accelerate rebound recover recovery improve improvement boost expand expansion
+        strengthen upswing raise lift hike outpace exceed swell upturn pop zoom uptrend
+        rocketing moon highest record peak widen elevated bounce""",
     "down": """fall fell fallen decrease decline drop dip slip slide slid plunge plummet tumble sink
         sank sunk slump shrink shrank shrunk shrunken lower down downward downtick crash dive dove
         tank crater collapse weaken slow slowdown slash cut reduce reduction diminish narrow
@@ -45,9 +45,9 @@ _GROUPS: Final[dict[str, str]] = {
         lowest bottom tumbling nosedive depress pullback deteriorate worsen shed lose lost""",
     "good_metric": """profit sale revenue earnings eps income margin turnover ebit ebita ebitda
         demand order orders backlog guidance dividend output production deliveries shipment volume
-        traffic bookings subscriber user customer share stock index cash price target outlook forecast
-        estimate gdp payroll hiring job confidence yield return market gross result fee rating
-        productivity efficiency export retail capacity""",
+        traffic bookings subscriber user customer share stock index cash price target outlook
+        forecast estimate gdp payroll hiring job confidence yield return market gross
+        result fee rating productivity efficiency export retail capacity""",
     "bad_metric": """loss losses cost costs expense debt deficit unemployment jobless inflation
         claim claims default delinquency tax impairment writedown writeoff charge charges bankruptcy
         volatility vix tariff liability provision layoff redundancy shortfall leverage infection
@@ -62,9 +62,10 @@ _GROUPS: Final[dict[str, str]] = {
         repurchase reiterate initiate secure sign launch deal love nice bid stimulus green""",
     "bad": """miss downgrade underperform underweight bearish weak weaker weakness weakest poor
         worse worst negative fail failure failed lawsuit sue sued fraud probe investigate
-        investigation recall halt suspend delay warn warning concern worry worries fear fears crisis scandal
-        bankrupt insolvency layoffs fire dismiss terminate termination reject rejection fine fined
-        penalty breach hack violation disappoint disappointing disappointment pessimistic gloomy
+        investigation recall halt suspend delay warn warning concern worry worries fear fears
+        crisis scandal bankrupt insolvency layoffs fire dismiss terminate termination reject
+        rejection fine fined penalty breach hack violation disappoint disappointing
+        disappointment pessimistic gloomy
         trouble struggle struggling risk risky threat threaten sell selloff sold short shorts puts
         bear overvalued bubble pressure hurt hit blow plague suffer damage drag cancel close
         closure shut shutdown strike resign quit oust uncertainty turmoil rout recession bleak

@@ -242,7 +242,7 @@ the {thing} is located in {place}
 """.strip().splitlines()
 
 SEED: Final = 20_260_301
-DRAWS: Final = 12
+DRAWS: Final = 24
 
 
 def examples() -> list[tuple[str, int]]:

@@ -35,7 +35,8 @@ def clean(text: str) -> str:
     """Return the text as a person would see it: NFKC, one line, no markup and nothing invisible.
 
     ANSI escapes, tags, Markdown links (their words stay), character references, control,
-    bidirectional, zero-width and private characters go. At most ``MAX_CHARACTERS`` of the input are looked at.
+    bidirectional, zero-width and private characters go. At most ``MAX_CHARACTERS``
+    of the input are looked at.
     """
     text = text[:MAX_CHARACTERS]
     for _ in range(_UNESCAPES):

@@ -39,6 +39,7 @@ CLASS_POWER: Final = 0.75
 """How far rare classes are weighted up: 0 not at all, 1 until all classes weigh the same."""
 
 TRAINING_WEIGHT: Final = {"tfns_train": 1.0, "fiqa_sa_dev": 2.0}
+PHRASE_WEIGHT: Final = 0.5
 EVALUATION_ONLY: Final = ("fpb_allagree_dev", "fpb_below_full_agreement_dev")
 _CLASSES: Final = {
     "bearish": 0, "negative": 0, "neutral": 1, "bullish": 2, "positive": 2,
@@ -125,7 +126,7 @@ def evaluate(model: SentimentModel, texts: Sequence[str], classes: Ints) -> dict
 
 
 def _matrix(texts: Sequence[str]) -> Any:
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
     rows = [feature_row(text) for text in texts]
     ends = np.cumsum([0, *(len(slots) for slots, _ in rows)])
@@ -167,7 +168,7 @@ def _folds(texts: Sequence[str]) -> Ints:
 def _sample_weights(classes: Ints, base: Floats, reference: Ints) -> Floats:
     counts = np.bincount(reference, minlength=len(LABELS))
     balance = (len(reference) / len(LABELS) / counts) ** CLASS_POWER
-    return cast("Floats", base * balance[classes])
+    return base * balance[classes]
 
 
 def train(data_folder: Path, out_folder: Path) -> dict[str, Any]:
@@ -193,7 +194,7 @@ def train(data_folder: Path, out_folder: Path) -> dict[str, Any]:
     labels = np.array([*classes, *(label for _, label in phrases)], np.int64)
     matrix = _matrix([*texts, *(text for text, _ in phrases)])
     first = np.array([name == "tfns_train" for name in sources], np.bool_)
-    weights = np.ones(len(labels))
+    weights = np.full(len(labels), PHRASE_WEIGHT)
     weights[:real] = _sample_weights(
         labels[:real],
         np.array([TRAINING_WEIGHT[name] for name in sources]),

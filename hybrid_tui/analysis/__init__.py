@@ -1,0 +1,1 @@
+"""What results mean: statistics and reports. Only reads."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,9 +12,14 @@ from hybrid_tui.domain.events import EVENTS, Event
 from hybrid_tui.errors import DataError
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    found = _ADAPTERS.get(kind.__name__)
+    if found is None:
+        found = _ADAPTERS[kind.__name__] = TypeAdapter(kind)
+    return found
 
 
 def dump_event(event: Event) -> str:

@@ -1,0 +1,108 @@
+"""The event-path backtest driver: the engine stepped through recorded bars, as fast as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.orders import Side, Trade
+from hybrid_tui.domain.ports import Feed, MarketUpdate
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.engine.engine import Cycle, Engine
+from hybrid_tui.engine.jobs import Job, JobResult
+
+NOTHING = MarketUpdate()
+NOT_KEPT: tuple[type[ev.Event], ...] = (ev.Ticked, ev.Heartbeat)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What a backtest keeps of the events."""
+
+    state: DeskState
+    trades: list[Trade] = field(default_factory=list)
+    equity: list[tuple[datetime, float]] = field(default_factory=list)
+    gross_share: list[float] = field(default_factory=list)
+    daily: list[tuple[datetime, float]] = field(default_factory=list)
+    bars: int = 0
+    turnover: float = 0.0
+    fees: float = 0.0
+    slippage: float = 0.0
+    predictions: int = 0
+    reached: int = 0
+    threshold: float = 0.70
+    abstained: dict[str, int] = field(default_factory=dict)
+    signals: int = 0
+    entries_cancelled: int = 0
+    _had_bar: bool = False
+
+    def append(self, event: ev.Event) -> None:
+        """Take an event that the state already knows."""
+        match event:
+            case ev.BarsClosed():
+                self.bars += len(event.bars)
+                self._had_bar = True
+            case ev.EquityMarked():
+                self.equity.append((event.at, event.equity))
+                self.gross_share.append(event.gross / event.equity)
+            case ev.SessionClosed():
+                if self._had_bar:
+                    self.daily.append((event.at, event.equity))
+                self._had_bar = False
+            case ev.OrderFilled(fill=fill):
+                self.turnover += fill.quantity * fill.price
+                self.fees += fill.commission
+                self.slippage += fill.slippage
+                if fill.side is Side.SELL:
+                    self.trades.append(self.state.trades[-1])
+            case ev.OrderCancelled():
+                self.entries_cancelled += 1
+            case ev.PredictionsMade():
+                self.predictions += len(event.predictions)
+                self.reached += sum(p.buy_probability >= self.threshold for p in event.predictions)
+            case ev.SignalProposed():
+                self.signals += 1
+            case ev.SignalAbstained():
+                self.abstained[event.reason] = self.abstained.get(event.reason, 0) + 1
+
+    def commit(self) -> None:
+        """Nothing is on a disk: there is nothing to commit."""
+
+
+def finish(cycle: Cycle, run: Callable[[Job], JobResult]) -> None:
+    """Run one instant to its end, waiting for every job."""
+    try:
+        job = next(cycle)
+        while True:
+            job = cycle.send(run(job))
+    except StopIteration:
+        return
+
+
+def run_backtest(
+    engine: Engine,
+    feed: Feed,
+    begins_at: datetime,
+    ends_at: datetime,
+    run: Callable[[Job], JobResult],
+    progress: Callable[[datetime], None] | None = None,
+) -> None:
+    """Step the engine from ``begins_at`` through every instant up to ``ends_at`` (included)."""
+    now = begins_at
+    with_data = feed.upcoming(now)
+    due = engine.upcoming(now)
+    while True:
+        now = due if with_data is None else min(due, with_data)
+        if now > ends_at:
+            return
+        if now == with_data:
+            update = feed.read(now)
+            with_data = feed.upcoming(now)
+        else:
+            update = NOTHING
+        finish(engine.cycle(now, update), run)
+        due = engine.upcoming(now)
+        if progress is not None:
+            progress(now)

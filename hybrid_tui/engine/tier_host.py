@@ -1,0 +1,56 @@
+"""The tiers behind the engine's jobs: loaded late, supervised, and never taking the rest down."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from hybrid_tui.domain.ports import Predictor, Strategist
+from hybrid_tui.engine.jobs import Job, JobResult, PredictJob, ProposeJob, TierFailed
+from hybrid_tui.errors import HybridError
+
+log = logging.getLogger(__name__)
+
+
+class TierHost:
+    """Runs jobs. The predictor is loaded at its first job (importing torch takes a second)."""
+
+    def __init__(
+        self, load_predictor: Callable[[], Predictor] | None, strategist: Strategist | None
+    ) -> None:
+        self._load = load_predictor
+        self._predictor: Predictor | None = None
+        self._strategist = strategist
+
+    def load(self) -> None:
+        """Load the predictor now; raises what loading raises."""
+        if self._predictor is None and self._load is not None:
+            self._predictor = self._load()
+
+    def run(self, job: Job) -> JobResult:
+        """Return the tier's answer; raises what the tier raises."""
+        if isinstance(job, PredictJob):
+            self.load()
+            assert self._predictor is not None
+            return self._predictor.predict(
+                job.view,
+                job.symbols,
+                session_close=job.session_close,
+                strategy_id=job.strategy_id,
+            )
+        assert self._strategist is not None
+        if isinstance(job, ProposeJob):
+            return self._strategist.propose(job.brief)
+        return self._strategist.score(job.items)
+
+    def run_supervised(self, job: Job) -> JobResult:
+        """Return the tier's answer, or why it could not give one; the log has the traceback."""
+        try:
+            return self.run(job)
+        except HybridError as error:
+            reason = error.render()
+            log.warning("tier failed: %s", reason)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            log.exception("tier failed")
+        return TierFailed(tier="ml" if isinstance(job, PredictJob) else "llm", reason=reason)

@@ -1,0 +1,219 @@
+"""The recorded market: bars and headlines from files or the store, in the order they were known."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from hybrid_tui.domain.bars import (
+    Bar,
+    BarSeries,
+    BarSlice,
+    CorporateAction,
+    FloatArray,
+    IntArray,
+    NewsItem,
+    Quote,
+)
+from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.ports import MarketUpdate
+from hybrid_tui.errors import DataError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+MILLION = 1_000_000
+NEWS_REACH = timedelta(days=3)
+CHUNK_ROWS = 65_536
+
+
+class RecordedMarket:
+    """A feed over recorded series of one interval.
+
+    Bars known at ``begins_at`` (default: the first bar's start) are the past that ``warm_up``
+    gives; later ones that start before ``ends_at`` (default: no end) are streamed. The feed ends
+    with the close of the last session that has a bar.
+    """
+
+    def __init__(
+        self,
+        series: Mapping[str, BarSeries],
+        news: Sequence[NewsItem] = (),
+        *,
+        calendar: TradingCalendar,
+        begins_at: datetime | None = None,
+        ends_at: datetime | None = None,
+        actions: Sequence[CorporateAction] = (),
+    ) -> None:
+        self.series = {symbol: series[symbol] for symbol in sorted(series) if len(series[symbol])}
+        intervals = {bars.interval for bars in self.series.values()}
+        if len(intervals) != 1:
+            found = ", ".join(f"{interval} s" for interval in sorted(intervals)) or "none"
+            raise DataError(f"a recorded market needs bars of one interval, there are: {found}")
+        self.symbols = tuple(self.series)
+        self.interval = intervals.pop()
+        first = min(int(bars.start[0]) for bars in self.series.values())
+        self.begins_at = begins_at or _instant(first)
+        self._rows = _TimeMajor(self.series, self.begins_at, ends_at)
+        self.ends_at = self._last_instant(calendar, ends_at)
+        self._news = sorted(news, key=lambda item: (item.received_at, item.id))
+        self._news_at = [item.received_at for item in self._news]
+        self._actions = sorted(actions, key=lambda action: (action.ex_at, action.symbol))
+        self._instants = self._all_instants()
+
+    def upcoming(self, after: datetime) -> datetime | None:
+        """Return the next instant strictly after ``after`` with data; None: the feed has ended."""
+        index = bisect_right(self._instants, (after - EPOCH) // MICROSECOND)
+        if index == len(self._instants):
+            return None
+        return EPOCH + timedelta(microseconds=self._instants[index])
+
+    def read(self, now: datetime) -> MarketUpdate:
+        """Return what became known exactly at ``now``; each bar's close also stands as a quote."""
+        slices = self._rows.known_at(now)
+        quotes = {
+            symbol: Quote(symbol=symbol, bid=bar.close, ask=bar.close, at=now)
+            for bars in slices
+            for symbol, bar in bars.bars.items()
+        }
+        first = bisect_left(self._news_at, now)
+        return MarketUpdate(
+            bars=slices,
+            quotes=tuple(quotes.values()),
+            news=tuple(self._news[first : bisect_right(self._news_at, now)]),
+            actions=tuple(action for action in self._actions if action.ex_at == now),
+        )
+
+    def warm_up(self, before: datetime) -> Mapping[str, BarSeries]:
+        """Return all bars known at ``before``, with the splits until then applied."""
+        known = int(before.timestamp())
+        series = {symbol: bars.known_by(known) for symbol, bars in self.series.items()}
+        for action in self._actions:
+            if action.ex_at <= before and action.ratio != 1.0 and action.symbol in series:
+                series[action.symbol] = _split(series[action.symbol], action)
+        return series
+
+    def earlier_news(self, before: datetime) -> Sequence[NewsItem]:
+        """Return the headlines received in [before - 3 days, before], oldest first."""
+        first = bisect_left(self._news_at, before - NEWS_REACH)
+        return self._news[first : bisect_right(self._news_at, before)]
+
+    def slices(self) -> Iterator[tuple[datetime, tuple[BarSlice, ...]]]:
+        """Yield each instant with the slices known from it on; much quicker than ``read``."""
+        pending: list[BarSlice] = []
+        for bars in self._rows.all():
+            if pending and bars.known_at != pending[0].known_at:
+                yield pending[0].known_at, tuple(pending)
+                pending = []
+            pending.append(bars)
+        if pending:
+            yield pending[0].known_at, tuple(pending)
+
+    def _last_instant(self, calendar: TradingCalendar, ends_at: datetime | None) -> datetime:
+        known = self._rows.group_known
+        last = int(known[-1]) if len(known) else int(self.begins_at.timestamp())
+        session = calendar.last_session(_instant(last - 1))
+        close = session.close if session is not None and len(known) else _instant(last)
+        if ends_at is not None and ends_at < close:
+            return max(ends_at, _instant(last))
+        return max(close, _instant(last))
+
+    def _all_instants(self) -> list[int]:
+        begin, end = self.begins_at, self.ends_at
+        others = [*self._news_at, *(action.ex_at for action in self._actions), end]
+        instants = {(at - EPOCH) // MICROSECOND for at in others if begin < at <= end}
+        instants.update((np.unique(self._rows.group_known) * MILLION).tolist())
+        return sorted(instants)
+
+
+class _TimeMajor:
+    """All rows ordered by when they were known, then start, then symbol; a group is one slice."""
+
+    def __init__(
+        self, series: Mapping[str, BarSeries], begins_at: datetime, ends_at: datetime | None
+    ) -> None:
+        begin = int(begins_at.timestamp())
+        windows = []
+        for bars in series.values():
+            first = int(np.searchsorted(bars.known_at, begin, side="right"))
+            last = len(bars)
+            if ends_at is not None:
+                last = int(np.searchsorted(bars.start, ends_at.timestamp(), side="left"))
+            windows.append(bars.slice(first, max(first, last)))
+        start = np.concatenate([bars.start for bars in windows])
+        known_at = np.concatenate([bars.known_at for bars in windows])
+        symbol = np.repeat(np.arange(len(windows)), [len(bars) for bars in windows])
+        # Stable and made of sorted runs, so this is a merge; known_at follows start in one session.
+        order = np.argsort(start, kind="stable")
+        if (np.diff(known_at[order]) < 0).any():
+            order = np.lexsort((start, known_at))
+        self._names = list(series)
+        self._symbol: IntArray = symbol[order]
+        self._values: list[FloatArray] = [
+            np.concatenate([getattr(bars, name) for bars in windows])[order]
+            for name in ("open", "high", "low", "close", "volume")
+        ]
+        start, known_at = start[order], known_at[order]
+        new = np.ones(len(start), dtype=np.bool_)
+        new[1:] = (start[1:] != start[:-1]) | (known_at[1:] != known_at[:-1])
+        self._first: IntArray = np.append(np.flatnonzero(new), len(start))
+        self.group_start: IntArray = start[new]
+        self.group_known: IntArray = known_at[new]
+
+    def known_at(self, now: datetime) -> tuple[BarSlice, ...]:
+        """Return the slices that became known exactly at an instant."""
+        if now.microsecond:
+            return ()
+        second = int(now.timestamp())
+        first = int(np.searchsorted(self.group_known, second, side="left"))
+        last = int(np.searchsorted(self.group_known, second, side="right"))
+        return tuple(self._slices(first, last)) if first < last else ()
+
+    def all(self) -> Iterator[BarSlice]:
+        """Yield every slice, by the instant it is known at, then by start."""
+        groups = len(self.group_start)
+        first = 0
+        while first < groups:
+            last = int(np.searchsorted(self._first, self._first[first] + CHUNK_ROWS, side="right"))
+            last = min(max(last - 1, first + 1), groups)
+            yield from self._slices(first, last)
+            first = last
+
+    def _slices(self, first: int, last: int) -> Iterator[BarSlice]:
+        """Yield groups ``first`` to ``last`` (excluded), converted to Python figures at once."""
+        bounds = self._first[first : last + 1].tolist()
+        base, end = bounds[0], bounds[-1]
+        names = [self._names[code] for code in self._symbol[base:end].tolist()]
+        bars = list(map(Bar, *(column[base:end].tolist() for column in self._values)))
+        starts = self.group_start[first:last].tolist()
+        knowns = self.group_known[first:last].tolist()
+        known, known_at = -1, EPOCH
+        for i, (start, second) in enumerate(zip(starts, knowns, strict=True)):
+            begun = known_at if start == known else _instant(start)
+            if second != known:
+                known, known_at = second, _instant(second)
+            a, b = bounds[i] - base, bounds[i + 1] - base
+            yield BarSlice(
+                start=begun, known_at=known_at, bars=dict(zip(names[a:b], bars[a:b], strict=True))
+            )
+
+
+def _split(series: BarSeries, action: CorporateAction) -> BarSeries:
+    """Return a series with the bars before a split restated."""
+    past = series.start < int(action.ex_at.timestamp())
+    factor = np.where(past, action.ratio, 1.0)
+    return replace(
+        series,
+        open=series.open / factor,
+        high=series.high / factor,
+        low=series.low / factor,
+        close=series.close / factor,
+        volume=series.volume * factor,
+    )
+
+
+def _instant(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)

@@ -55,7 +55,13 @@ class PaperBroker:
         self._commission = commission
         self._participation = participation
 
-    def restore(self, cash: float, positions: Iterable[Position], orders: Iterable[Order]) -> None:
+    def restore(
+        self,
+        cash: float,
+        positions: Iterable[Position],
+        orders: Iterable[Order],
+        filled: Mapping[str, float],
+    ) -> None:
         """Take over an account as the journal knows it: every committed intent counts as sent."""
         self.cash = cash
         for held in positions:

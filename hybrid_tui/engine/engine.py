@@ -83,8 +83,8 @@ class Engine:
 
     def warm_up(self, series: Mapping[str, BarSeries], news: Sequence[NewsItem] = ()) -> None:
         """Take in the bars known before the first instant; no decision is made on them."""
-        self.market.warm(series)
         for symbol, known in series.items():
+            self.market.warm(known)
             if symbol in self.board.column:
                 self.board.warm_up(symbol, known.close)
         for item in news:

@@ -1,0 +1,131 @@
+"""The backtest's JSON document, as CONTRACT fixes it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import hybrid_tui
+from hybrid_tui.analysis.statistics import daily_returns, performance, sharpe_interval
+from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.orders import Position
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.engine.backtest import Ledger
+
+
+def iso(instant: datetime) -> str:
+    """Return a UTC instant as ISO 8601 with ``Z``."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def code_version() -> str:
+    """Return the package's version and a hash of its sources."""
+    folder = Path(hybrid_tui.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return f"{hybrid_tui.__version__}+{digest.hexdigest()[:12]}"
+
+
+def summary_of(
+    ledger: Ledger,
+    state: DeskState,
+    series: Mapping[str, BarSeries],
+    *,
+    seed: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return CONTRACT's summary; ratios from daily equity at session closes."""
+    returns = daily_returns([equity for _, equity in ledger.daily], state.starting_cash)
+    interval = sharpe_interval(returns, seed)
+    closed = [trade.pnl for trade in ledger.trades]
+    won = sum(pnl for pnl in closed if pnl > 0)
+    lost = -sum(pnl for pnl in closed if pnl < 0)
+    marks = [equity for _, equity in ledger.equity]
+    mean_equity = sum(marks) / len(marks) if marks else None
+    return {
+        **asdict(performance(returns)),
+        "trades": len(ledger.trades) + len(state.positions),
+        "win_rate": sum(pnl > 0 for pnl in closed) / len(closed) if closed else None,
+        "profit_factor": won / lost if lost > 0 else None,
+        "exposure": sum(ledger.gross_share) / len(ledger.gross_share) if marks else None,
+        "turnover": ledger.turnover / mean_equity if mean_equity else None,
+        "fees": ledger.fees,
+        "slippage_cost": ledger.slippage,
+        "llm_cost_usd": sum(amount for _, amount in state.charges.values()),
+        "bars": ledger.bars,
+        "seconds": round(seconds, 3),
+        "sharpe_ci95": list(interval) if interval else None,
+        "benchmark": _benchmark([at for at, _ in ledger.daily], series),
+    }
+
+
+def trades_of(ledger: Ledger, state: DeskState) -> list[dict[str, Any]]:
+    """Return one row per sell fill and one per open position, by entry, then symbol."""
+    rows = [
+        {
+            "symbol": trade.symbol,
+            "quantity": trade.quantity,
+            "entry_at": iso(trade.entry_at),
+            "entry_price": trade.entry_price,
+            "entry_reason": trade.entry_reason,
+            "exit_at": iso(trade.exit_at),
+            "exit_price": trade.exit_price,
+            "exit_reason": str(trade.exit_reason),
+            "fees": trade.fees,
+            "pnl": trade.pnl,
+            "pnl_pct": trade.pnl / (trade.entry_price * trade.quantity),
+            "open": False,
+        }
+        for trade in ledger.trades
+    ]
+    rows += [_open_row(held, state.closes[held.symbol]) for held in state.positions.values()]
+    return sorted(rows, key=lambda row: (row["entry_at"], row["symbol"]))
+
+
+def _open_row(held: Position, close: float) -> dict[str, Any]:
+    pnl = (close - held.entry_price) * held.quantity - held.entry_fees
+    return {
+        "symbol": held.symbol,
+        "quantity": held.quantity,
+        "entry_at": iso(held.entry_at),
+        "entry_price": held.entry_price,
+        "entry_reason": held.entry_reason,
+        "exit_at": None,
+        "exit_price": None,
+        "exit_reason": None,
+        "fees": held.entry_fees,
+        "pnl": pnl,
+        "pnl_pct": pnl / (held.entry_price * held.quantity),
+        "open": True,
+    }
+
+
+def equity_of(ledger: Ledger, *, every_bar: bool) -> list[list[Any]]:
+    """Return [time, equity] at session closes, or at the end of every bar."""
+    points = ledger.equity if every_bar else ledger.daily
+    return [[iso(at), equity] for at, equity in points]
+
+
+def _benchmark(
+    closes_at: Sequence[datetime], series: Mapping[str, BarSeries]
+) -> dict[str, float | None]:
+    """Equal weight in the symbols from their first open on, no costs; cash until then."""
+    traded = [found for found in series.values() if len(found)]
+    levels = []
+    for at in closes_at:
+        total = 0.0
+        for found in traded:
+            known = found.known_by(int(at.timestamp()))
+            total += known.close[-1] / known.open[0] if len(known) else 1.0
+        levels.append(total / len(traded))
+    result = performance(daily_returns(levels, 1.0))
+    return {
+        "total_return": result.total_return,
+        "sharpe": result.sharpe,
+        "max_drawdown": result.max_drawdown,
+    }

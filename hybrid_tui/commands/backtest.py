@@ -1,0 +1,405 @@
+"""``hybrid-tui backtest``: the engine over history."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
+from hybrid_tui.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from hybrid_tui.config import Config
+    from hybrid_tui.domain.bars import BarSeries, NewsItem
+    from hybrid_tui.domain.calendar import TradingCalendar
+    from hybrid_tui.engine.backtest import Ledger
+
+TIERS = ("rules", "ml", "llm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The bars of a backtest: those that warm up, and those that trade."""
+
+    before: dict[str, BarSeries]
+    traded: dict[str, BarSeries]
+    interval: int
+    feed: str
+    fingerprint: str
+    warnings: tuple[str, ...]
+    begins_at: datetime
+    ends_at: datetime
+
+
+def backtest(
+    context: typer.Context,
+    data: Annotated[list[str] | None, typer.Option("--data", help="PATH... or store")] = None,
+    symbols: Annotated[str | None, typer.Option(help="A,B,...; default: all in the data")] = None,
+    start: Annotated[str | None, typer.Option(help="New York date or instant, included")] = None,
+    end: Annotated[str | None, typer.Option(help="New York date (included) or instant")] = None,
+    interval: Annotated[
+        str | None, typer.Option(help="1m, 5m, 1h, 1d; default: the data's")
+    ] = None,
+    tiers: Annotated[str, typer.Option(help="rules[,ml][,llm]")] = "rules",
+    hybrid: Annotated[str | None, typer.Option(help="hierarchical, sequential, parallel")] = None,
+    cash: Annotated[float | None, typer.Option(help="starting cash, dollars")] = None,
+    slippage_bps: Annotated[float | None, typer.Option(help="against you on each fill")] = None,
+    commission: Annotated[float | None, typer.Option(help="dollars a fill")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE")] = None,
+    news: Annotated[list[Path] | None, typer.Option(help="JSON lines")] = None,
+    llm: Annotated[str, typer.Option(help="local, recorded or off")] = "local",
+    path: Annotated[str, typer.Option(help="event")] = "event",
+    seed: Annotated[int, typer.Option(help="of the bootstrap")] = 0,
+    equity: Annotated[str, typer.Option(help="daily or bars")] = "daily",
+    tz: Annotated[str, typer.Option(help="of naive times in the data")] = "America/New_York",
+    more_data: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document on stdout")] = False,
+) -> None:
+    """Run the desk's engine over history and report what it would have done."""
+    state = state_of(context)
+    chosen = _tiers(tiers)
+    _one_of("--llm", llm, ("local", "recorded", "off"))
+    _one_of("--equity", equity, ("daily", "bars"))
+    _one_of("--path", path, ("event",))
+    if llm == "off":
+        chosen = tuple(tier for tier in chosen if tier != "llm")
+    forced: dict[str, object] = {
+        "app.mode": "recorded",
+        "app.tiers": list(chosen),
+        "approval.policy": "auto",
+    }
+    given = {
+        "app.hybrid": hybrid,
+        "broker.cash": cash,
+        "broker.slippage_bps": slippage_bps,
+        "broker.commission": commission,
+    }
+    forced |= {key: value for key, value in given.items() if value is not None}
+    config = state.config(overrides=settings or (), forced=forced)
+    begun = time.perf_counter()
+    document = _run(
+        state,
+        config,
+        sources=[*(data or []), *(more_data or [])],
+        symbols=symbols,
+        start=parse_bound(start, "--start", is_end=False),
+        end=parse_bound(end, "--end", is_end=True),
+        interval=interval,
+        news=news or [],
+        llm=llm,
+        seed=seed,
+        every_bar=equity == "bars",
+        tz=tz,
+        begun=begun,
+    )
+    if as_json:
+        print_json(document)
+    else:
+        _print_summary(document)
+
+
+def _run(
+    state: CliState,
+    config: Config,
+    *,
+    sources: list[str],
+    symbols: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    interval: str | None,
+    news: list[Path],
+    llm: str,
+    seed: int,
+    every_bar: bool,
+    tz: str,
+    begun: float,
+) -> dict[str, Any]:
+    from hybrid_tui.analysis.backtest_document import (
+        code_version,
+        equity_of,
+        summary_of,
+        trades_of,
+    )
+    from hybrid_tui.broker.paper import PaperBroker
+    from hybrid_tui.commands.compose import (
+        history_predictor,
+        make_strategist,
+        minimum_probability,
+    )
+    from hybrid_tui.domain.events import EngineStarted
+    from hybrid_tui.domain.state import DeskState
+    from hybrid_tui.engine.backtest import NOT_KEPT, Ledger, run_backtest
+    from hybrid_tui.engine.engine import Engine, EngineSetup
+    from hybrid_tui.engine.recorder import Recorder
+    from hybrid_tui.engine.tier_host import TierHost
+    from hybrid_tui.market.recorded import RecordedMarket
+
+    calendar = state.calendar()
+    wanted = [word.strip().upper() for word in symbols.split(",")] if symbols else None
+    history = load_history(
+        state, calendar, sources, wanted, start=start, end=end, interval=interval, tz=tz
+    )
+    headlines = _headlines(news)
+    tiers = frozenset(config.app.tiers)
+    names = tuple(sorted(history.traded))
+    desk = DeskState()
+    ledger = Ledger(desk)
+    threshold = minimum_probability(config)
+    ledger.threshold = threshold
+    recorder = Recorder(desk, ledger, left_out=NOT_KEPT)
+    broker = PaperBroker(
+        cash=config.broker.cash,
+        slippage_bps=config.broker.slippage_bps,
+        commission=config.broker.commission,
+    )
+    setup = EngineSetup(
+        config=config,
+        tiers=tiers,
+        calendar=calendar,
+        symbols=names,
+        interval=history.interval,
+        feed_name=history.feed,
+        min_probability=threshold,
+    )
+    strategist = make_strategist(config) if "llm" in tiers else None
+    predictor = None
+    if "ml" in tiers:
+        predictor = history_predictor(
+            state,
+            config,
+            calendar,
+            history.before,
+            history.traded,
+            headlines,
+            history.interval,
+            strategist,
+        )
+    host = TierHost((lambda: predictor) if predictor is not None else None, strategist)
+    recorder.emit(
+        EngineStarted,
+        history.begins_at,
+        run="backtest",
+        mode="backtest",
+        hybrid=config.app.hybrid.value,
+        tiers=tuple(sorted(tiers)),
+        policy=config.approval.policy,
+        watchlist=names,
+        cash=config.broker.cash,
+        resumed=False,
+        speed=0.0,
+        sources={"market": history.feed, "broker": "paper"},
+        settings={},
+    )
+    engine = Engine(setup, recorder, broker)
+    engine.warm_up(
+        history.before, [item for item in headlines if item.received_at <= history.begins_at]
+    )
+    feed = RecordedMarket(
+        history.traded,
+        headlines,
+        calendar=calendar,
+        begins_at=history.begins_at,
+    )
+    with _progress(history.begins_at, history.ends_at) as progress:
+        run_backtest(engine, feed, history.begins_at, history.ends_at, host.run, progress)
+    return {
+        "settings": {
+            **config.flat(),
+            "tiers": [tier for tier in TIERS if tier in tiers],
+            "hybrid": config.app.hybrid.value,
+            "cash": config.broker.cash,
+            "slippage_bps": config.broker.slippage_bps,
+            "commission": config.broker.commission,
+            "approval": config.approval.policy,
+            "symbols": list(names),
+            "interval": history.interval,
+            "start": iso(start) if start else None,
+            "end": iso(end) if end else None,
+            "first_bar": iso(_first_start(history)),
+            "last_bar_known_at": iso(history.ends_at),
+            "data_fingerprint": history.fingerprint,
+            "feed": history.feed,
+            "model_ids": [predictor.model_id] if predictor else [],
+            "llm": (strategist.source if strategist else "off"),
+            "path": "event",
+            "seed": seed,
+            "code_version": code_version(),
+        },
+        "summary": summary_of(
+            ledger, desk, history.traded, seed=seed, seconds=time.perf_counter() - begun
+        ),
+        "trades": trades_of(ledger, desk),
+        "equity": equity_of(ledger, every_bar=every_bar),
+        "warnings": [*history.warnings, *_warnings(ledger, tiers, llm, headlines, threshold)],
+    }
+
+
+def load_history(
+    state: CliState,
+    calendar: TradingCalendar,
+    sources: list[str],
+    symbols: list[str] | None,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    interval: str | None,
+    tz: str,
+) -> History:
+    """Return the bars of files, folders or the bar store, cut at start <= bar start < end."""
+    from hybrid_tui.commands.bars import load_bars
+
+    loaded = load_bars(state, calendar, sources, symbols, interval=interval, tz=tz)
+    first = int(start.timestamp()) if start else None
+    last = int(end.timestamp()) if end else None
+    before: dict[str, BarSeries] = {}
+    traded: dict[str, BarSeries] = {}
+    for symbol, series in loaded.series.items():
+        low = int(series.start.searchsorted(first)) if first is not None else 0
+        high = int(series.start.searchsorted(last)) if last is not None else len(series)
+        if low:
+            before[symbol] = series.slice(0, low)
+        if high > low:
+            traded[symbol] = series.slice(low, high)
+    if not traded:
+        raise DataError(
+            f"no bar between --start {iso(start) if start else 'the first'} and"
+            f" --end {iso(end) if end else 'the last'}",
+            hint="the data spans " + loaded.span,
+        )
+    missing = sorted(set(loaded.series) - set(traded))
+    warnings = list(loaded.warnings)
+    if missing:
+        warnings.append(f"no bars in the range: {', '.join(missing)}")
+    opening = min(int(series.start[0]) for series in traded.values())
+    closing = max(int(series.known_at[-1]) for series in traded.values())
+    known = datetime.fromtimestamp(closing, UTC)
+    session = calendar.session_at(known - timedelta(seconds=1))
+    return History(
+        before=before,
+        traded=traded,
+        interval=loaded.interval,
+        feed=loaded.feed,
+        fingerprint=loaded.fingerprint,
+        warnings=tuple(warnings),
+        begins_at=datetime.fromtimestamp(opening, UTC) - timedelta(seconds=1),
+        ends_at=max(known, session.close if session else known),
+    )
+
+
+def _first_start(history: History) -> datetime:
+    return datetime.fromtimestamp(min(int(s.start[0]) for s in history.traded.values()), UTC)
+
+
+def _headlines(paths: list[Path]) -> list[NewsItem]:
+    if not paths:
+        return []
+    from hybrid_tui.market.news import read_news
+
+    return read_news(paths, received_from=None)
+
+
+def _tiers(text: str) -> tuple[Literal["rules", "ml", "llm"], ...]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    unknown = [word for word in words if word not in TIERS]
+    if unknown or "rules" not in words:
+        wrong = f"unknown tier {unknown[0]!r}" if unknown else "tier 'rules' is missing"
+        raise ConfigError(f"--tiers {text!r}: {wrong}", hint="rules[,ml][,llm]")
+    return tuple(tier for tier in TIERS if tier in words)  # type: ignore[misc]
+
+
+def _one_of(option: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(
+            f"{option} {value!r} is not a choice", hint="one of " + ", ".join(choices)
+        )
+
+
+def _warnings(
+    ledger: Ledger,
+    tiers: frozenset[str],
+    llm: str,
+    news: list[NewsItem],
+    threshold: float,
+) -> list[str]:
+    warnings = []
+    if "ml" in tiers and ledger.predictions:
+        warnings.append(
+            f"{ledger.reached} of {ledger.predictions} predictions reached {threshold:.2f}"
+        )
+    if "llm" in tiers:
+        warnings.append("tier 3 is the local analyst, no LLM")
+        if llm == "recorded":
+            warnings.append("no recorded LLM answers: the local analyst ran instead")
+        if not news:
+            warnings.append("no news was given: tier 3 knew only the predictions")
+        if ledger.abstained:
+            count = sum(ledger.abstained.values())
+            reason = max(ledger.abstained, key=lambda text: ledger.abstained[text])
+            warnings.append(f"{count} sessions of tier 3 ended without a signal, e.g.: {reason}")
+    if len(ledger.trades) < 30:
+        warnings.append(f"only {len(ledger.trades)} closed trades: too few to conclude from")
+    return warnings
+
+
+class _progress:
+    """A progress bar on stderr where it is a terminal."""
+
+    def __init__(self, begins_at: datetime, ends_at: datetime) -> None:
+        self._begins_at = begins_at
+        self._span = max((ends_at - begins_at).total_seconds(), 1.0)
+        self._bar: Any = None
+
+    def __enter__(self) -> Callable[[datetime], None] | None:
+        if not sys.stderr.isatty():
+            return None
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("backtest {task.description}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.start()
+        task = self._bar.add_task("", total=self._span)
+        shown = self._begins_at
+
+        def advance(now: datetime) -> None:
+            nonlocal shown
+            if (now - shown).total_seconds() >= self._span / 500:
+                shown = now
+                done = (now - self._begins_at).total_seconds()
+                self._bar.update(task, completed=done, description=f"{now:%Y-%m-%d}")
+
+        return advance
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _print_summary(document: dict[str, Any]) -> None:
+    from collections import Counter
+
+    summary = document["summary"]
+    typer.echo(f"tiers {','.join(document['settings']['tiers'])}   bars {summary['bars']:,}")
+    for name in ("total_return", "cagr", "max_drawdown", "volatility", "exposure", "win_rate"):
+        value = summary[name]
+        typer.echo(f"{name:<16}{'-' if value is None else f'{value:+.2%}'}")
+    for name in ("sharpe", "sortino", "profit_factor", "turnover", "fees", "slippage_cost"):
+        value = summary[name]
+        typer.echo(f"{name:<16}{'-' if value is None else f'{value:.2f}'}")
+    reasons = Counter(row["exit_reason"] or "open" for row in document["trades"])
+    counts = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
+    typer.echo(f"{'trades':<16}{summary['trades']} ({counts})")
+    for warning in document["warnings"]:
+        typer.echo(f"warning: {warning}", err=True)

@@ -1,0 +1,151 @@
+"""Choosing the parts once: models, scorers and predictors for a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from hybrid_tui.commands.context import CliState
+from hybrid_tui.config import Config
+from hybrid_tui.domain.signals import MLPrediction
+from hybrid_tui.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hybrid_tui.domain.bars import BarSeries, NewsItem
+    from hybrid_tui.domain.calendar import TradingCalendar
+    from hybrid_tui.domain.ports import MarketView, Strategist
+    from hybrid_tui.domain.signals import Abstention
+    from hybrid_tui.ml.model_files import Model
+    from hybrid_tui.ml.predictor import EnsemblePredictor
+
+MarketKind = Literal["real", "simulated"]
+
+
+def minimum_probability(config: Config) -> float:
+    """Return the buy probability that entries need."""
+    wanted = config.rules.min_buy_probability
+    if wanted == "auto":
+        raise ConfigError(
+            "rules.min_buy_probability 'auto' needs a model that carries a threshold; the shipped"
+            " ones carry none",
+            hint="give a figure, e.g. 0.70",
+        )
+    return float(wanted)
+
+
+def load_model(state: CliState, name: str, market: MarketKind) -> Model:
+    """Return a model from the user's folder or the shipped ones; raises ModelError."""
+    from hybrid_tui.ml.model_files import find_model, shipped_models
+    from hybrid_tui.ml.model_files import load_model as load
+
+    return load(find_model(name, [state.paths.models, shipped_models()], market))
+
+
+def make_strategist(config: Config) -> Strategist:
+    """Return tier 3's strategist."""
+    if config.llm.provider != "local":
+        raise ConfigError(
+            f"llm.provider {config.llm.provider!r} is not in this version",
+            hint="llm.provider = 'local' is the local analyst",
+        )
+    from hybrid_tui.llm.local import LocalAnalyst
+
+    return LocalAnalyst()
+
+
+def make_predictor(
+    state: CliState,
+    config: Config,
+    calendar: TradingCalendar,
+    market: MarketKind,
+    strategist: Strategist | None,
+) -> EnsemblePredictor:
+    """Return tier 2 as the desk runs it; importing torch takes a second."""
+    from hybrid_tui.ml.predictor import EnsemblePredictor
+
+    model = load_model(state, config.ml.model, market)
+    return EnsemblePredictor(model, calendar, strategist.score if strategist else None)
+
+
+class HistoryPredictor:
+    """Tier 2 over history: the figures of the desk's own predictor, made session by session."""
+
+    def __init__(self, model_id: str, answers: Iterator[MLPrediction | Abstention]) -> None:
+        self.model_id = model_id
+        self._answers = answers
+        self._next = next(answers, None)
+
+    def predict(
+        self,
+        view: MarketView,
+        symbols: Sequence[str],
+        *,
+        session_close: datetime,
+        strategy_id: str | None,
+    ) -> Sequence[MLPrediction | Abstention]:
+        """Return the answers of ``view.now``, for the symbols asked."""
+        now, wanted = view.now, set(symbols)
+        found: list[MLPrediction | Abstention] = []
+        while self._next is not None and self._next.at <= now:
+            answer = self._next
+            if answer.at == now and answer.symbol in wanted:
+                if isinstance(answer, MLPrediction):
+                    answer = replace(answer, strategy_id=strategy_id)
+                found.append(answer)
+            self._next = next(self._answers, None)
+        return found
+
+
+def history_predictor(
+    state: CliState,
+    config: Config,
+    calendar: TradingCalendar,
+    before: Mapping[str, BarSeries],
+    traded: Mapping[str, BarSeries],
+    news: Sequence[NewsItem],
+    interval: int,
+    strategist: Strategist | None,
+) -> HistoryPredictor:
+    """Return tier 2 for a backtest over ``traded``, warmed up by ``before``; raises ModelError."""
+    from hybrid_tui.ml.predictor import predict_history
+
+    if interval != 60:
+        raise ConfigError(
+            f"tier 2 needs one-minute bars, the data has bars of {interval} s",
+            hint="--tiers rules, or other data",
+        )
+    model = load_model(state, config.ml.model, "real")
+    whole = {
+        symbol: _joined(before.get(symbol), series) for symbol, series in sorted(traded.items())
+    }
+    answers = predict_history(
+        model,
+        whole,
+        calendar,
+        news=news,
+        score=strategist.score if strategist is not None and news else None,
+    )
+    return HistoryPredictor(model.id, answers)
+
+
+def _joined(before: BarSeries | None, series: BarSeries) -> BarSeries:
+    if before is None:
+        return series
+    import numpy as np
+
+    from hybrid_tui.domain.bars import BarSeries as Series
+
+    return Series(
+        symbol=series.symbol,
+        interval=series.interval,
+        feed=series.feed,
+        start=np.concatenate((before.start, series.start)),
+        known_at=np.concatenate((before.known_at, series.known_at)),
+        open=np.concatenate((before.open, series.open)),
+        high=np.concatenate((before.high, series.high)),
+        low=np.concatenate((before.low, series.low)),
+        close=np.concatenate((before.close, series.close)),
+        volume=np.concatenate((before.volume, series.volume)),
+    )

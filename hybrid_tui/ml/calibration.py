@@ -7,33 +7,37 @@ predicted volatility) into price intervals, and robust distances into *familiar*
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hybrid_tui.domain.bars import FloatArray
+from hybrid_tui.domain.bars import FloatArray, IntArray
 
 KELLY_FRACTION = 0.25
 FULL_SIZE_VOLATILITY = 0.0075
 FAMILIAR_QUANTILE = 0.995
+RECENCY_HALF_LIFE_SESSIONS = 5
 _LEAST_SCALE = 1e-3
+_NEVER = 1e12
+_LEAST_SPREAD = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platt:
-    """probability = sigmoid(slope x logit + offset)."""
+    """probability = sigmoid(slope x logit + hurdle_slope x hurdle + offset).
+
+    The hurdle (a feature) says how far the threshold is for the time that is left: minutes before
+    the close even a strong view rarely beats the costs, whatever the networks say.
+    """
 
     slope: float
     offset: float
+    hurdle_slope: float
 
-    def __call__(self, logit: float) -> float:
+    def __call__(self, logit: float, hurdle: float) -> float:
         """Return the calibrated probability of one logit."""
-        return sigmoid(self.slope * logit + self.offset)
-
-    def of(self, logits: FloatArray) -> FloatArray:
-        """Return the calibrated probabilities of many logits (statistics only)."""
-        return np.asarray(1.0 / (1.0 + np.exp(-(self.slope * logits + self.offset))))
+        return sigmoid(self.slope * logit + self.hurdle_slope * hurdle + self.offset)
 
 
 def sigmoid(value: float) -> float:
@@ -49,20 +53,57 @@ def log_odds(probability: float) -> float:
     return math.log(probability / (1.0 - probability))
 
 
-def fit_platt(logits: FloatArray, is_up: FloatArray, weight: FloatArray, base_rate: float) -> Platt:
-    """Fit Platt scaling by penalised Newton steps; the slope is never negative.
+def fit_platt(
+    logits: FloatArray,
+    hurdle: FloatArray,
+    is_up: FloatArray,
+    weight: FloatArray,
+    *,
+    base_rate: float,
+    threshold_bps: float,
+) -> Platt:
+    """Fit Platt scaling with the hurdle by penalised Newton steps; the slope is never negative.
 
-    The offset at a slope of 0 is drawn towards ``base_rate`` as if 1,000 independent outcomes had
-    been seen before, and the slope weakly towards 1: a calibration span of a few weeks must not
-    re-learn the market's drift. ``weight`` sums to the number of independent outcomes.
+    ``weight`` sums to the number of independent outcomes. A calibration span of a few weeks must
+    not re-learn the market's drift, so the fit is drawn towards ``base_rate`` as if 1,000 outcomes
+    had been seen before, weakly towards a slope of 1, and towards the hurdle's slope in a market
+    without drift.
     """
+    middle = float(np.average(hurdle, weights=weight))
+    # A normal return beats the threshold with odds of about exp(-1.6 x threshold / deviation).
+    drawn_to = [-1.6 * threshold_bps, log_odds(base_rate)]
+    stiffness = [1000.0 * 0.25 * 0.05**2, 1000.0 * base_rate * (1.0 - base_rate)]
+    columns = [hurdle - middle, np.ones_like(hurdle)]
     centre = float(np.average(logits, weights=weight))
     spread = float(np.sqrt(np.average((logits - centre) ** 2, weights=weight)))
-    if spread < 1e-9:
-        return Platt(slope=0.0, offset=log_odds(base_rate))
-    design = np.stack([(logits - centre) / spread, np.ones_like(logits)], axis=1)
-    prior = np.array([spread, log_odds(base_rate)])
-    stiffness = np.array([4.0, 1000.0 * base_rate * (1.0 - base_rate)])
+    if spread > _LEAST_SPREAD:
+        slope, hurdle_slope, offset = _penalised_fit(
+            np.stack([(logits - centre) / spread, *columns], axis=1),
+            is_up,
+            weight,
+            np.array([spread, *drawn_to]),
+            np.array([4.0, *stiffness]),
+        )
+        if slope > 0:
+            return Platt(
+                slope=slope / spread,
+                hurdle_slope=hurdle_slope,
+                offset=offset - slope / spread * centre - hurdle_slope * middle,
+            )
+    hurdle_slope, offset = _penalised_fit(
+        np.stack(columns, axis=1), is_up, weight, np.array(drawn_to), np.array(stiffness)
+    )
+    return Platt(slope=0.0, hurdle_slope=hurdle_slope, offset=offset - hurdle_slope * middle)
+
+
+def _penalised_fit(
+    design: FloatArray,
+    is_up: FloatArray,
+    weight: FloatArray,
+    prior: FloatArray,
+    stiffness: FloatArray,
+) -> list[float]:
+    """Return the logistic regression of (n, k) columns, drawn to ``prior`` with ``stiffness``."""
     point = prior.copy()
     for _ in range(50):
         probability = 1.0 / (1.0 + np.exp(-(design @ point)))
@@ -72,23 +113,34 @@ def fit_platt(logits: FloatArray, is_up: FloatArray, weight: FloatArray, base_ra
         point -= step
         if float(np.max(np.abs(step))) < 1e-10:
             break
-    if point[0] <= 0:
-        return Platt(slope=0.0, offset=float(point[1]))
-    slope = float(point[0]) / spread
-    return Platt(slope=slope, offset=float(point[1]) - slope * centre)
+    return [float(figure) for figure in point]
 
 
-def interval_quantiles(residuals: FloatArray, level: float) -> tuple[float, float]:
-    """Return the conformal low and high quantile of residuals over predicted volatility.
+def recency_weights(day: IntArray) -> FloatArray:
+    """Return weights that halve every five sessions before the last; ``day`` numbers sessions.
 
-    With n residuals the ranks are those of n + 1, so that coverage is not short by construction.
+    Volatility regimes and feeds change; the sessions next to the future say most about it.
+    """
+    return np.asarray(np.exp2(-(day.max() - day) / RECENCY_HALF_LIFE_SESSIONS))
+
+
+def interval_quantiles(
+    residuals: FloatArray, weight: FloatArray, level: float
+) -> tuple[float, float]:
+    """Return the weighted conformal low and high quantile of residuals over predicted volatility.
+
+    One more outcome of the greatest weight is thought at each end, so that coverage is not short by
+    construction.
     """
     tail = (1.0 - level) / 2.0
-    ordered = np.sort(residuals)
-    n = len(ordered)
-    low = max(math.floor(tail * (n + 1)) - 1, 0)
-    high = min(math.ceil((1.0 - tail) * (n + 1)) - 1, n - 1)
-    return float(ordered[low]), float(ordered[high])
+    order = np.argsort(residuals, kind="stable")
+    ordered = residuals[order]
+    reached = np.cumsum(weight[order])
+    total = float(reached[-1]) + float(weight.max())
+    low = int(np.searchsorted(reached, tail * total, side="right"))
+    high = int(np.searchsorted(reached, (1.0 - tail) * total, side="left"))
+    last = len(ordered) - 1
+    return float(ordered[min(max(low - 1, 0), last)]), float(ordered[min(high, last)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,16 +163,20 @@ class FamiliarRange:
         return np.asarray(np.max(np.abs(off) / spread, axis=1))
 
 
-def fit_familiar(summary: FloatArray) -> FamiliarRange:
-    """Return the range of training summaries (n, S), limited at the 99.5 % quantile of distance.
+def fit_familiar(summary: FloatArray, sides: Sequence[int]) -> FamiliarRange:
+    """Return the range of summaries (n, S), limited at the 99.5 % quantile of distance.
 
     A side's spread is the distance from the median to its 1 % quantile, so that each figure weighs
-    by how rare a value is and not by how long its tail is.
+    by how rare a value is and not by how long its tail is. ``sides`` (S) says which way a figure
+    can be odd: 1 upwards, -1 downwards, 0 both; calmer or cleaner input than usual is not odd.
     """
     low, middle, high = np.quantile(summary, [0.01, 0.5, 0.99], axis=0)
     overall = np.maximum(summary.std(axis=0), _LEAST_SCALE)
     below = np.where(middle - low > _LEAST_SCALE, middle - low, overall)
     above = np.where(high - middle > _LEAST_SCALE, high - middle, overall)
+    one_way = np.asarray(sides)
+    below = np.where(one_way > 0, _NEVER, below)
+    above = np.where(one_way < 0, _NEVER, above)
     fitted = FamiliarRange(
         middle=tuple(map(float, middle)),
         below=tuple(map(float, below)),
@@ -134,17 +190,19 @@ def fit_familiar(summary: FloatArray) -> FamiliarRange:
 def agreement(
     probability: float, members: Mapping[str, float], weights: Mapping[str, float], base: float
 ) -> float:
-    """Return the weight of the members on the ensemble's side of the base rate, 0..1."""
+    """Return the weight of the members on the ensemble's side of the base rate, 0..1.
+
+    ``members`` are those that have a say; the others count in the total of ``weights`` only.
+    """
     if probability == base:
         return 0.0
     side = probability > base
-    total = sum(weights.values())
     agreeing = sum(
         weights[name]
         for name, figure in members.items()
         if figure != base and (figure > base) == side
     )
-    return min(agreeing / total, 1.0)
+    return min(agreeing / sum(weights.values()), 1.0)
 
 
 def target_position(

@@ -73,6 +73,7 @@ def render_card(manifest: Manifest) -> str:
         "",
         _verdict(figures),
         "",
+        *_calibration_line(manifest),
         "## On validation data",
         "",
         "| member | log loss | forecasting the base rate | epochs | weight |",
@@ -116,6 +117,17 @@ def _verdict(figures: dict[str, float | int | None]) -> str:
         "On the held-out span it cannot be told from forecasting the base rate: the interval of "
         "the gain holds 0. Take its probabilities as what they are, close to the base rate."
     )
+
+
+def _calibration_line(manifest: Manifest) -> list[str]:
+    if manifest.calibration.ensemble.slope > 0:
+        return []
+    return [
+        "The calibration span gave the networks' view of direction no support (slope 0). The "
+        "probabilities follow only how far the threshold is for the time and volatility that are "
+        "left, confidence is 0, and the networks' use lies in the volatility forecast.",
+        "",
+    ]
 
 
 def _weights_line(manifest: Manifest) -> str:

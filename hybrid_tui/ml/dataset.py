@@ -17,7 +17,7 @@ from hybrid_tui.ml.ticks import eligibility, session_ticks, sessions_between
 
 CHUNK = 2048
 SPANS = ("train", "validation", "calibration", "test")
-SHARES = (0.60, 0.10, 0.15, 0.15)
+SHARES = (0.64, 0.10, 0.16, 0.10)
 EMBARGO_SESSIONS = 1
 LEAST_SESSIONS = 12
 _LEAST_RATIO = 0.02

@@ -6,8 +6,9 @@ headlines, so live, restart and batch agree to the bit wherever the history star
 window is computed by element-wise operations and sums in one fixed order; NumPy's reductions add in
 an order that depends on the shape, and are not used (maxima do not care).
 
-Scales are the symbol's own: returns, MACD and ATR are divided by *sigma*, the root mean square of
-the one-minute returns of the look-back, so that SPY and a triple-leveraged fund look alike.
+Scales are the symbol's own: returns, MACD and ATR are divided by *sigma*, the volatility of one
+minute: the root of the sum of squared returns over the minutes that they took, nights left out. So
+SPY and a triple-leveraged fund look alike, and so do a feed with gaps and one without.
 
 | feature | meaning |
 |---|---|
@@ -22,7 +23,7 @@ the one-minute returns of the look-back, so that SPY and a triple-leveraged fund
 | session_start | 1 for the first bar of a session |
 | index_return, index_present | SPY's return over the same bar, over sigma; 0 and 0 where missing |
 | sentiment, sentiment_present | last headline's score, halved every hour; 0 and 0 where none |
-| log_sigma | log of sigma |
+| hurdle | one basis point over the move to expect, sigma x root of the minutes to go, at most 1 |
 | horizon | minutes from the instant to the horizon's end / 60 |
 | stale | minutes from the last bar's end to the instant / 15 |
 """
@@ -62,21 +63,24 @@ FEATURE_NAMES = (
     "index_present",
     "sentiment",
     "sentiment_present",
-    "log_sigma",
+    "hurdle",
     "horizon",
     "stale",
 )
+HURDLE = FEATURE_NAMES.index("hurdle")
 SUMMARY_NAMES = (
     "log_sigma",
     "largest_return",
     "volume_spread",
     "volume_high",
-    "volume_low",
     "volume_mean",
     "volume_jump",
     "missing_minutes",
     "empty_bars",
 )
+# Of the whole look-back but for volume_mean and missing_minutes, which are of the window.
+# Which way a summary figure can be odd: 1 upwards, -1 downwards, 0 both.
+SUMMARY_SIDES = (0, 1, 1, 1, 0, 1, 1, 1)
 _REGULAR_MINUTES = 390.0
 _LEAST_SIGMA = 1e-6
 _BAND = 20
@@ -94,6 +98,7 @@ class RawWindows:
     close: FloatArray
     volume: FloatArray
     session_start: BoolArray
+    minutes: FloatArray
     missing: FloatArray
     session_fraction: FloatArray
     index_return: FloatArray
@@ -192,7 +197,7 @@ def gather(
     before = np.empty_like(series.start)
     before[0] = opens[0] - INTERVAL
     before[1:] = np.where(starts_session[1:], opens[1:] - INTERVAL, series.start[:-1])
-    missing = np.minimum((series.start - before) / INTERVAL - 1.0, 15.0)
+    missing = (series.start - before) / INTERVAL - 1.0
 
     whole = (ends - LOOKBACK)[None, :] + np.arange(LOOKBACK)[:, None]
     window = whole[WARM_UP:]
@@ -218,7 +223,8 @@ def gather(
         close=series.close[whole],
         volume=series.volume[whole],
         session_start=session_start,
-        missing=missing[window],
+        minutes=np.where(session_start, 1.0, 1.0 + missing[whole]),
+        missing=np.minimum(missing[window], 15.0),
         session_fraction=(series.known_at - opens)[window] / (60.0 * _REGULAR_MINUTES),
         index_return=index_return,
         index_present=index_present,
@@ -268,7 +274,7 @@ def compute(raw: RawWindows) -> Windows:
     before = np.where(raw.session_start, raw.open, np.roll(close, 1, axis=0))
     change = close - before
     returns = change / before
-    sigma = np.maximum(np.sqrt(_total(returns * returns) / LOOKBACK), _LEAST_SIGMA)
+    sigma = np.maximum(np.sqrt(_total(returns * returns) / _total(raw.minutes)), _LEAST_SIGMA)
     spread = raw.high - raw.low
     true_range = np.where(
         raw.session_start,
@@ -284,9 +290,8 @@ def compute(raw: RawWindows) -> Windows:
     moves = (rises + falls)[WARM_UP:]
     rsi = np.where(moves > 0, (rises - falls)[WARM_UP:] / np.where(moves > 0, moves, 1.0), 0.0)
     log_volume = np.log1p(raw.volume)
-    volume = (log_volume - _total(log_volume) / LOOKBACK)[WARM_UP:]
+    volume = log_volume - _total(log_volume) / LOOKBACK
     window_close = close[WARM_UP:]
-    log_sigma = np.log(sigma)
 
     columns: dict[str, FloatArray | BoolArray] = {
         "return": returns[WARM_UP:] / sigma,
@@ -294,7 +299,7 @@ def compute(raw: RawWindows) -> Windows:
         "macd": histogram[WARM_UP:] / window_close / sigma,
         "atr": atr[WARM_UP:] / window_close / sigma,
         "percent_b": _percent_b(close),
-        "volume": volume,
+        "volume": volume[WARM_UP:],
         "session_fraction": raw.session_fraction,
         "missing": raw.missing / 15.0,
         "session_start": raw.session_start[WARM_UP:],
@@ -302,25 +307,23 @@ def compute(raw: RawWindows) -> Windows:
         "index_present": raw.index_present,
         "sentiment": raw.sentiment,
         "sentiment_present": raw.sentiment_present,
-        "log_sigma": log_sigma,
+        "hurdle": np.minimum(1e-4 / (sigma * np.sqrt(raw.horizon_minutes)), 1.0),
         "horizon": raw.horizon_minutes / 60.0,
         "stale": raw.stale_minutes / 15.0,
     }
     values = np.empty((close.shape[1], WINDOW, len(FEATURE_NAMES)), dtype=np.float32)
     for column, name in enumerate(FEATURE_NAMES):
         values[:, :, column] = np.asarray(columns[name]).T.reshape(close.shape[1], -1)
-    mean_volume = _total(volume) / WINDOW
     summary = np.stack(
         [
-            log_sigma,
-            np.max(np.abs(returns[WARM_UP:]), axis=0) / sigma,
-            np.sqrt(_total((volume - mean_volume) ** 2) / WINDOW),
+            np.log(sigma),
+            np.max(np.abs(returns), axis=0) / sigma,
+            np.sqrt(_total(volume * volume) / LOOKBACK),
             np.max(volume, axis=0),
-            np.min(volume, axis=0),
-            mean_volume,
+            _total(volume[WARM_UP:]) / WINDOW,
             np.max(np.abs(volume[1:] - volume[:-1]), axis=0),
-            _total(raw.missing),
-            _total((raw.volume <= 0).astype(np.float64)),
+            np.log1p(_total(raw.missing)),
+            np.log1p(_total((raw.volume <= 0).astype(np.float64))),
         ],
         axis=1,
     )

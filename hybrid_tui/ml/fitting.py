@@ -72,7 +72,7 @@ def fit_member(
     *,
     seed: int,
     max_epochs: int,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 1e-3,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> FittedMember:
     """Train a member and return it as it was at its best on the validation span.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hybrid_tui.ml.calibration import agreement, target_position
-from hybrid_tui.ml.features import Windows
+from hybrid_tui.ml.features import HURDLE, Windows
 from hybrid_tui.ml.model_files import Model
 
 
@@ -40,10 +40,13 @@ def outlooks(model: Model, windows: Windows) -> list[Outlook]:
     figures = {member.name: member for member in manifest.members}
     weights = {name: member.weight for name, member in figures.items()}
     scalings = {name: member.platt.scaling() for name, member in figures.items()}
+    # A member in whose logits calibration found nothing takes no side.
+    speaking = [name for name, scaling in scalings.items() if scaling.slope > 0]
     total = sum(weights.values())
     calibration = manifest.calibration
     ensemble = calibration.ensemble.scaling()
     familiar = manifest.familiar.range()
+    hurdles = windows.values[:, -1, HURDLE].tolist()
     distances = familiar.distance(windows.summary).tolist()
     sigmas, minutes = windows.sigma.tolist(), windows.horizon_minutes.tolist()
 
@@ -55,9 +58,14 @@ def outlooks(model: Model, windows: Windows) -> list[Outlook]:
         unit = sigmas[row] * math.sqrt(minutes[row])
         volatility = calibration.volatility_scale * math.exp(log_ratio) * unit
         log_return = calibration.return_slope * forecast * unit
-        probability = ensemble(logit)
-        members = {name: scalings[name](raw[name][row][0]) for name in raw}
-        confidence = agreement(probability, members, weights, manifest.base_rate)
+        probability = ensemble(logit, hurdles[row])
+        members = {name: scalings[name](raw[name][row][0], hurdles[row]) for name in raw}
+        confidence = agreement(
+            probability,
+            {name: members[name] for name in speaking},
+            weights,
+            manifest.base_rate,
+        )
         found.append(
             Outlook(
                 probability=probability,

@@ -57,10 +57,11 @@ class PlattFigures(_Part):
 
     slope: Annotated[float, Field(ge=0)]
     offset: float
+    hurdle_slope: float
 
     def scaling(self) -> Platt:
         """Return the scaling as a function."""
-        return Platt(slope=self.slope, offset=self.offset)
+        return Platt(slope=self.slope, offset=self.offset, hurdle_slope=self.hurdle_slope)
 
 
 class MemberFigures(_Part):

@@ -16,13 +16,21 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from hybrid_tui.domain.bars import FloatArray
-from hybrid_tui.ml.calibration import Platt, fit_familiar, fit_platt, interval_quantiles
+from hybrid_tui.ml.calibration import (
+    Platt,
+    fit_familiar,
+    fit_platt,
+    interval_quantiles,
+    recency_weights,
+)
 from hybrid_tui.ml.dataset import SPANS, Dataset, split
 from hybrid_tui.ml.features import (
     FEATURE_NAMES,
     FEATURES_VERSION,
+    HURDLE,
     INTERVAL,
     LOOKBACK,
+    SUMMARY_SIDES,
     WINDOW,
     Float32Array,
 )
@@ -130,7 +138,9 @@ def train_ensemble(
         name: raw_outputs(member.network, calibration, mean, scale)
         for name, member in fitted.items()
     }
-    scaling = {name: _platt(outputs[:, 0], calibration, base_rate) for name, outputs in raw.items()}
+    scaling = {
+        name: _platt(outputs[:, 0], calibration, base_rate, recipe) for name, outputs in raw.items()
+    }
     files = {f"{name}.safetensors": save(_weights_of(fitted[name].network)) for name in fitted}
     manifest = Manifest(
         format=1,
@@ -161,8 +171,9 @@ def train_ensemble(
             np.add.reduce([weights[name] * outputs for name, outputs in raw.items()]),
             calibration,
             base_rate,
+            recipe,
         ),
-        familiar=_familiar(train),
+        familiar=_familiar(data.take(seen)),
         base_rate=base_rate,
         threshold_bps=recipe.threshold_bps,
         trained_until=datetime.fromtimestamp(int(calibration.horizon_end.max()), UTC),
@@ -224,22 +235,31 @@ def _standardisation(train: Dataset) -> tuple[Float32Array, Float32Array]:
     return mean.astype(np.float32), scale.astype(np.float32)
 
 
-def _platt(logits: FloatArray, data: Dataset, base_rate: float) -> Platt:
-    weight = np.full(len(data), 1.0 / OVERLAP)
-    return fit_platt(logits, data.is_up.astype(np.float64), weight, base_rate)
+def _platt(logits: FloatArray, data: Dataset, base_rate: float, recipe: Recipe) -> Platt:
+    return fit_platt(
+        logits,
+        data.values[:, -1, HURDLE].astype(np.float64),
+        data.is_up.astype(np.float64),
+        np.full(len(data), 1.0 / OVERLAP),
+        base_rate=base_rate,
+        threshold_bps=recipe.threshold_bps,
+    )
 
 
-def _calibrate(outputs: FloatArray, data: Dataset, base_rate: float) -> CalibrationFigures:
+def _calibrate(
+    outputs: FloatArray, data: Dataset, base_rate: float, recipe: Recipe
+) -> CalibrationFigures:
     forecast = outputs[:, 1]
     power = float(np.mean(forecast**2))
     slope = float(np.mean(forecast * data.scaled_return)) / power if power > 0 else 0.0
     slope = min(max(slope, 0.0), 1.0)
     ratio = np.exp(outputs[:, 2])
     residual = data.scaled_return - slope * forecast
-    volatility_scale = float(np.sqrt(np.mean((residual / ratio) ** 2)))
-    low, high = interval_quantiles(residual / (ratio * volatility_scale), INTERVAL_LEVEL)
+    weight = recency_weights(data.day)
+    volatility_scale = float(np.sqrt(np.average((residual / ratio) ** 2, weights=weight)))
+    low, high = interval_quantiles(residual / (ratio * volatility_scale), weight, INTERVAL_LEVEL)
     return CalibrationFigures(
-        ensemble=_figures(_platt(outputs[:, 0], data, base_rate)),
+        ensemble=_figures(_platt(outputs[:, 0], data, base_rate, recipe)),
         return_slope=slope,
         volatility_scale=volatility_scale,
         interval_level=INTERVAL_LEVEL,
@@ -248,15 +268,15 @@ def _calibrate(outputs: FloatArray, data: Dataset, base_rate: float) -> Calibrat
     )
 
 
-def _familiar(train: Dataset) -> FamiliarFigures:
-    fitted = fit_familiar(train.summary)
+def _familiar(seen: Dataset) -> FamiliarFigures:
+    fitted = fit_familiar(seen.summary, SUMMARY_SIDES)
     return FamiliarFigures(
         middle=fitted.middle, below=fitted.below, above=fitted.above, limit=fitted.limit
     )
 
 
 def _figures(platt: Platt) -> PlattFigures:
-    return PlattFigures(slope=platt.slope, offset=platt.offset)
+    return PlattFigures(slope=platt.slope, offset=platt.offset, hurdle_slope=platt.hurdle_slope)
 
 
 def _weights_of(network: nn.Module) -> dict[str, Tensor]:

@@ -1,0 +1,175 @@
+"""What is doubtful about bars that can be bars: gaps, false volume, splits, lone prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+
+from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BoolArray, FloatArray, IntArray
+from hybrid_tui.domain.calendar import TradingCalendar
+
+Kind = Literal["missing_session", "gap", "running_volume", "unadjusted_split", "outlier"]
+
+SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)
+SPLIT_TOLERANCE = 0.04
+SPIKE = 20.0
+FEWEST_SPIKES = 8
+FIRST_SPIKE_BAR = 15
+RISING_SHARE = 0.9
+LONE_MOVE = 0.15
+LONE_DAILY_MOVE = 0.35
+LONE_RETURN = 0.03
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something a person should look at, from ``at`` on, in ``count`` bars or sessions."""
+
+    symbol: str
+    kind: Kind
+    at: datetime
+    count: int
+    detail: str
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the bars are wrong or missing whole days; a thin feed has gaps without fault."""
+        return self.kind != "gap"
+
+
+def check(series: BarSeries, calendar: TradingCalendar) -> list[Finding]:
+    """Return what is doubtful in a series, by time. Bars without a fault give no finding."""
+    if len(series) == 0:
+        return []
+    session = np.searchsorted(calendar.close_seconds, series.start, side="right")
+    findings = [
+        *_missing_sessions(series, calendar, session),
+        *_gaps(series, calendar, session),
+        *_running_volumes(series, session),
+        *_splits(series, session),
+        *_outliers(series, session),
+    ]
+    return sorted(findings, key=lambda finding: (finding.at, finding.kind))
+
+
+def running_totals(volume: FloatArray) -> BoolArray:
+    """Return which volumes of one session are running totals of the day instead of a bar's own.
+
+    Such bars stand tens of times above the session's median and rise from one to the next, which
+    single large trades do not. Shape (bars of the session,).
+    """
+    spikes = np.zeros(len(volume), dtype=np.bool_)
+    traded = volume[volume > 0]
+    if len(traded) < FIRST_SPIKE_BAR:
+        return spikes
+    spikes[FIRST_SPIKE_BAR:] = volume[FIRST_SPIKE_BAR:] > SPIKE * np.median(traded)
+    tall = volume[spikes]
+    if len(tall) < FEWEST_SPIKES or (np.diff(tall) >= 0).mean() < RISING_SHARE:
+        spikes[:] = False
+    return spikes
+
+
+def _find(series: BarSeries, kind: Kind, second: int, count: int, detail: str) -> Finding:
+    at = datetime.fromtimestamp(second, UTC)
+    return Finding(symbol=series.symbol, kind=kind, at=at, count=count, detail=detail)
+
+
+def _missing_sessions(
+    series: BarSeries, calendar: TradingCalendar, session: IntArray
+) -> list[Finding]:
+    """Find runs of sessions without a single bar."""
+    findings = []
+    for i in np.flatnonzero(np.diff(session) > 1):
+        first, count = int(session[i]) + 1, int(session[i + 1] - session[i]) - 1
+        days = [calendar.sessions[first].day, calendar.sessions[first + count - 1].day]
+        text = f"no bar on {days[0]}" if count == 1 else f"no bar from {days[0]} to {days[1]}"
+        second = int(calendar.open_seconds[first])
+        findings.append(_find(series, "missing_session", second, count, text))
+    return findings
+
+
+def _gaps(series: BarSeries, calendar: TradingCalendar, session: IntArray) -> list[Finding]:
+    """Find missing bars inside sessions: one finding for the series, naming the longest gap."""
+    step = series.interval
+    if step >= DAY_SECONDS:
+        return []
+    # Bars before a session's first one and after its last one do not count: the first and the last
+    # session of a download are often cut, and thin shares seldom trade at the bell.
+    inside = np.flatnonzero((session == np.roll(session, 1)) & (np.arange(len(session)) > 0))
+    missing = np.zeros(len(session), dtype=np.int64)
+    missing[inside] = (series.start[inside] - series.start[inside - 1]) // step - 1
+    total = int(missing.sum())
+    if total == 0:
+        return []
+    longest = int(np.argmax(missing))
+    sessions = len(np.unique(session[missing > 0]))
+    share = total / (total + len(series))
+    second = int(series.start[longest - 1]) + step
+    return [
+        _find(
+            series,
+            "gap",
+            second,
+            total,
+            f"{total} bars ({share:.1%}) are missing inside {sessions} sessions; the longest gap "
+            f"is {int(missing[longest])} bars",
+        )
+    ]
+
+
+def _running_volumes(series: BarSeries, session: IntArray) -> list[Finding]:
+    if series.interval >= 3600:
+        return []
+    findings = []
+    bounds = np.flatnonzero(np.diff(session, prepend=-1, append=-1))
+    for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        spikes = running_totals(series.volume[first:last])
+        count = int(spikes.sum())
+        if count:
+            zero = int((series.volume[first:last] == 0).sum())
+            second = int(series.start[first + int(np.argmax(spikes))])
+            text = f"{count} volumes look like running totals of the day, {zero} bars have none"
+            findings.append(_find(series, "running_volume", second, count, text))
+    return findings
+
+
+def _splits(series: BarSeries, session: IntArray) -> list[Finding]:
+    """Find sessions that open at a whole multiple or fraction of the last close, and stay there."""
+    findings = []
+    for i in np.flatnonzero(np.diff(session) == 1) + 1:
+        ratio = float(series.close[i - 1] / series.open[i])
+        times, word = (ratio, "split") if ratio >= 1 else (1 / ratio, "reverse split")
+        nearest = min(SPLIT_RATIOS, key=lambda known: abs(times / known - 1))
+        if abs(times / nearest - 1) > SPLIT_TOLERANCE:
+            continue
+        text = (
+            f"{series.close[i - 1]:g} before, {series.open[i]:g} after: "
+            f"an unadjusted {nearest}:1 {word}?"
+        )
+        findings.append(_find(series, "unadjusted_split", int(series.start[i]), 1, text))
+    return findings
+
+
+def _outliers(series: BarSeries, session: IntArray) -> list[Finding]:
+    """Find bars whose close leaps away and is back with the next bar of the session."""
+    close = series.close
+    if len(close) < 3:
+        return []
+    before, at, after = close[:-2], close[1:-1], close[2:]
+    move = LONE_MOVE if series.interval < DAY_SECONDS else LONE_DAILY_MOVE
+    lone = (np.abs(at / before - 1) > move) & (np.abs(after / before - 1) < LONE_RETURN)
+    if series.interval < DAY_SECONDS:
+        lone &= session[:-2] == session[2:]
+    return [
+        _find(
+            series,
+            "outlier",
+            int(series.start[i]),
+            1,
+            f"closes at {close[i]:g} between {close[i - 1]:g} and {close[i + 1]:g}",
+        )
+        for i in np.flatnonzero(lone) + 1
+    ]

@@ -1,0 +1,132 @@
+"""The bar store: what is put in comes out, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.errors import ConfigError, DataError
+from hybrid_tui.market.files import read_bars
+from hybrid_tui.market.store import BarStore, interval_text, merge_series, parse_interval
+from tests.market.builders import OPEN, series
+
+COLUMNS = ("start", "known_at", "open", "high", "low", "close", "volume")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BarStore:
+    return BarStore(tmp_path / "bars")
+
+
+def test_bars_come_back_exactly(store: BarStore) -> None:
+    bars = replace(series(), close=np.array([0.1 + 0.2] * 10), feed="iex")
+    assert store.add(bars, "none") == 10
+    loaded = store.load()["A"]
+    assert (loaded.symbol, loaded.interval, loaded.feed) == ("A", 60, "iex")
+    for name in COLUMNS:
+        assert getattr(loaded, name).tolist() == getattr(bars, name).tolist()
+
+
+def test_adding_again_adds_nothing_and_what_is_stored_stays(store: BarStore) -> None:
+    assert store.add(series(minutes=range(5))) == 5
+    assert store.add(series(minutes=range(5))) == 0
+    assert store.add(series(minutes=range(3, 8), close=500.0)) == 3
+    loaded = store.load()["A"]
+    assert len(loaded) == 8
+    assert (loaded.close < 200).tolist() == [True] * 5 + [False] * 3
+
+
+@given(a=st.sets(st.integers(0, 60), min_size=1), b=st.sets(st.integers(0, 60), min_size=1))
+def test_merging_keeps_every_start_once_in_order(a: set[int], b: set[int]) -> None:
+    first, second = series(minutes=sorted(a)), series(minutes=sorted(b), close=500.0)
+    merged = merge_series(first, second)
+    assert merged.start.tolist() == [int(OPEN.timestamp()) + 60 * n for n in sorted(a | b)]
+    old = np.isin(merged.start, first.start)
+    assert merged.close[old].tolist() == first.close.tolist()
+    again = merge_series(merged, second)
+    assert again.close.tolist() == merged.close.tolist()
+
+
+def test_the_list_says_what_there_is(store: BarStore) -> None:
+    store.add(series("BRK.B"))
+    store.add(series("^GSPC", interval=300))
+    names = [(s.symbol, interval_text(s.interval), s.feed, s.bars) for s in store.list()]
+    assert names == [("BRK.B", "1m", "test", 10), ("^GSPC", "5m", "test", 10)]
+    stored = store.list()[0]
+    assert (stored.start, stored.adjusted) == (OPEN, "splits")
+    assert (stored.end - stored.start).total_seconds() == 540
+
+
+def test_an_empty_store_is_empty(store: BarStore) -> None:
+    assert store.list() == []
+    assert store.load() == {}
+    with pytest.raises(DataError, match="no such bars of NVDA"):
+        store.load(["NVDA"])
+
+
+def test_the_smallest_interval_and_the_latest_feed_are_loaded(store: BarStore) -> None:
+    store.add(series(interval=300))
+    store.add(replace(series(minutes=range(10)), feed="iex"))
+    store.add(replace(series(minutes=range(20)), feed="sip"))
+    assert (store.load()["A"].interval, store.load()["A"].feed) == (60, "sip")
+    assert store.load(interval=300)["A"].interval == 300
+    assert store.load(feed="iex")["A"].feed == "iex"
+    with pytest.raises(DataError, match="no such bars of B"):
+        store.load(["A", "B"])
+
+
+def test_differently_adjusted_bars_do_not_mix(store: BarStore) -> None:
+    store.add(series(), "none")
+    with pytest.raises(DataError, match="adjusted for 'none', not 'splits'"):
+        store.add(series(minutes=[20]), "splits")
+
+
+def test_a_crash_while_writing_leaves_the_old_file(
+    store: BarStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(series(minutes=range(5)))
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(DataError, match="No space left on device"):
+        store.add(series(minutes=range(9)))
+    monkeypatch.undo()
+    assert len(store.load()["A"]) == 5
+    assert [p.name for p in (store.folder / "1m" / "test").iterdir()] == ["A.parquet"]
+
+
+def test_a_damaged_file_is_named(store: BarStore) -> None:
+    store.add(series())
+    path = store.list()[0].path
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"A\.parquet is not a file of the bar store"):
+        store.list()
+
+
+def test_the_files_open_as_bar_files(store: BarStore, calendar: TradingCalendar) -> None:
+    store.add(series())
+    files = read_bars([store.list()[0].path], calendar=calendar)
+    assert files.series["A"].close.tolist() == series().close.tolist()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(60, "1m"), (300, "5m"), (3600, "1h"), (86400, "1d"), (15, "15s")]
+)
+def test_intervals_are_written_as_people_do(seconds: int, text: str) -> None:
+    assert interval_text(seconds) == text
+    assert parse_interval(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "0m", "5", "1w", "-1m", "²m"])
+def test_what_is_not_an_interval_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_interval(text)

@@ -10,6 +10,7 @@ import typer
 
 from hybrid_tui import __version__
 from hybrid_tui.commands import backtest as backtest_command
+from hybrid_tui.commands import run as run_command
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.errors import HybridError
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("run")(run_command.run)
 app.command("backtest")(backtest_command.backtest)
 
 
@@ -38,13 +40,26 @@ def root(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE, wins over the configuration")
     ] = None,
+    recorded: Annotated[
+        str | None, typer.Option(metavar="DATE", help="run from that recorded day")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="times the wall clock; 0: as fast as it goes")
+    ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="look, and touch nothing")] = False,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="print the version"),
     ] = False,
 ) -> None:
     """Open the desk, or run one of the commands."""
-    context.obj = CliState(profile=profile, overrides=tuple(settings or ()))
+    context.obj = CliState(
+        profile=profile,
+        overrides=tuple(settings or ()),
+        recorded=recorded,
+        speed=speed,
+        read_only=read_only,
+    )
 
 
 def main() -> None:

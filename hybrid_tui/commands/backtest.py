@@ -198,15 +198,13 @@ def _run(
         settings={},
     )
     engine = Engine(setup, recorder, broker)
-    engine.warm_up(
-        history.before, [item for item in headlines if item.received_at <= history.begins_at]
-    )
     feed = RecordedMarket(
         history.traded,
         headlines,
         calendar=calendar,
         begins_at=history.begins_at,
     )
+    engine.warm_up(history.before, feed.earlier_news(history.begins_at))
     with _progress(history.begins_at, history.ends_at) as progress:
         run_backtest(engine, feed, history.begins_at, history.ends_at, host.run, progress)
     return {

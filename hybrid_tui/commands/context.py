@@ -23,6 +23,9 @@ class CliState:
 
     profile: str | None = None
     overrides: tuple[str, ...] = ()
+    recorded: str | None = None
+    speed: float | None = None
+    read_only: bool = False
     _paths: Paths | None = field(default=None, repr=False)
 
     @property

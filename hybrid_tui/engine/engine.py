@@ -80,15 +80,28 @@ class Engine:
             min_probability=setup.min_probability,
         )
         self._refusals: dict[str, str] = {}
+        self._unread: tuple[NewsItem, ...] = ()
 
     def warm_up(self, series: Mapping[str, BarSeries], news: Sequence[NewsItem] = ()) -> None:
-        """Take in the bars known before the first instant; no decision is made on them."""
+        """Take in what is known before the first instant; no decision is made on it.
+
+        Headlines that the state does not know yet are read, and scored, with the first cycle.
+        """
         for symbol, known in series.items():
             self.market.warm(known)
             if symbol in self.board.column:
                 self.board.warm_up(symbol, known.close)
+        seen = {item.id for item in self.state.news}
         for item in news:
-            self.market.add_news(item)
+            if item.id in seen:
+                self.market.add_news(item)
+            else:
+                self._unread += (item,)
+
+    def announce(self, now: datetime) -> None:
+        """Tell how the tiers are at the start."""
+        self.tiers.announce(now)
+        self.recorder.commit()
 
     def upcoming(self, after: datetime) -> datetime:
         """Return the next instant after ``after`` at which something is due without any data."""
@@ -115,8 +128,9 @@ class Engine:
             self._apply_action(now, action)
         if update.quotes:
             self._quote(now, update)
-        if update.news:
-            yield from self._receive(now, update.news)
+        if update.news or self._unread:
+            items, self._unread = (*self._unread, *update.news), ()
+            yield from self._receive(now, items)
         self.approvals.expire(now)
         for job, result in answers:
             if not isinstance(job, PredictJob):

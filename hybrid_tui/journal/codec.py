@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,7 +9,6 @@ from pydantic import TypeAdapter, ValidationError
 from hybrid_tui.domain.commands import COMMANDS, Command
 from hybrid_tui.domain.events import EVENTS, Event
 from hybrid_tui.errors import DataError
-
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {}
 
@@ -41,10 +39,11 @@ def load_event(kind: str, body: str | bytes) -> Event:
     return event
 
 
-def event_document(event: Event) -> dict[str, Any]:
-    """Return an event as one JSON-ready object with its kind first, times as ISO 8601 with Z."""
-    body: dict[str, Any] = json.loads(dump_event(event))
-    return {"event": type(event).__name__, **body}
+def event_line(event: Event) -> bytes:
+    """Return an event as one line of JSON with its kind first, times as ISO 8601 with Z."""
+    kind = type(event)
+    body: bytes = _adapter(kind).dump_json(event)
+    return b'{"event":"' + kind.__name__.encode() + b'",' + body[1:] + b"\n"
 
 
 def dump_command(command: Command) -> dict[str, Any]:

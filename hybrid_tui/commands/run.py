@@ -1,0 +1,130 @@
+"""``hybrid-tui run``: the engine's program, with its lock, socket and signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from datetime import date, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hybrid_tui.commands.context import CliState, parse_bound, state_of
+from hybrid_tui.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hybrid_tui.commands.desk import Desk, DeskOptions
+    from hybrid_tui.domain.events import Event
+
+LOG_BYTES = 2_000_000
+
+
+def run(
+    context: typer.Context,
+    headless: Annotated[bool, typer.Option("--headless", help="without a screen")] = False,
+    until: Annotated[str | None, typer.Option(help="New York date or instant to stop at")] = None,
+    speed: Annotated[float | None, typer.Option(help="times the wall clock; 0: no waiting")] = None,
+    recorded: Annotated[str | None, typer.Option(help="run from that recorded day")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="events on stdout, one a line")] = False,
+) -> None:
+    """Run the engine in the foreground, until its data ends or it is stopped."""
+    from hybrid_tui.commands.desk import DeskOptions
+
+    state = state_of(context)
+    if not headless:
+        raise ConfigError("run needs --headless", hint="hybrid-tui alone opens the screen")
+    if speed is not None and speed < 0:
+        raise ConfigError(f"--speed {speed:g} is negative", hint="0 is as fast as it goes")
+    options = DeskOptions(
+        recorded_day=parse_day(recorded if recorded is not None else state.recorded),
+        speed=speed if speed is not None else state.speed,
+    )
+    serve(state, options, until=parse_bound(until, "--until", is_end=True), as_json=as_json)
+
+
+def parse_day(text: str | None) -> date | None:
+    """Return a New York date; raises ConfigError."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"--recorded {text!r} is not a date", hint="e.g. 2026-03-20") from error
+
+
+def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_json: bool) -> None:
+    """Hold the profile's lock, run the engine to its end, and say why it ended."""
+    from hybrid_tui.commands.desk import compose_desk
+    from hybrid_tui.engine.endpoint import ProfileLock, withdraw
+
+    lock = ProfileLock(state.paths)
+    lock.acquire()
+    try:
+        log_to(state.paths.logs / "engine.log")
+        desk = compose_desk(state, options)
+        if as_json:
+            desk.publisher.listen(_print_event)
+        try:
+            reason = asyncio.run(_serve(state, desk, until))
+        finally:
+            withdraw(state.paths.engine)
+            desk.journal.close()
+        typer.echo(f"hybrid-tui: the engine ended: {reason}", err=True)
+    finally:
+        lock.release()
+
+
+async def _serve(state: CliState, desk: Desk, until: datetime | None) -> str:
+    from hybrid_tui.engine.endpoint import Endpoint, new_token, publish
+    from hybrid_tui.engine.server import EngineServer
+    from hybrid_tui.journal.codec import event_line
+    from hybrid_tui.journal.reader import dump_state
+
+    runtime = desk.runtime
+    token = new_token()
+    server = EngineServer(token, lambda: dump_state(desk.state), runtime.obey)
+    port = await server.start()
+
+    def tell(event: Event) -> None:
+        if server.has_clients:
+            server.broadcast(event_line(event))
+
+    desk.publisher.listen(tell)
+    publish(state.paths.engine, Endpoint(pid=os.getpid(), port=port, token=token, mode=desk.mode))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, runtime.stop, signal.Signals(number).name)
+    with contextlib.suppress(ValueError, AttributeError):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        return await runtime.run(desk.begins_at, until)
+    finally:
+        await server.stop()
+
+
+def _print_event(event: Event) -> None:
+    from hybrid_tui.journal.codec import event_line
+
+    sys.stdout.write(event_line(event).decode())
+    sys.stdout.flush()
+
+
+def log_to(path: Path) -> None:
+    """Send the log to a rotating file; raises ConfigError where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be written: {error.strerror or error}",
+            hint="check the folder's permissions, or set HYBRID_TUI_HOME",
+        ) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

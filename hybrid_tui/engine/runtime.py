@@ -1,0 +1,172 @@
+"""The live driver: the engine on a clock, with a journal, a socket and supervised tiers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.commands import Ack, Command, SetSpeed, Stop
+from hybrid_tui.domain.ports import Feed, MarketUpdate
+from hybrid_tui.engine.backtest import NOTHING
+from hybrid_tui.engine.clock import Clock
+from hybrid_tui.engine.engine import Cycle, Engine
+from hybrid_tui.engine.jobs import JobResult
+from hybrid_tui.engine.tier_host import TierHost
+
+log = logging.getLogger(__name__)
+
+BETWEEN = timedelta(milliseconds=1)
+CHECKPOINT_EVERY = 5_000
+DATA_ENDED = "the data has ended"
+
+
+class Runtime:
+    """Drives an engine through a feed; time waits until every due job has answered.
+
+    ``checkpoint`` keeps the folded state, ``flush`` commits what is batched.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        feed: Feed,
+        clock: Clock,
+        host: TierHost,
+        *,
+        checkpoint: Callable[[], None],
+        flush: Callable[[], None],
+    ) -> None:
+        self.engine = engine
+        self.feed = feed
+        self.clock = clock
+        self._host = host
+        self._checkpoint = checkpoint
+        self._flush = flush
+        self._commands: list[tuple[Command, asyncio.Future[Ack]]] = []
+        self._wake = asyncio.Event()
+        self._stopping = ""
+        self._last: datetime | None = None
+        self._checkpointed = engine.state.last_id
+
+    async def obey(self, command: Command) -> Ack:
+        """Have a command carried out between two instants; return the answer after the commit."""
+        if self._stopping:
+            return Ack(ok=False, message=f"the engine is stopping: {self._stopping}")
+        waiting: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        self._commands.append((command, waiting))
+        self._wake.set()
+        return await waiting
+
+    def stop(self, reason: str) -> None:
+        """Stop after the instant under way."""
+        self._stopping = self._stopping or reason
+        self._wake.set()
+
+    async def run(self, begins_at: datetime, until: datetime | None = None) -> str:
+        """Drive from ``begins_at`` until stopped, ``until`` (included), or the data's end.
+
+        Returns the reason. Raises what a journal that cannot be written raises.
+        """
+        now = begins_at
+        self.clock.start(now)
+        self._last = now
+        self.engine.announce(now)
+        with_data = self.feed.upcoming(now)
+        while not self._stopping:
+            due = self.engine.upcoming(now)
+            if with_data is None:
+                self._stopping = DATA_ENDED
+                break
+            instant = min(due, with_data)
+            if until is not None and instant > until:
+                self._stopping = f"{until:%Y-%m-%d %H:%M:%S} UTC is reached"
+                break
+            if not await self._wait_for(instant):
+                continue
+            update = NOTHING
+            if instant == with_data:
+                update = self.feed.read(instant)
+                with_data = self.feed.upcoming(instant)
+            now = instant
+            self.clock.start(now)
+            await self._cycle(now, update)
+            if self.engine.state.last_id - self._checkpointed >= CHECKPOINT_EVERY:
+                self._checkpointed = self.engine.state.last_id
+                self._checkpoint()
+        await self._end(now)
+        return self._stopping
+
+    async def _end(self, now: datetime) -> None:
+        for _, waiting in self._commands:
+            waiting.set_result(Ack(ok=False, message=f"the engine is stopping: {self._stopping}"))
+        self._commands.clear()
+        recorder = self.engine.recorder
+        recorder.emit(ev.EngineStopped, max(now, self._last or now), reason=self._stopping)
+        recorder.commit()
+        self._flush()
+
+    async def _wait_for(self, instant: datetime) -> bool:
+        """Wait until an instant is due; False: something else came up first."""
+        self._wake.clear()
+        if self._commands:
+            await self._carry_out(instant)
+            return False
+        seconds = self.clock.seconds_until(instant)
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return not self._commands and not self._stopping
+        try:
+            await asyncio.wait_for(self._wake.wait(), min(seconds, 1.0))
+        except TimeoutError:
+            self._flush_if_idle()
+        return False
+
+    def _flush_if_idle(self) -> None:
+        self.engine.recorder.commit()
+
+    async def _carry_out(self, before: datetime) -> None:
+        """Carry out the waiting commands strictly between the last instant and the next."""
+        batch, self._commands = self._commands, []
+        last = self._last or before
+        now = max(last + BETWEEN, min(self.clock.now(), before - BETWEEN))
+        others = [
+            (command, waiting) for command, waiting in batch if not self._own(command, waiting, now)
+        ]
+        acks = await self._cycle(now, NOTHING, [command for command, _ in others])
+        for (_, waiting), ack in zip(others, acks, strict=True):
+            if not waiting.done():
+                waiting.set_result(ack)
+
+    def _own(self, command: Command, waiting: asyncio.Future[Ack], now: datetime) -> bool:
+        """Carry out what concerns the driver and not the engine."""
+        if isinstance(command, Stop):
+            waiting.set_result(Ack(ok=True, message="the engine stops; positions and stops stay"))
+            self.stop(f"stopped by {command.by}")
+            return True
+        if isinstance(command, SetSpeed):
+            if command.speed < 0:
+                waiting.set_result(Ack(ok=False, message="a speed is 0 or more"))
+                return True
+            self.clock.set_speed(command.speed)
+            self.engine.recorder.emit(ev.SpeedChanged, now, speed=command.speed)
+            waiting.set_result(Ack(ok=True, message=f"speed {command.speed:g}"))
+            return True
+        return False
+
+    async def _cycle(
+        self, now: datetime, update: MarketUpdate, commands: list[Command] | None = None
+    ) -> list[Ack]:
+        cycle: Cycle = self.engine.cycle(now, update, commands or ())
+        self._last = now
+        loop = asyncio.get_running_loop()
+        result: JobResult | None = None
+        while True:
+            try:
+                job = cycle.send(result)
+            except StopIteration as done:
+                acks: list[Ack] = done.value
+                return acks
+            result = await loop.run_in_executor(None, self._host.run_supervised, job)

@@ -1,0 +1,110 @@
+"""The engine's loopback socket: events out, commands in and acknowledged, JSON lines both ways.
+
+A client sends ``{"token": ...}`` and gets ``{"snapshot": <state>}``, then events. A command is
+``{"command": ..., "ref": n, ...}``; its answer ``{"ack": n, "ok": ..., "message": ...}``. A client
+that does not read is dropped: nothing that a screen does may delay the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hybrid_tui.domain.commands import Ack, Command
+from hybrid_tui.errors import DataError
+from hybrid_tui.journal.codec import load_command
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 8 * 1024 * 1024
+LONGEST_LINE = 1024 * 1024
+HELLO_SECONDS = 5.0
+
+Obey = Callable[[Command], Awaitable[Ack]]
+
+
+class EngineServer:
+    """Serves snapshots, events and acknowledgements to any number of clients."""
+
+    def __init__(self, token: str, snapshot: Callable[[], bytes], obey: Obey) -> None:
+        self._token = token
+        self._snapshot = snapshot
+        self._obey = obey
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> int:
+        """Listen on a free loopback port; return it."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LONGEST_LINE)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        """Send what is waiting, as far as it goes at once, and close."""
+        if self._server is None:
+            return
+        self._server.close()
+        for client in list(self._clients):
+            client.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def has_clients(self) -> bool:
+        """Whether anyone is listening."""
+        return bool(self._clients)
+
+    def broadcast(self, line: bytes) -> None:
+        """Send a line to every client; drop those that have stopped reading."""
+        for client in list(self._clients):
+            if client.transport.get_write_buffer_size() > MOST_WAITING:
+                log.warning("a client does not read: dropped")
+                self._clients.discard(client)
+                client.transport.abort()
+                continue
+            client.write(line)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            if not await self._is_welcome(reader):
+                writer.write(b'{"refused": "wrong token"}\n')
+                return
+            writer.write(b'{"snapshot": ' + self._snapshot() + b"}\n")
+            self._clients.add(writer)
+            while line := await reader.readline():
+                writer.write(await self._answer(line))
+        except (ConnectionError, ValueError, asyncio.LimitOverrunError) as error:
+            log.info("a client went away: %s", error)
+        finally:
+            self._clients.discard(writer)
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _is_welcome(self, reader: asyncio.StreamReader) -> bool:
+        try:
+            hello = json.loads(await asyncio.wait_for(reader.readline(), HELLO_SECONDS))
+            return hmac.compare_digest(str(hello["token"]), self._token)
+        except (TimeoutError, ValueError, KeyError, TypeError):
+            return False
+
+    async def _answer(self, line: bytes) -> bytes:
+        reference: Any = None
+        try:
+            document = json.loads(line)
+            reference = document.pop("ref", None)
+            ack = await self._obey(load_command(document))
+        except (ValueError, AttributeError) as error:
+            ack = Ack(ok=False, message=f"not a command: {error}")
+        except DataError as error:
+            ack = Ack(ok=False, message=error.render())
+        answer = {"ack": reference, "ok": ack.ok, "message": ack.message}
+        return json.dumps(answer).encode() + b"\n"

@@ -21,8 +21,10 @@ def engine_is_running(paths: Paths) -> bool:
     return is_held(paths) and read_endpoint(paths.engine) is not None
 
 
-def start_engine(paths: Paths, global_options: Sequence[str], options: Sequence[str]) -> int:
-    """Start ``run --headless`` in a session of its own; return its pid.
+def start_engine(
+    paths: Paths, global_options: Sequence[str], options: Sequence[str]
+) -> subprocess.Popen[bytes]:
+    """Start ``run --headless`` in a session of its own.
 
     It goes on when the terminal closes. Its complaints go to ``logs/engine.err``.
     """
@@ -37,7 +39,7 @@ def start_engine(paths: Paths, global_options: Sequence[str], options: Sequence[
         *options,
     ]
     with (paths.logs / "engine.err").open("wb") as complaints:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -45,19 +47,18 @@ def start_engine(paths: Paths, global_options: Sequence[str], options: Sequence[
             start_new_session=True,
             cwd=Path.home() if Path.home().is_dir() else None,
         )
-    return process.pid
 
 
-def wait_until_listening(paths: Paths, pid: int, seconds: float = START_SECONDS) -> None:
-    """Wait until the engine of that pid listens; raises Refused with what it said otherwise."""
-    import psutil
-
+def wait_until_listening(
+    paths: Paths, process: subprocess.Popen[bytes], seconds: float = START_SECONDS
+) -> None:
+    """Wait until that engine listens; raises Refused with what it said otherwise."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         endpoint = read_endpoint(paths.engine)
-        if endpoint is not None and endpoint.pid == pid:
+        if endpoint is not None and endpoint.pid == process.pid:
             return
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        if process.poll() is not None:
             raise Refused(why_it_ended(paths))
         time.sleep(POLL_SECONDS)
     raise Refused(f"the engine did not start within {seconds:g} s", hint=str(paths.logs))

@@ -95,20 +95,21 @@ def _reasons(
     """Return three to eight sentences, the first of which says who speaks."""
     direction, risk, overnight = decided
     sentences = ["Local analyst, no LLM."]
+    stories = [story for tone in tones.values() for story in tone.stories]
+    evidence = _evidence(_strongest(stories))
     if market is None:
         sentences.append("No headline of the last 24 hours names a watched symbol.")
     else:
-        strongest = _strongest([story for tone in tones.values() for story in tone.stories])
         sentences.append(
             f"The tone is {direction} at {market.mean:+.2f} over {market.scored} "
             f"{'symbol' if market.scored == 1 else 'symbols'}, breadth {market.breadth:+.2f}, "
-            f"spread {market.dispersion:.2f}{_evidence(strongest)}."
+            f"spread {market.dispersion:.2f}{evidence}."
         )
     sentences.extend(_reason_for(candidate, tones) for candidate in focus[:2])
     if not focus:
         sentences.append(
             f"No symbol stands out among {len(tones)} with headlines and {len(predictions)} "
-            "with a prediction, so the focus list is empty."
+            f"with a prediction, so the focus list is empty{evidence}."
         )
     worst = min(tones.values(), key=lambda tone: (tone.sentiment, tone.symbol), default=None)
     if worst is not None and worst.sentiment < 0:
@@ -118,7 +119,7 @@ def _reasons(
     vetoed = [symbol for symbol in brief.watchlist if symbol in brief.vetoes]
     if vetoed:
         sentences.append(f"Left out after a veto: {', '.join(vetoed[:8])}.")
-    sentences.append(f"Risk is {risk}, {overnight:.0%} of equity may stay overnight.")
+    sentences.append(f"Risk is {risk}, and {overnight:.0%} of equity may stay overnight{evidence}.")
     return sentences
 
 
@@ -140,6 +141,8 @@ def _strongest(stories: Sequence[Story]) -> list[Story]:
 
 
 def _evidence(stories: Sequence[Story]) -> str:
-    """Return the ids of the weightiest stories in brackets; ids are outside text too."""
+    """Return the ids of the first stories in brackets, cleaned: an id is outside text too."""
+    if not stories:
+        return ""
     ids = dict.fromkeys(clean(story.item.id)[:_LONGEST_ID] for story in stories)
     return f" ({', '.join(list(ids)[:_CITED_IN_A_SENTENCE])})"

@@ -44,7 +44,7 @@ def clean(text: str) -> str:
             break
         text = plain
     if not (text.isascii() and text.isprintable()):
-        text = unicodedata.normalize("NFKC", _ANSI.sub(" ", text))
+        text = unicodedata.normalize("NFKC", _ANSI.sub(" ", text))[:MAX_CHARACTERS]
     text = _visible(text)
     if "<" in text:
         text = _TAGS.sub(" ", _BLOCKS.sub(" ", text))

@@ -96,6 +96,8 @@ def test_good_news_makes_a_bullish_focus_with_its_evidence() -> None:
     assert set(signal.cited) == {"n1", "n2"}
     assert "n1" in signal.reasoning
     assert "n2" in signal.reasoning
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", signal.reasoning)
+    assert all(re.search(r"\(n[12]\b", sentence) for sentence in sentences[1:])
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ WATCHED = ("AAPL", "NVDA", "XYZ")
 
 
 class Fixed:
-    """A scorer that reads ``up 0.5``, ``down 0.5`` out of the headline's last word."""
+    """A scorer that takes the headline's last word as the score; ``faint`` halves its trust."""
 
     def score(self, headline: str | None) -> Sentiment:
-        score = float((headline or "0").split()[-1])
-        return Sentiment(score=score, label="positive", confidence=0.8)
+        words = (headline or "0").split()
+        confidence = 0.4 if "faint" in words else 0.8
+        return Sentiment(score=float(words[-1]), label="positive", confidence=confidence)
 
 
 def item(
@@ -50,6 +51,12 @@ def test_age_halves_a_weight_in_six_hours() -> None:
     items = [item(1, "alpha 1.0", "NVDA", hours=0), item(2, "beta -1.0", "NVDA", hours=6)]
     tones = symbol_tones(items, WATCHED, NOW, Fixed())
     assert tones["NVDA"].sentiment == pytest.approx((1 - 0.5) / 1.5, abs=1e-4)
+
+
+def test_a_doubtful_reading_weighs_less() -> None:
+    items = [item(1, "alpha 1.0", "NVDA"), item(2, "beta faint -1.0", "NVDA")]
+    tones = symbol_tones(items, WATCHED, NOW, Fixed())
+    assert tones["NVDA"].sentiment == pytest.approx((2 - 1) / 3, abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,8 @@ def _assemble(
         merged[symbol], differing = merge_rows(reading.rows[symbol], repeated)
         if differing:
             reading.warnings.append(
-                f"{symbol}: {differing} bars differ between files; the first seen was kept"
+                f"{symbol}: {counted(differing, 'bar')} differ{'s' if differing == 1 else ''} "
+                "between files; the first seen was kept"
             )
     starts = [rows.start for rows in merged.values() if len(rows.start)]
     if not starts:
@@ -316,14 +317,19 @@ def _series(
 def _totals(outside: int, rejected: Sequence[Rejected]) -> list[str]:
     warnings = []
     if outside:
-        warnings.append(f"{outside} bars outside regular sessions were left out")
+        warnings.append(f"left out {counted(outside, 'bar')} outside regular sessions")
     if rejected:
         first = rejected[0]
         warnings.append(
-            f"{len(rejected)} rows cannot be bars and were left out; the first: "
+            f"left out {counted(len(rejected), 'row')} that cannot be bars; the first: "
             f"{first.file}, line {first.line}: {first.reason}"
         )
     return warnings
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 bar`` or ``2 bars``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _iso(second: int) -> str:

@@ -150,7 +150,7 @@ def test_overlapping_files_merge_and_the_first_seen_wins(write: Write, read: Rea
     )
     files = read(old, new)
     assert files.series["A"].volume.tolist() == [100, 200, 300, 400]
-    assert any("1 bars differ between files" in warning for warning in files.report.warnings)
+    assert any("A: 1 bar differs between files" in warning for warning in files.report.warnings)
     assert [report.repeated for report in files.report.files] == [0, 1]
     assert read(old, new, old).report.fingerprint == files.report.fingerprint
 
@@ -160,7 +160,7 @@ def test_bars_outside_the_session_are_counted(write: Write, read: Read) -> None:
     files = read(write("A.csv", text))
     assert files.report.outside_session == 2
     assert len(files.series["A"]) == 3
-    assert "2 bars outside regular sessions were left out" in files.report.warnings
+    assert "left out 2 bars outside regular sessions" in files.report.warnings
 
 
 def test_the_interval_is_the_smallest_distance_within_a_session(write: Write, read: Read) -> None:

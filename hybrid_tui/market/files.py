@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from hybrid_tui.domain.bars import BarSeries, BoolArray, IntArray
+from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BoolArray, IntArray
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import ConfigError, DataError
+from hybrid_tui.market.resample import resample
 from hybrid_tui.market.rows import Rows, fingerprint, merge_rows, smallest_distance, sound_rows
 from hybrid_tui.market.sessions import regular_session
 from hybrid_tui.market.tables import NoBarColumnsError, RawBars, Rejected, read_table
@@ -87,9 +88,10 @@ def read_bars(
     """Read bars from files and folders of files: CSV, gzipped CSV or Parquet.
 
     Naive times are taken in ``tz``. ``symbols`` keeps only those. ``interval`` is in seconds, by
-    default the smallest distance between neighbouring bars within a session. Overlapping files of a
-    symbol are merged, the first seen wins. Raises DataError naming the file (and line) where one
-    cannot be read, nothing is left, or ``strict`` is set and a row cannot be a bar.
+    default the smallest distance between neighbouring bars within a session; bars of a part of it
+    are joined. Overlapping files of a symbol are merged, the first seen wins. Raises DataError
+    naming the file (and line) where one cannot be read, nothing is left, or ``strict`` is set and a
+    row cannot be a bar.
     """
     zone = _zone(tz)
     wanted = None if symbols is None else {symbol.strip().upper() for symbol in symbols}
@@ -246,7 +248,9 @@ def _assemble(
     starts = [rows.start for rows in merged.values() if len(rows.start)]
     if not starts:
         raise DataError(f"there is no bar in {', '.join(str(path) for path in files[:3])}")
-    step = interval or smallest_distance(starts, calendar)
+    native = smallest_distance(starts, calendar)
+    joins = interval is not None and native < interval <= DAY_SECONDS and interval % native == 0
+    step = native if joins or interval is None else interval
     series: dict[str, BarSeries] = {}
     outside = np.zeros(len(files), dtype=np.int64)
     kept = np.zeros(len(files), dtype=np.int64)
@@ -256,11 +260,17 @@ def _assemble(
         kept += np.bincount(rows.file[inside], minlength=len(files))
         if inside.any():
             series[symbol] = _series(symbol, step, rows, inside, known_at, reading)
+            if joins and interval is not None:
+                series[symbol] = resample(series[symbol], interval, calendar)
     if not series:
         raise DataError(
             f"none of the {int(outside.sum())} bars lies in a regular session",
             hint="is --tz the zone of the times, and are they the starts of bars?",
         )
+    if joins:
+        reading.warnings.append(f"bars of {native} s were joined into bars of {interval} s")
+    elif native < step:
+        reading.warnings.append(f"some bars stand {native} s apart, closer than {step} s")
     warnings = [*reading.warnings, *_totals(int(outside.sum()), reading.rejected)]
     rejected = [row.file for row in reading.rejected]
     reports = tuple(
@@ -281,7 +291,7 @@ def _assemble(
         warnings=warnings,
         fingerprint=fingerprint(series),
     )
-    return BarFiles(series=series, interval=step, report=report)
+    return BarFiles(series=series, interval=interval or step, report=report)
 
 
 def _series(

@@ -171,6 +171,18 @@ def test_the_interval_is_the_smallest_distance_within_a_session(write: Write, re
     assert read(write("A.csv", HEADER + sparse), interval=300).interval == 300
 
 
+def test_a_longer_interval_joins_the_bars(write: Write, read: Read) -> None:
+    files = read(write("A.csv", HEADER + ROWS), interval=300)
+    bars = files.series["A"]
+    assert (files.interval, bars.interval, len(bars)) == (300, 300, 1)
+    assert (bars.open[0], bars.high[0], bars.low[0], bars.close[0]) == (10, 11, 9, 10.2)
+    assert bars.volume[0] == 600
+    assert "bars of 60 s were joined into bars of 300 s" in files.report.warnings
+    odd = read(write("B.csv", HEADER + ROWS), interval=90)
+    assert odd.interval == 90
+    assert "some bars stand 60 s apart, closer than 90 s" in odd.report.warnings
+
+
 def test_daily_dates_are_daily_bars(write: Write, read: Read) -> None:
     text = "date,open,high,low,close,volume\n2026-03-06,1,1,1,1,1\n"
     assert read(write("A.csv", text)).interval == 86400

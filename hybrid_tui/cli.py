@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from hybrid_tui import __version__
-from hybrid_tui.commands import backtest as backtest_command
-from hybrid_tui.commands import run as run_command
+from hybrid_tui.commands import backtest, control, data, doctor, ml, news, run, sentiment, show
 from hybrid_tui.commands.context import CliState
-from hybrid_tui.errors import HybridError
+from hybrid_tui.errors import ConfigError, HybridError
 
 app = typer.Typer(
     name="hybrid-tui",
@@ -21,8 +20,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("run")(run_command.run)
-app.command("backtest")(backtest_command.backtest)
+app.command("run")(run.run)
+app.command("backtest")(backtest.backtest)
+app.add_typer(data.app, name="data")
+app.add_typer(news.app, name="news")
+app.add_typer(ml.app, name="ml")
+app.command("sentiment")(sentiment.sentiment)
+app.command("approve")(control.approve)
+app.command("veto")(control.veto)
+app.command("pause")(control.pause)
+app.command("resume")(control.resume)
+app.command("close")(control.close)
+app.command("flatten")(control.flatten)
+app.command("status")(show.status)
+app.command("positions")(show.positions)
+app.command("trades")(show.trades)
+app.command("doctor")(doctor.doctor)
 
 
 def _show_version(wanted: bool) -> None:
@@ -47,12 +60,17 @@ def root(
         float | None, typer.Option(help="times the wall clock; 0: as fast as it goes")
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="look, and touch nothing")] = False,
+    live: Annotated[bool, typer.Option("--live", help="trade with real money")] = False,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="print the version"),
     ] = False,
 ) -> None:
     """Open the desk, or run one of the commands."""
+    if live:
+        raise ConfigError("--live is not in this version", hint="leave it out: app.mode 'sim'")
+    if speed is not None and speed < 0:
+        raise ConfigError(f"--speed {speed:g} is negative", hint="0 is as fast as it goes")
     context.obj = CliState(
         profile=profile,
         overrides=tuple(settings or ()),
@@ -60,6 +78,10 @@ def root(
         speed=speed,
         read_only=read_only,
     )
+    if context.invoked_subcommand is None:
+        from hybrid_tui.commands.screen import screen
+
+        screen(context.obj)
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     from hybrid_tui.journal.journal import Journal
 
     config = state.config(forced=forced_by(options))
-    _check_supported(config)
+    check_supported(config)
     threshold = minimum_probability(config)
     calendar = state.calendar()
     journal = Journal(state.paths.journal)
@@ -163,7 +163,8 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     )
 
 
-def _check_supported(config: Config) -> None:
+def check_supported(config: Config) -> None:
+    """Raise ConfigError for what this version cannot run."""
     if config.app.mode in ("paper", "live"):
         raise ConfigError(
             f"app.mode {config.app.mode!r} is not in this version",

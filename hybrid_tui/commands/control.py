@@ -1,0 +1,143 @@
+"""The keyboard's commands from a shell: sent to the running engine and acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from hybrid_tui.commands.context import CliState, print_json, state_of
+from hybrid_tui.domain.commands import (
+    Ack,
+    Approve,
+    ClosePosition,
+    Command,
+    Flatten,
+    Pause,
+    Resume,
+    Veto,
+)
+from hybrid_tui.errors import ConfigError, Refused
+
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
+Yes = Annotated[bool, typer.Option("--yes", help="really do it")]
+BY = "cli"
+
+
+def approve(
+    context: typer.Context,
+    signal: Annotated[str, typer.Argument(metavar="ID")],
+    symbols: Annotated[list[str] | None, typer.Argument(metavar="[SYMBOL]...")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve symbols of a pending focus list (none named: all of it)."""
+    _send(context, Approve(signal_id=signal, symbols=_upper(symbols), by=BY), as_json)
+
+
+def veto(
+    context: typer.Context,
+    signal: Annotated[str, typer.Argument(metavar="ID")],
+    symbols: Annotated[list[str] | None, typer.Argument(metavar="[SYMBOL]...")] = None,
+    reason: Annotated[str, typer.Option(help="shown to the strategist next time")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Veto symbols of a pending focus list (none named: all of it)."""
+    command = Veto(signal_id=signal, symbols=_upper(symbols), reason=reason, by=BY)
+    _send(context, command, as_json)
+
+
+def pause(context: typer.Context, as_json: AsJson = False) -> None:
+    """Stop entries; exits go on."""
+    _send(context, Pause(by=BY), as_json)
+
+
+def resume(context: typer.Context, as_json: AsJson = False) -> None:
+    """Allow entries again."""
+    _send(context, Resume(by=BY), as_json)
+
+
+def close(context: typer.Context, symbol: str, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Sell one whole position at the next open."""
+    _confirm(yes, f"close {symbol.upper()}")
+    _send(context, ClosePosition(symbol=symbol.upper(), by=BY), as_json, alone=True)
+
+
+def flatten(context: typer.Context, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Pause entries, cancel open entries and sell everything."""
+    _confirm(yes, "flatten")
+    _send(context, Flatten(by=BY), as_json, alone=True)
+
+
+def _upper(symbols: list[str] | None) -> tuple[str, ...]:
+    return tuple(symbol.upper() for symbol in symbols or ())
+
+
+def _confirm(yes: bool, what: str) -> None:
+    if not yes:
+        raise ConfigError(f"{what} sells; it needs --yes", hint=f"hybrid-tui {what} --yes")
+
+
+def _send(context: typer.Context, command: Command, as_json: bool, *, alone: bool = False) -> None:
+    from hybrid_tui.engine.client import EngineGone, send_command
+
+    state = state_of(context)
+    try:
+        ack = send_command(state.paths.engine, command)
+    except EngineGone:
+        if not alone:
+            raise
+        ack = _do_alone(state, command)
+    if as_json:
+        print_json({"ok": ack.ok, "message": ack.message})
+    elif ack.ok:
+        typer.echo(ack.message)
+    if not ack.ok:
+        raise Refused(ack.message)
+
+
+def _do_alone(state: CliState, command: Command) -> Ack:
+    """Take the lock, run the engine until what the command sells is sold, and stop again."""
+    from hybrid_tui.commands.desk import DeskOptions, compose_desk
+    from hybrid_tui.engine.endpoint import ProfileLock
+    from hybrid_tui.journal.reader import latest_run, open_read_only
+
+    connection = open_read_only(state.paths.journal)
+    info = latest_run(connection)
+    connection.close()
+    if info is None:
+        raise Refused("nothing is held: the journal is empty")
+    from hybrid_tui.commands.run import log_to, parse_day
+
+    day = parse_day(info.day) if info.mode == "recorded" else None
+    lock = ProfileLock(state.paths)
+    lock.acquire()
+    try:
+        log_to(state.paths.logs / "engine.log")
+        desk = compose_desk(state, DeskOptions(recorded_day=day, speed=0))
+        try:
+            return asyncio.run(_until_sold(desk, command))
+        finally:
+            desk.journal.close()
+    finally:
+        lock.release()
+
+
+async def _until_sold(desk: object, command: Command) -> Ack:
+    from hybrid_tui.commands.desk import Desk
+    from hybrid_tui.domain.events import Event, OrderCancelled, OrderFilled
+
+    assert isinstance(desk, Desk)
+    runtime = desk.runtime
+
+    def stop_when_sold(event: Event) -> None:
+        if isinstance(event, (OrderFilled, OrderCancelled)) and not desk.state.orders:
+            runtime.stop("sold")
+
+    desk.publisher.listen(stop_when_sold)
+    running = asyncio.create_task(runtime.run(desk.begins_at))
+    ack = await runtime.obey(command)
+    if not desk.state.orders:
+        runtime.stop("done")
+    await running
+    return ack

@@ -1,0 +1,31 @@
+"""``hybrid-tui`` alone: the screen, a client of the engine's process."""
+
+from __future__ import annotations
+
+from hybrid_tui.commands.context import CliState
+from hybrid_tui.commands.run import parse_day
+
+
+def screen(state: CliState) -> None:
+    """Open the screen; it attaches to the profile's engine, or starts one.
+
+    The configuration is checked first, so that a mistake in it is a message and not a dead screen.
+    """
+    from hybrid_tui.commands.desk import DeskOptions, check_supported, forced_by
+    from hybrid_tui.tui.app import run_screen
+
+    day = parse_day(state.recorded)
+    check_supported(state.config(forced=forced_by(DeskOptions(recorded_day=day))))
+    global_options: list[str] = []
+    if state.profile is not None:
+        global_options += ["--profile", state.profile]
+    for setting in state.overrides:
+        global_options += ["--set", setting]
+    options: list[str] = []
+    if day is not None:
+        options += ["--recorded", day.isoformat()]
+    if state.speed is not None:
+        options += ["--speed", f"{state.speed:g}"]
+    run_screen(
+        state.paths, global_options=global_options, options=options, read_only=state.read_only
+    )

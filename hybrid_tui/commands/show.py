@@ -1,0 +1,163 @@
+"""What the journal says: status, positions and trades, also while an engine runs."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hybrid_tui.commands.context import CliState, iso, print_json, state_of
+
+if TYPE_CHECKING:
+    from hybrid_tui.domain.state import DeskState
+
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
+
+
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show the desk: mode, money, tiers, what waits for a decision, what is locked."""
+    from hybrid_tui.engine.endpoint import is_held
+
+    cli = state_of(context)
+    connection, run, desk = _open(cli)
+    connection.close()
+    now = desk.now
+    document: dict[str, Any] = {
+        "run": run,
+        "running": is_held(cli.paths),
+        "mode": desk.started.mode if desk.started else None,
+        "sources": dict(desk.started.sources) if desk.started else {},
+        "at": iso(now) if now else None,
+        "session_open": desk.session is not None,
+        "equity": desk.equity(),
+        "cash": desk.cash,
+        "gross": desk.gross(),
+        "day_pnl": desk.equity() - desk.reference_equity,
+        "positions": len(desk.positions),
+        "open_orders": len(desk.orders),
+        "trades": desk.trades_closed,
+        "realized_pnl": desk.realized,
+        "paused": desk.paused,
+        "pending": [],
+        "strategy": None,
+        "locks": [],
+        "tiers": {
+            tier: {"health": beat.health, "reason": beat.reason, "at": iso(beat.at)}
+            for tier, beat in sorted(desk.beats.items())
+        },
+        "llm_cost_usd": sum(amount for _, amount in desk.charges.values()),
+    }
+    if now is not None:
+        document |= _decisions(desk, now)
+    if as_json:
+        print_json(document)
+        return
+    for name, value in document.items():
+        typer.echo(f"{name:<14}{_plain(value)}")
+
+
+def _decisions(desk: DeskState, now: datetime) -> dict[str, Any]:
+    strategy = desk.strategy(now)
+    return {
+        "pending": [
+            {
+                "id": found.signal.id,
+                "until": iso(found.pending_until),
+                "symbols": [s for s, state in found.symbols.items() if state == "pending"],
+            }
+            for found in desk.pending(now)
+        ],
+        "strategy": {
+            "id": strategy.signal.id,
+            "direction": strategy.signal.direction.value,
+            "risk_level": strategy.signal.risk_level.value,
+            "approved": sorted(strategy.approved()),
+            "expires_at": iso(strategy.signal.expires_at),
+        }
+        if strategy
+        else None,
+        "locks": [
+            {
+                "name": lock.name,
+                "symbol": lock.symbol,
+                "until": iso(lock.until) if lock.until else None,
+                "reason": lock.reason,
+            }
+            for lock in desk.locks
+            if lock.holds(now)
+        ],
+    }
+
+
+def positions(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show what is held, and the stop that protects it."""
+    connection, _, desk = _open(state_of(context))
+    connection.close()
+    rows = [
+        {
+            "symbol": held.symbol,
+            "quantity": held.quantity,
+            "entry_price": held.entry_price,
+            "entry_at": iso(held.entry_at),
+            "entry_reason": held.entry_reason,
+            "last": desk.closes.get(held.symbol),
+            "pnl": (desk.closes[held.symbol] - held.entry_price) * held.quantity - held.entry_fees,
+            "stop": held.level,
+            "stop_reason": held.level_from.value,
+            "high": held.high,
+        }
+        for held in sorted(desk.positions.values(), key=lambda held: held.symbol)
+    ]
+    _table(rows, "positions", as_json, empty="nothing is held")
+
+
+def trades(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="the newest so many")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show closed trades, the newest last."""
+    connection, run, _ = _open(state_of(context), fold=False)
+    found = connection.execute(
+        "select symbol, quantity, entry_at, entry_price, entry_reason, exit_at, exit_price,"
+        " exit_reason, fees, pnl from trades where run = ? order by event_id desc limit ?",
+        (run, limit),
+    ).fetchall()
+    connection.close()
+    _table([dict(row) for row in reversed(found)], "trades", as_json, empty="no closed trades")
+
+
+def _open(cli: CliState, *, fold: bool = True) -> tuple[sqlite3.Connection, str, DeskState]:
+    from hybrid_tui.domain.state import DeskState
+    from hybrid_tui.errors import Refused
+    from hybrid_tui.journal.reader import latest_run, open_read_only, read_state
+
+    connection = open_read_only(cli.paths.journal)
+    info = latest_run(connection)
+    if info is None:
+        raise Refused("the journal is empty", hint="start hybrid-tui first")
+    return connection, info.run, read_state(connection, info.run) if fold else DeskState()
+
+
+def _table(rows: list[dict[str, Any]], name: str, as_json: bool, *, empty: str) -> None:
+    if as_json:
+        print_json({name: rows})
+        return
+    if not rows:
+        typer.echo(empty)
+        return
+    texts = [list(rows[0]), *([_plain(value) for value in row.values()] for row in rows)]
+    widths = [max(len(text[column]) for text in texts) for column in range(len(texts[0]))]
+    for text in texts:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(text, widths, strict=True))
+        typer.echo(line.rstrip())
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    if value is None:
+        return "-"
+    return str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -272,13 +273,13 @@ def _assemble(
     elif native < step:
         reading.warnings.append(f"some bars stand {native} s apart, closer than {step} s")
     warnings = [*reading.warnings, *_totals(int(outside.sum()), reading.rejected)]
-    rejected = [row.file for row in reading.rejected]
+    rejected = Counter(row.file for row in reading.rejected)
     reports = tuple(
         FileReport(
             file=str(path),
             rows=reading.counts[i],
             kept=int(kept[i]),
-            rejected=rejected.count(str(path)),
+            rejected=rejected[str(path)],
             repeated=int(repeated[i]),
             outside_session=int(outside[i]),
         )

@@ -150,7 +150,7 @@ class BarStore:
                 for name in ("timestamp", "known_at")
             }
             values: dict[str, Any] = {name: table[name].to_numpy() for name in VALUES}
-        except (pa.ArrowException, OSError, KeyError) as error:
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}", hint=HINT) from error
         return BarSeries(
             symbol=stored.symbol,

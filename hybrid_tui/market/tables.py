@@ -179,6 +179,8 @@ def _times(column: Any, tz: ZoneInfo) -> IntArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         first = str(column[0]) if len(column) else ""
@@ -269,7 +271,7 @@ def _read_parquet(path: Path, data: bytes, tz: ZoneInfo) -> RawBars:
         names = list(file.schema_arrow.names)
         columns = _columns(path, names)
         table = file.read(columns=[names[index] for index in columns.values()])
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} is not a sound Parquet file: {error}") from error
     try:
         start = _times(table[names[columns["time"]]], tz)
@@ -282,7 +284,7 @@ def _read_parquet(path: Path, data: bytes, tz: ZoneInfo) -> RawBars:
             for name in ("symbol", "feed")
             if name in columns
         }
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowException, ValueError) as error:
         raise DataError(f"{path} does not hold bars: {error}", hint=HINT) from error
     return RawBars(
         start=start,

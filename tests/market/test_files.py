@@ -84,6 +84,22 @@ def test_gzip_parquet_and_csv_give_the_same_bars(tmp_path: Path, write: Write, r
     assert len(prints) == 1
 
 
+def test_parquet_spellings_of_time_and_symbol(tmp_path: Path, read: Read) -> None:
+    texts = pa.array(["2026-03-02 09:30", "2026-03-02 09:31"])
+    prices = {n: pa.array([1, 1]) for n in ("open", "high", "low", "close", "volume")}
+    expected = [1772461800, 1772461860]
+    naive = pa.array([1772443800000, 1772443860000], pa.timestamp("ms"))
+    for times in (texts, texts.dictionary_encode(), naive):
+        table = pa.table({"Datetime": times, **prices, "Symbol": ["a", None]})
+        pq.write_table(table, tmp_path / "x.parquet")
+        files = read(tmp_path / "x.parquet")
+        assert files.series["A"].start.tolist() == expected[:1]
+        assert [row.reason for row in files.report.rejected] == ["symbol is missing"]
+    pq.write_table(pa.table({"date": [1, 2], **prices}), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"x\.parquet does not hold bars"):
+        read(tmp_path / "x.parquet")
+
+
 def test_a_symbol_column_splits_a_file(write: Write, read: Read) -> None:
     text = "symbol,timestamp,open,high,low,close,volume\n" + "".join(
         f"{symbol},2026-03-02 09:3{i},1,1,1,1,{volume}\n"

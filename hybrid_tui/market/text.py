@@ -6,7 +6,9 @@ import html
 import re
 import unicodedata
 
-TAG = re.compile(r"<!--.*?-->|</?[A-Za-z!?][^<>]*>", re.DOTALL)
+# No rule of its own for comments: one that reaches to "-->" takes quadratic time on "<!--<!--...".
+TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
+ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 SPACE = re.compile(r"\s+")
 # Drawn as nothing although Unicode does not class them as format characters.
 INVISIBLE = re.compile(
@@ -33,7 +35,7 @@ def clean_text(text: str) -> str:
 
 
 def _round(text: str) -> str:
-    text = unicodedata.normalize("NFKC", html.unescape(text))
+    text = unicodedata.normalize("NFKC", ANSI.sub(" ", html.unescape(text)))
     text = SPACE.sub(" ", text)
     if not text.isascii() or not text.isprintable():
         text = INVISIBLE.sub("", text)

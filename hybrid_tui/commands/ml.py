@@ -72,12 +72,14 @@ def train(
     """Train an ensemble and write it, with its card, to the models folder."""
     from hybrid_tui.market.rows import fingerprint
     from hybrid_tui.ml.dataset import build_dataset
-    from hybrid_tui.ml.storing import save_model
+    from hybrid_tui.ml.storing import check_free, save_model
     from hybrid_tui.ml.train import Recipe, train_ensemble
 
     state = state_of(context)
     calendar = state.calendar()
     chosen = _symbols(symbols)
+    if model_id is not None:
+        check_free(state.paths.models, _name(model_id))
     first, last = (
         parse_bound(start, "--start", is_end=False),
         parse_bound(end, "--end", is_end=True),
@@ -97,7 +99,7 @@ def train(
     name = model_id or f"lstm-{'sim' if data == [SIM] else 'real'}-{newest:%Y%m%d}-{seed}"
     trained = train_ensemble(
         dataset,
-        Recipe(model_id=_name(name), market=source.market, seed=seed, max_epochs=epochs),
+        Recipe(model_id=name, market=source.market, seed=seed, max_epochs=epochs),
         description=note or source.description,
         symbols=tuple(chosen or sorted(source.series)),
         fingerprint=fingerprint(source.series),
@@ -269,7 +271,6 @@ def _simulated(
     from hybrid_tui.market.sim_profiles import SimulatedConfig
     from hybrid_tui.market.simulated import SimulatedMarket
     from hybrid_tui.ml.predictor import score_news
-    from hybrid_tui.ml.predictor import Score
     from hybrid_tui.ml.sentiment import sentiment_events
 
     first_day = first.astimezone(NEW_YORK).date() if first else SIM_FIRST

@@ -94,7 +94,8 @@ def _number(value: float | int | None) -> str:
 
 
 def _row(label: str, figures: dict[str, float | int | None], name: str, constant: str) -> str:
-    interval = f"{_number(figures[f'{name}_low'])} .. {_number(figures[f'{name}_high'])}"
+    low, high = figures[f"{name}_low"], figures[f"{name}_high"]
+    interval = "not defined" if low is None else f"{_number(low)} .. {_number(high)}"
     return f"| {label} | {_number(figures[name])} | {interval} | {constant} |"
 
 
@@ -109,9 +110,11 @@ def _threshold_line(figures: dict[str, float | int | None]) -> str:
 
 def _verdict(figures: dict[str, float | int | None]) -> str:
     low, high = figures["log_loss_gain_low"], figures["log_loss_gain_high"]
-    if low is not None and low > 0:
+    if low is None or high is None:
+        return f"{figures['days']} held-out days are too few to tell it from the base rate."
+    if low > 0:
         return "It beat the base rate on the held-out span: the interval of the gain is above 0."
-    if high is not None and high < 0:
+    if high < 0:
         return "It did worse than the base rate on the held-out span: the interval is below 0."
     return (
         "On the held-out span it cannot be told from forecasting the base rate: the interval of "

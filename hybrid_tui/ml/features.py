@@ -215,7 +215,7 @@ def gather(
     seen = series.known_at[window]
     stale = (at - seen[-1]) / 60.0
     seen[-1] = at  # headlines count up to the instant itself
-    sentiment_value, sentiment_present = decayed(sentiment, seen)
+    sentiment_value, sentiment_present = decayed(sentiment, seen, at)
     return RawWindows(
         open=series.open[whole],
         high=series.high[whole],

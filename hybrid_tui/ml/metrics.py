@@ -12,6 +12,7 @@ from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
 
 BINS = 10
 RESAMPLES = 200
+LEAST_DAYS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +63,13 @@ def by_day(
 ) -> Figure:
     """Return a statistic of row numbers, with an interval that resamples whole days.
 
-    Outcomes of one day overlap and share a market, so days are the independent units.
+    Outcomes of one day overlap and share a market, so days are the independent units. With fewer
+    than five days there is no interval to give (NaN).
     """
     rows_of = [np.flatnonzero(days == day) for day in np.unique(days)]
     value = statistic(np.arange(len(days)))
+    if len(rows_of) < LEAST_DAYS:
+        return Figure(value=value, low=math.nan, high=math.nan)
     rng = np.random.default_rng(seed)
     drawn = [
         statistic(np.concatenate([rows_of[i] for i in rng.integers(0, len(rows_of), len(rows_of))]))

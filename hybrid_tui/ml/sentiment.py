@@ -50,16 +50,21 @@ def sentiment_events(
     }
 
 
-def decayed(events: SentimentEvents | None, at: IntArray) -> tuple[FloatArray, BoolArray]:
-    """Return the last score at each instant, halved every hour, and whether there is one.
+def decayed(
+    events: SentimentEvents | None, rows_at: IntArray, instant: IntArray
+) -> tuple[FloatArray, BoolArray]:
+    """Return the last score at each row, halved every hour, and whether there is one.
 
-    A score is forgotten after 24 hours, so that the value depends on no more history than that.
+    ``rows_at`` (rows, n) are the rows of n windows that are looked at from ``instant`` (n,).
+    Headlines of more than 24 hours before the instant are forgotten in all rows, so that a window
+    depends on no more news than that.
     """
     if events is None or not len(events.at_seconds):
-        return np.zeros(at.shape), np.zeros(at.shape, dtype=np.bool_)
-    last = np.searchsorted(events.at_seconds, at, side="right") - 1
-    row = np.maximum(last, 0)
-    age = at - events.at_seconds[row]
-    present = (last >= 0) & (age <= MEMORY_SECONDS)
-    value = np.where(present, events.score[row] * np.exp2(-age / HALF_LIFE_SECONDS), 0.0)
-    return value, present
+        return np.zeros(rows_at.shape), np.zeros(rows_at.shape, dtype=np.bool_)
+    last = np.searchsorted(events.at_seconds, rows_at, side="right") - 1
+    event = np.maximum(last, 0)
+    received = events.at_seconds[event]
+    present = (last >= 0) & (instant - received <= MEMORY_SECONDS)
+    age = np.maximum(rows_at - received, 0)
+    value = events.score[event] * np.exp2(-age / HALF_LIFE_SECONDS)
+    return np.where(present, value, 0.0), present

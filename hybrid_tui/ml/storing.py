@@ -12,12 +12,18 @@ from hybrid_tui.ml.model_files import CARD, MANIFEST
 from hybrid_tui.ml.train import TrainedModel
 
 
+def check_free(models: Path, model_id: str) -> Path:
+    """Return the folder that a new model would have. Raises ModelError where the id is taken."""
+    folder = models / model_id
+    if folder.exists():
+        raise ModelError(f"{folder} exists already", hint="choose another --id, or remove it")
+    return folder
+
+
 def save_model(trained: TrainedModel, models: Path) -> Path:
     """Write `<models>/<id>/` and return it. Raises ModelError where the id is taken."""
     manifest = trained.model.manifest
-    folder = models / manifest.id
-    if folder.exists():
-        raise ModelError(f"{folder} exists already", hint="choose another --id, or remove it")
+    folder = check_free(models, manifest.id)
     partial = models / f".{manifest.id}.{os.getpid()}"
     try:
         partial.mkdir(parents=True)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.errors import DataError
+from hybrid_tui.ml.card import render_card
+from hybrid_tui.ml.dataset import EMBARGO_SESSIONS, SPANS, Dataset, build_dataset, split
+from hybrid_tui.ml.train import Progress, Recipe, TrainedModel, member_weights, train_ensemble
+from tests.ml.builders import random_walk
+from tests.ml.conftest import SYMBOLS
+
+
+def train(data: Dataset, *, seed: int = 3, epochs: int = 2) -> TrainedModel:
+    return train_ensemble(
+        data,
+        Recipe(model_id="small", market="real", seed=seed, max_epochs=epochs),
+        description="random walks",
+        symbols=SYMBOLS,
+        fingerprint="0" * 64,
+        now=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+
+
+@given(st.lists(st.integers(0, 400), min_size=12, max_size=120, unique=True))
+def test_spans_follow_each_other_with_a_session_between_them(days: list[int]) -> None:
+    day = np.repeat(np.array(days), 3)
+    spans = split(day)
+    ordered = sorted(days)
+    inside = [np.unique(day[spans[name]]) for name in SPANS]
+    assert all(len(span) for span in inside)
+    for before, after in pairwise(inside):
+        gap = ordered.index(after[0]) - ordered.index(before[-1]) - 1
+        assert gap == EMBARGO_SESSIONS
+    assert sum(len(span) for span in inside) == len(ordered) - 3 * EMBARGO_SESSIONS
+
+
+def test_no_outcome_of_a_span_reaches_into_the_next(small_data: Dataset) -> None:
+    spans = split(small_data.day)
+    for before, after in pairwise(SPANS):
+        ends = small_data.horizon_end[spans[before]].max()
+        assert ends + 3600 <= small_data.at[spans[after]].min()
+
+
+def test_too_few_sessions_are_an_error() -> None:
+    with pytest.raises(DataError, match="11 sessions"):
+        split(np.arange(11))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(
+    small_data: Dataset, trained: TrainedModel
+) -> None:
+    again = train(small_data)
+    assert again.files == trained.files
+    assert again.model.manifest == trained.model.manifest
+    assert train(small_data, seed=4, epochs=1).files != trained.files
+
+
+def test_the_held_out_span_changes_figures_and_nothing_else(
+    small_data: Dataset, trained: TrainedModel
+) -> None:
+    held_out = split(small_data.day)["test"]
+    values = small_data.values.copy()
+    values[held_out] *= -1
+    other = replace(
+        small_data, values=values, is_up=np.where(held_out, ~small_data.is_up, small_data.is_up)
+    )
+    again = train(other)
+    assert again.files == trained.files
+    same = again.model.manifest.model_copy(update={"metrics": {}})
+    assert same == trained.model.manifest.model_copy(update={"metrics": {}})
+    assert again.model.manifest.metrics != trained.model.manifest.metrics
+
+
+def test_trained_until_covers_calibration_and_not_the_held_out_span(
+    small_data: Dataset, trained: TrainedModel
+) -> None:
+    spans = split(small_data.day)
+    until = trained.model.manifest.trained_until.timestamp()
+    assert until == small_data.horizon_end[spans["calibration"]].max()
+    assert until < small_data.at[spans["test"]].min()
+
+
+def test_members_that_do_not_beat_the_base_rate_weigh_nothing() -> None:
+    assert member_weights({"lstm": 0.68, "logistic": 0.70}, 0.69) == {"lstm": 1.0, "logistic": 0.0}
+    weights = member_weights({"lstm": 0.67, "logistic": 0.68}, 0.69)
+    assert weights["lstm"] == pytest.approx(2 / 3)
+    assert member_weights({"lstm": 0.70, "logistic": 0.71}, 0.69) == {"lstm": 1.0, "logistic": 0.0}
+
+
+def test_a_planted_rule_is_learned_and_calibrated(small_data: Dataset) -> None:
+    # The label follows the last bar's RSI, whatever the walk did.
+    rng = np.random.default_rng(0)
+    chance = 1 / (1 + np.exp(-12 * small_data.values[:, -1, 1].astype(np.float64)))
+    planted = replace(small_data, is_up=rng.random(len(small_data)) < chance)
+    metrics = train(planted, epochs=12).model.manifest.metrics
+    area, gain = metrics["auc"], metrics["log_loss_gain"]
+    assert area is not None
+    assert area > 0.75
+    assert gain is not None
+    assert gain > 0
+    reached, right = metrics["at_or_above_0.70"], metrics["at_or_above_0.70_right"]
+    assert reached
+    assert right is not None
+    assert right > 0.7
+
+
+def test_a_random_walk_is_not_claimed_to_be_predictable(trained: TrainedModel) -> None:
+    manifest = trained.model.manifest
+    card = render_card(manifest)
+    assert "It beat the base rate" not in card
+    assert "too few to tell" in card
+    assert f"**0 of {manifest.metrics['windows']:,} predictions reached 0.70**" in card
+    assert "Blind to" in card
+    coverage = manifest.metrics["interval_coverage"]
+    assert coverage == pytest.approx(0.9, abs=0.07)
+
+
+def test_a_card_of_the_simulated_market_says_so_first(trained: TrainedModel) -> None:
+    card = render_card(trained.model.manifest.model_copy(update={"market": "simulated"}))
+    assert card.splitlines()[2].startswith("> **Trained on a made-up market.**")
+
+
+def test_progress_rises_to_the_end(small_data: Dataset) -> None:
+    heard: list[Progress] = []
+    few = small_data.take(np.arange(0, len(small_data), 4))
+    train_ensemble(
+        few,
+        Recipe(model_id="small", market="real", max_epochs=1),
+        description="",
+        symbols=SYMBOLS,
+        fingerprint="",
+        now=datetime(2026, 3, 1, tzinfo=UTC),
+        on_progress=heard.append,
+    )
+    shares = [progress.share for progress in heard]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert heard[-1].seconds_left == 0.0
+
+
+def test_a_cap_on_windows_thins_them_evenly(calendar: TradingCalendar) -> None:
+    series = {"NVDA": random_walk(calendar, sessions=14)}
+    whole = build_dataset(series, calendar)
+    some = build_dataset(series, calendar, max_windows=len(whole) // 3)
+    assert len(whole) / 5 < len(some) <= len(whole) / 3
+    assert set(some.day) == set(whole.day)
+
+
+def test_data_without_a_whole_window_is_an_error(calendar: TradingCalendar) -> None:
+    short = random_walk(calendar).slice(0, 200)
+    with pytest.raises(DataError, match="no window"):
+        build_dataset({"NVDA": short}, calendar)

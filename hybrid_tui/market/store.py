@@ -144,7 +144,8 @@ class BarStore:
 
         stored = self._describe(path)
         try:
-            table = pq.read_table(path, partitioning=None)
+            wanted = ["timestamp", "known_at", *VALUES]
+            table = pq.read_table(path, columns=wanted, partitioning=None)
             times = {
                 name: table[name].cast(pa.int64()).to_numpy() // 1000
                 for name in ("timestamp", "known_at")
@@ -167,10 +168,14 @@ class BarStore:
         import pyarrow.parquet as pq
 
         instant = pa.timestamp("ms", "UTC")
+        same = pa.array(np.zeros(len(series), dtype=np.int8))
         columns = {
             "timestamp": pa.array(series.start * 1000, instant),
             "known_at": pa.array(series.known_at * 1000, instant),
             **{name: getattr(series, name) for name in VALUES},
+            # The path says both already; columns keep them when a file is read on its own.
+            "symbol": pa.DictionaryArray.from_arrays(same, pa.array([series.symbol])),
+            "feed": pa.DictionaryArray.from_arrays(same, pa.array([series.feed])),
         }
         facts = {
             "adjusted": adjusted,

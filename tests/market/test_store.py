@@ -113,9 +113,10 @@ def test_a_damaged_file_is_named(store: BarStore) -> None:
 
 
 def test_the_files_open_as_bar_files(store: BarStore, calendar: TradingCalendar) -> None:
-    store.add(series())
+    store.add(series("BRK.B"))
     files = read_bars([store.list()[0].path], calendar=calendar)
-    assert files.series["A"].close.tolist() == series().close.tolist()
+    assert files.series["BRK.B"].close.tolist() == series().close.tolist()
+    assert files.series["BRK.B"].feed == "test"
 
 
 @pytest.mark.parametrize(

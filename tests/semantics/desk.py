@@ -1,0 +1,376 @@
+"""A desk over a few scripted bars: the real engine, paper broker and recorded market.
+
+Predictions, signals and commands are scripted by instant, so that a test shows everything that
+the desk knew. Times of day are New York's.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+
+from hybrid_tui.broker.paper import PaperBroker
+from hybrid_tui.config import Config
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.bars import BarSeries, CorporateAction
+from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
+from hybrid_tui.domain.commands import Ack, Command
+from hybrid_tui.domain.orders import Fill, Side, Trade
+from hybrid_tui.domain.ports import Abstained, MarketUpdate, MarketView, StrategistBrief
+from hybrid_tui.domain.signals import (
+    Abstention,
+    Direction,
+    Interval,
+    MLPrediction,
+    RiskLevel,
+    StrategySignal,
+)
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.engine.backtest import Ledger
+from hybrid_tui.engine.engine import Engine, EngineSetup
+from hybrid_tui.engine.jobs import Job, JobResult, PredictJob, ProposeJob
+from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.market.calendar import xnys
+from hybrid_tui.market.recorded import RecordedMarket
+from hybrid_tui.market.sessions import regular_session
+
+DAY = date(2025, 10, 1)
+MINUTE = timedelta(minutes=1)
+Row = tuple[datetime, float, float, float, float]
+Kind = TypeVar("Kind", bound=ev.Event)
+
+
+@functools.cache
+def calendar() -> TradingCalendar:
+    """The XNYS calendar, made once."""
+    return xnys()
+
+
+def at(clock: str, day: date = DAY) -> datetime:
+    """Return the UTC instant of a New York time of day, ``HH:MM`` or ``HH:MM:SS``."""
+    return datetime.combine(day, time.fromisoformat(clock), NEW_YORK).astimezone(UTC)
+
+
+def bars(
+    clock: str,
+    *prices: float | tuple[float, float, float, float],
+    day: date = DAY,
+    minutes: int = 1,
+) -> list[Row]:
+    """Return consecutive bars from a time of day on: (open, high, low, close), or one price."""
+    start = at(clock, day)
+    rows = []
+    for index, price in enumerate(prices):
+        ohlc = price if isinstance(price, tuple) else (price, price, price, price)
+        rows.append((start + index * minutes * MINUTE, *ohlc))
+    return rows
+
+
+def daily(day: date, *prices: float | tuple[float, float, float, float]) -> list[Row]:
+    """Return daily bars, labelled by midnight New York, of the sessions from ``day`` on."""
+    session = calendar().session_on(day)
+    rows: list[Row] = []
+    for price in prices:
+        assert session is not None
+        ohlc = price if isinstance(price, tuple) else (price, price, price, price)
+        rows.append((at("00:00", session.day), *ohlc))
+        session = calendar().session_after(session)
+    return rows
+
+
+def series_of(symbol: str, rows: Sequence[Row], interval: int) -> BarSeries:
+    """Return rows as a series, each known when the calendar says; all must be regular bars."""
+    start = np.array([int(row[0].timestamp()) for row in rows], dtype=np.int64)
+    regular, known_at = regular_session(calendar(), start, interval)
+    assert regular.all(), f"{symbol} has bars outside regular sessions"
+    columns = [np.array([row[i] for row in rows], dtype=float) for i in range(1, 5)]
+    return BarSeries(
+        symbol=symbol,
+        interval=interval,
+        feed="test",
+        start=start,
+        known_at=known_at,
+        open=columns[0],
+        high=columns[1],
+        low=columns[2],
+        close=columns[3],
+        volume=np.full(len(rows), 1000.0),
+    )
+
+
+def prediction(
+    symbol: str,
+    instant: datetime,
+    probability: float = 0.80,
+    *,
+    confidence: float = 0.80,
+    target: float = 0.20,
+    familiar: bool = True,
+    lasts: timedelta = timedelta(minutes=10),
+) -> MLPrediction:
+    """Return a prediction that lets an entry through unless a field says otherwise."""
+    return MLPrediction(
+        id=f"{symbol}-{instant:%H%M}",
+        at=instant,
+        expires_at=instant + lasts,
+        symbol=symbol,
+        buy_probability=probability,
+        confidence=confidence,
+        price_forecast_1h=100.0,
+        volatility_forecast=0.01,
+        target_position=target,
+        model_id="scripted",
+        members={"a": probability},
+        familiar=familiar,
+        strategy_id=None,
+        reference_price=100.0,
+        reference_bar=instant - MINUTE,
+        horizon_end=instant + timedelta(hours=1),
+        threshold_bps=2.0,
+        interval=Interval(level=0.9, low=90.0, high=110.0),
+        trained_until=instant - timedelta(days=30),
+    )
+
+
+def signal(
+    name: str,
+    instant: datetime,
+    *symbols: str,
+    direction: str = "bullish",
+    risk: str = "moderate",
+    overnight: float = 1.0,
+    sentiment: Mapping[str, float] | None = None,
+    expires_at: datetime | None = None,
+) -> StrategySignal:
+    """Return a proposal for ``symbols``; it expires at 10:30 of the next session."""
+    last = calendar().last_session(instant)
+    assert last is not None
+    return StrategySignal(
+        id=name,
+        at=instant,
+        expires_at=expires_at or calendar().session_after(last).at(time(10, 30)),
+        session=f"{instant.astimezone(NEW_YORK):%H:%M}",
+        direction=Direction(direction),
+        focus_stocks=symbols,
+        sentiment_scores=sentiment or {},
+        risk_level=RiskLevel(risk),
+        overnight_target=overnight,
+    )
+
+
+class _Kept:
+    """A sink that keeps every event, and the ledger of the backtest."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.events: list[ev.Event] = []
+        self._ledger = ledger
+
+    def append(self, event: ev.Event) -> None:
+        self.events.append(event)
+        self._ledger.append(event)
+
+    def commit(self) -> None:
+        self._ledger.commit()
+
+
+class _Scripted:
+    """A predictor that says what its script has for an instant."""
+
+    model_id = "scripted"
+
+    def __init__(self, script: Sequence[MLPrediction]) -> None:
+        self._script: dict[datetime, list[MLPrediction]] = {}
+        for found in script:
+            self._script.setdefault(found.at, []).append(found)
+
+    def predict(self, view: MarketView, symbols: Sequence[str]) -> list[MLPrediction | Abstention]:
+        found = {p.symbol: p for p in self._script.get(view.now, [])}
+        return [
+            found.get(s) or Abstention(at=view.now, symbol=s, reason="not scripted", model_id="")
+            for s in sorted(symbols)
+        ]
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What a run came to."""
+
+    state: DeskState
+    broker: PaperBroker
+    events: list[ev.Event]
+    trades: list[Trade]
+    equity: list[tuple[datetime, float]]
+    acks: list[Ack] = field(default_factory=list)
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """Return the events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def fills(self) -> list[Fill]:
+        """All fills, in the order they happened."""
+        return [event.fill for event in self.of(ev.OrderFilled)]
+
+    @property
+    def buys(self) -> list[Fill]:
+        """The entry fills."""
+        return [fill for fill in self.fills if fill.side is Side.BUY]
+
+    @property
+    def sells(self) -> list[Fill]:
+        """The exit fills."""
+        return [fill for fill in self.fills if fill.side is Side.SELL]
+
+    def sold(self) -> list[tuple[str, datetime, float, str]]:
+        """Return (symbol, instant, price, reason) of each exit fill."""
+        return [(f.symbol, f.at, round(f.price, 9), str(f.reason)) for f in self.sells]
+
+    def bought(self) -> list[tuple[str, datetime, float, float]]:
+        """Return (symbol, instant, price, quantity) of each entry fill."""
+        return [(f.symbol, f.at, round(f.price, 9), f.quantity) for f in self.buys]
+
+    def decided(self, side: Side = Side.BUY) -> list[tuple[str, datetime, float]]:
+        """Return (symbol, instant, quantity) of each decision to buy (or sell)."""
+        orders = [event.order for event in self.of(ev.OrderIntended)]
+        return [(o.symbol, o.at, o.quantity) for o in orders if o.side is side]
+
+    def levels(self, symbol: str) -> list[tuple[float, str]]:
+        """Return every (level, from) that the stop of a symbol had, repeats left out."""
+        moves = [e for e in self.of(ev.StopMoved) if e.symbol == symbol]
+        found: list[tuple[float, str]] = []
+        for move in moves:
+            level = (round(move.level, 9), str(move.level_from))
+            if not found or found[-1] != level:
+                found.append(level)
+        return found
+
+    def locked(self) -> list[tuple[str, str | None, datetime, datetime | None]]:
+        """Return (name, symbol, start, until) of each lock that was set."""
+        locks = [event.lock for event in self.of(ev.LockSet)]
+        return [(lock.name, lock.symbol, lock.start, lock.until) for lock in locks]
+
+
+def config_of(settings: Mapping[str, object] | None, tiers: Sequence[str]) -> Config:
+    """Return a configuration: no slippage, no LLM sessions of its own, then ``settings``."""
+    tree: dict[str, Any] = {}
+    flat: dict[str, object] = {
+        "app.mode": "recorded",
+        "app.tiers": list(tiers),
+        "broker.slippage_bps": 0.0,
+        "llm.sessions": [],
+        **(settings or {}),
+    }
+    for key, value in flat.items():
+        *tables, last = key.split(".")
+        node = tree
+        for table in tables:
+            node = node.setdefault(table, {})
+        node[last] = value
+    return Config.model_validate(tree)
+
+
+def run_desk(
+    rows: Mapping[str, Sequence[Row]],
+    settings: Mapping[str, object] | None = None,
+    *,
+    tiers: Sequence[str] = ("rules",),
+    predictions: Sequence[MLPrediction] = (),
+    signals: Sequence[StrategySignal] = (),
+    commands: Mapping[datetime, Sequence[Command]] | None = None,
+    actions: Sequence[CorporateAction] = (),
+    before: Mapping[str, Sequence[Row]] | None = None,
+    interval: int = 60,
+) -> Outcome:
+    """Run the desk over ``rows`` (symbol to bars) and everything scripted, to the last close."""
+    config, script = config_of(settings, tiers), commands or {}
+    state = DeskState()
+    ledger = Ledger(state)
+    kept = _Kept(ledger)
+    recorder = Recorder(state, kept)
+    broker = PaperBroker(
+        cash=config.broker.cash,
+        slippage_bps=config.broker.slippage_bps,
+        commission=config.broker.commission,
+    )
+    names = tuple(sorted(rows))
+    setup = EngineSetup(
+        config=config,
+        tiers=frozenset(tiers),
+        calendar=calendar(),
+        symbols=names,
+        interval=interval,
+        feed_name="test",
+        min_probability=float(config.rules.min_buy_probability),
+    )
+    series = {symbol: series_of(symbol, found, interval) for symbol, found in rows.items()}
+    begins_at = min(found[0][0] for found in rows.values()) - timedelta(seconds=1)
+    feed = RecordedMarket(series, calendar=calendar(), begins_at=begins_at, actions=actions)
+    recorder.emit(
+        ev.EngineStarted,
+        begins_at,
+        run="test",
+        mode="backtest",
+        hybrid=config.app.hybrid.value,
+        tiers=tuple(tiers),
+        policy=config.approval.policy,
+        watchlist=names,
+        cash=config.broker.cash,
+        resumed=False,
+        speed=0.0,
+        sources={},
+        settings={},
+    )
+    engine = Engine(setup, recorder, broker)
+    engine.warm_up({s: series_of(s, found, interval) for s, found in (before or {}).items()})
+    outcome = Outcome(
+        state=state, broker=broker, events=kept.events, trades=ledger.trades, equity=ledger.equity
+    )
+    predictor, now = _Scripted(predictions), begins_at
+    scripted = sorted({*script, *(found.at for found in signals)})
+    while True:
+        due = [engine.upcoming(now), *(instant for instant in scripted if instant > now)]
+        data = feed.upcoming(now)
+        now = min([*due, data] if data is not None else due)
+        if now > feed.ends_at:
+            return outcome
+        update = feed.read(now) if now == data else MarketUpdate()
+        answers = [(_session(found, names), found) for found in signals if found.at == now]
+        outcome.acks += _finish(engine, now, update, script.get(now, ()), answers, predictor)
+
+
+def _finish(
+    engine: Engine,
+    now: datetime,
+    update: MarketUpdate,
+    commands: Sequence[Command],
+    answers: Sequence[tuple[Job, JobResult]],
+    predictor: _Scripted,
+) -> list[Ack]:
+    cycle = engine.cycle(now, update, commands, answers)
+    try:
+        job = next(cycle)
+        while True:
+            result: JobResult = Abstained(reason="nothing is scripted")
+            if isinstance(job, PredictJob):
+                result = predictor.predict(job.view, job.symbols)
+            job = cycle.send(result)
+    except StopIteration as stop:
+        acks: list[Ack] = stop.value
+        return acks
+
+
+def _session(found: StrategySignal, names: tuple[str, ...]) -> ProposeJob:
+    brief = StrategistBrief(
+        id=found.id,
+        session=found.session,
+        now=found.at,
+        expires_at=found.expires_at,
+        watchlist=names,
+        news=(),
+    )
+    return ProposeJob(brief=brief)

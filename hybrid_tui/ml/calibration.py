@@ -16,6 +16,9 @@ from hybrid_tui.domain.bars import FloatArray, IntArray
 
 KELLY_FRACTION = 0.25
 FULL_SIZE_VOLATILITY = 0.0075
+# Networks extrapolate wildly on broken input; beyond these the figures mean nothing.
+FORECAST_LIMIT = 5.0
+LOG_RATIO_LIMIT = 3.0
 FAMILIAR_QUANTILE = 0.995
 RECENCY_HALF_LIFE_SESSIONS = 5
 _LEAST_SCALE = 1e-3

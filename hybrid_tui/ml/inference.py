@@ -6,7 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hybrid_tui.ml.calibration import agreement, target_position
+from hybrid_tui.ml.calibration import (
+    FORECAST_LIMIT,
+    LOG_RATIO_LIMIT,
+    agreement,
+    target_position,
+)
 from hybrid_tui.ml.features import HURDLE, Windows
 from hybrid_tui.ml.model_files import Model
 
@@ -55,6 +60,8 @@ def outlooks(model: Model, windows: Windows) -> list[Outlook]:
         logit, forecast, log_ratio = (
             sum(weights[name] * raw[name][row][head] for name in raw) / total for head in range(3)
         )
+        forecast = min(max(forecast, -FORECAST_LIMIT), FORECAST_LIMIT)
+        log_ratio = min(max(log_ratio, -LOG_RATIO_LIMIT), LOG_RATIO_LIMIT)
         unit = sigmas[row] * math.sqrt(minutes[row])
         volatility = calibration.volatility_scale * math.exp(log_ratio) * unit
         log_return = calibration.return_slope * forecast * unit

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.ml.calibration import (
+    FORECAST_LIMIT,
+    LOG_RATIO_LIMIT,
     Platt,
     fit_familiar,
     fit_platt,
@@ -249,11 +251,11 @@ def _platt(logits: FloatArray, data: Dataset, base_rate: float, recipe: Recipe) 
 def _calibrate(
     outputs: FloatArray, data: Dataset, base_rate: float, recipe: Recipe
 ) -> CalibrationFigures:
-    forecast = outputs[:, 1]
+    forecast = np.clip(outputs[:, 1], -FORECAST_LIMIT, FORECAST_LIMIT)
     power = float(np.mean(forecast**2))
     slope = float(np.mean(forecast * data.scaled_return)) / power if power > 0 else 0.0
     slope = min(max(slope, 0.0), 1.0)
-    ratio = np.exp(outputs[:, 2])
+    ratio = np.exp(np.clip(outputs[:, 2], -LOG_RATIO_LIMIT, LOG_RATIO_LIMIT))
     residual = data.scaled_return - slope * forecast
     weight = recency_weights(data.day)
     volatility_scale = float(np.sqrt(np.average((residual / ratio) ** 2, weights=weight)))

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hybrid_tui.domain.bars import BarSeries, NewsItem
 from hybrid_tui.domain.calendar import TradingCalendar, prediction_instants
@@ -239,6 +241,34 @@ def test_a_strategy_is_named_in_the_predictions_made_under_it(
     )
     named = {a.strategy_id for a in answers if isinstance(a, MLPrediction)}
     assert named == {"20260203-1000"}
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 1_000),
+    factor=st.sampled_from([1e-4, 0.5, 1.0, 1e4]),
+    jump=st.sampled_from([0.01, 1.0, 50.0]),
+    volume=st.sampled_from([0.0, 1.0, 1e9]),
+)
+def test_odd_bars_give_figures_in_range(
+    model: Model, calendar: TradingCalendar, seed: int, factor: float, jump: float, volume: float
+) -> None:
+    bars = random_walk(calendar, sessions=2, seed=seed)
+    later = np.where(np.arange(len(bars)) > 420 + seed % 100, jump, 1.0) * factor
+    odd = replace(
+        bars,
+        open=bars.open * later,
+        high=bars.high * later,
+        low=bars.low * later,
+        close=bars.close * later,
+        volume=bars.volume * np.where(np.arange(len(bars)) % 7 == 0, volume, 1.0),
+    )
+    answers = predict_history(model, {"NVDA": odd}, calendar)
+    made = [answer for answer in answers if isinstance(answer, MLPrediction)]
+    assert len(made) == 77 + 26
+    for prediction in made:
+        assert 0 < prediction.interval.low < prediction.interval.high < np.inf
+        assert prediction.volatility_forecast > 0
 
 
 def test_broken_volume_is_unfamiliar(model: Model, small_data: Dataset) -> None:

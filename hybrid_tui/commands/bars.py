@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,27 +72,17 @@ def load_bars(
         symbols=symbols,
         interval=seconds,
     )
-    warnings = list(read.report.warnings)
-    if read.report.rejected:
-        first = read.report.rejected[0]
-        warnings.append(
-            f"{len(read.report.rejected)} impossible rows were left out, the first in"
-            f" {first.file} line {first.line}: {first.reason}"
-        )
-    if read.report.outside_session:
-        warnings.append(
-            f"{read.report.outside_session} bars outside regular sessions were left out"
-        )
     return LoadedBars(
         series=read.series,
         interval=read.interval,
         feed=",".join(sorted({series.feed for series in read.series.values()})),
         fingerprint=read.report.fingerprint,
-        warnings=tuple(warnings),
+        warnings=tuple(read.report.warnings),
     )
 
 
 def _from_store(state: CliState, symbols: list[str] | None, interval: int | None) -> LoadedBars:
+    from hybrid_tui.market.rows import fingerprint
     from hybrid_tui.market.store import BarStore
 
     series = BarStore(state.paths.bars).load(symbols, interval)
@@ -103,16 +92,11 @@ def _from_store(state: CliState, symbols: list[str] | None, interval: int | None
             hint="hybrid-tui data list shows what there is, data import adds more",
         )
     intervals = sorted({found.interval for found in series.values()})
-    digest = hashlib.sha256()
-    for symbol in sorted(series):
-        found = series[symbol]
-        digest.update(symbol.encode())
-        for values in (found.start, found.open, found.high, found.low, found.close, found.volume):
-            digest.update(values.tobytes())
+    chosen = {name: found for name, found in series.items() if found.interval == intervals[0]}
     return LoadedBars(
-        series={name: found for name, found in series.items() if found.interval == intervals[0]},
+        series=chosen,
         interval=intervals[0],
         feed=",".join(sorted({found.feed for found in series.values()})),
-        fingerprint=digest.hexdigest(),
+        fingerprint=fingerprint(chosen),
         warnings=(),
     )

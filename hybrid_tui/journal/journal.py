@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hybrid_tui.domain.bars import NewsItem
-from hybrid_tui.domain.events import Event
+from hybrid_tui.domain.events import Event, Heartbeat, Ticked
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.journal.codec import dump_event
@@ -24,7 +24,8 @@ class Journal:
     """The only writer of a journal file.
 
     Events that must be on disk before anyone acts are committed with synchronous FULL; the rest is
-    batched and committed at the latest a second later with synchronous NORMAL.
+    batched and committed at the latest a second later with synchronous NORMAL. Of quotes and
+    heartbeats only the newest of a batch is kept, so that a clock at speed 60 does not fill a disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,6 +43,7 @@ class Journal:
         self.run = ""
         self.state = DeskState()
         self._pending: list[Event] = []
+        self._latest: dict[str, Event] = {}
         self._writes: list[Write] = []
         self._has_full = False
         self._synchronous = ""
@@ -65,25 +67,25 @@ class Journal:
         """Take an event that the state already knows; it is kept at the next commit."""
         if event.durability == "none":
             return
+        if isinstance(event, (Ticked, Heartbeat)):
+            self._latest[type(event).__name__ + getattr(event, "tier", "")] = event
+            return
         self._pending.append(event)
         self._writes.extend(rows_of(self.run, event, self.state))
         self._has_full = self._has_full or event.durability == "full"
 
     def commit(self) -> None:
         """Put everything on disk that must be; batched events at the latest after a second."""
-        if self._has_full or (
-            self._pending and time.monotonic() - self._flushed_at >= FLUSH_SECONDS
-        ):
+        if self._has_full or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
         """Commit everything that is pending, in one transaction."""
-        if not self._pending:
+        events = sorted([*self._pending, *self._latest.values()], key=lambda event: event.id)
+        if not events:
             return
         run = self.run
-        rows = [
-            (run, e.id, iso(e.at), type(e).__name__, e.cause, dump_event(e)) for e in self._pending
-        ]
+        rows = [(run, e.id, iso(e.at), type(e).__name__, e.cause, dump_event(e)) for e in events]
         with self._transaction("full" if self._has_full else "normal"):
             self.connection.executemany(
                 "insert into events (run, id, at, kind, cause, body) values (?, ?, ?, ?, ?, ?)",
@@ -92,6 +94,7 @@ class Journal:
             for statement, values in self._writes:
                 self.connection.execute(statement, values)
         self._pending.clear()
+        self._latest.clear()
         self._writes.clear()
         self._has_full = False
         self._flushed_at = time.monotonic()

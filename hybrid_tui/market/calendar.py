@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import warnings
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +21,11 @@ LAST_DAY = "2030-12-31"
 def _from_library() -> list[tuple[str, int, int]]:
     import exchange_calendars
 
-    schedule = exchange_calendars.get_calendar("XNYS", start=FIRST_DAY, end=LAST_DAY).schedule
+    with warnings.catch_warnings():
+        # The library's own use of pandas; it is not for the person at the screen.
+        warnings.simplefilter("ignore")
+        calendar = exchange_calendars.get_calendar("XNYS", start=FIRST_DAY, end=LAST_DAY)
+        schedule = calendar.schedule
     return [
         (str(day.date()), int(opens.timestamp()), int(closes.timestamp()))
         for day, opens, closes in zip(

@@ -1,0 +1,60 @@
+"""Builders for tests that run the whole desk: homes, engines in a subprocess, and real data."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the environment of a command that keeps everything under ``home``."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TERM") if name in os.environ}
+    return {**kept, "HYBRID_TUI_HOME": str(home), "PYTHONPATH": str(ROOT), "HOME": str(home.parent)}
+
+
+def command(*words: str) -> list[str]:
+    """Return the command line of ``hybrid-tui``."""
+    return [sys.executable, "-m", "hybrid_tui", *words]
+
+
+def hybrid_tui(
+    home: Path, *words: str, stdin: str | None = None, seconds: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        command(*words),
+        env=environment(home),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        cwd=home.parent,
+        check=False,
+    )
+
+
+def start(home: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a command and go on."""
+    return subprocess.Popen(
+        command(*words),
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=home.parent,
+    )
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait until a callable returns something true; fails after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain")
+        time.sleep(0.02)

@@ -1,0 +1,225 @@
+"""The engine's process: one a profile, commands acknowledged, a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hybrid_tui.config import Paths
+from hybrid_tui.domain.commands import Approve, Pause, Resume, SetSpeed
+from hybrid_tui.domain.events import BarsClosed, Event, SignalProposed
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.engine.client import EngineClient, EngineGone, send_command
+from hybrid_tui.engine.endpoint import is_held, read_endpoint
+from hybrid_tui.journal.reader import latest_run, open_read_only, read_state
+from tests.desk import hybrid_tui, start, wait_for
+
+QUICK = ("--set", "app.tiers=rules,llm")
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths.of(environment={"HYBRID_TUI_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture
+def engine(tmp_path: Path, paths: Paths) -> Iterator[Paths]:
+    """A running engine in mode sim, at speed 600."""
+    process = start(tmp_path / "home", *QUICK, "run", "--headless", "--speed", "600")
+    wait_for(lambda: read_endpoint(paths.engine) is not None)
+    yield paths
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    _, complaints = process.communicate(timeout=20)
+    assert process.returncode in (0, -signal.SIGKILL), complaints
+    assert "Traceback" not in complaints
+
+
+def state_of(paths: Paths) -> DeskState:
+    connection = open_read_only(paths.journal)
+    info = latest_run(connection)
+    assert info is not None
+    state = read_state(connection, info.run)
+    connection.close()
+    return state
+
+
+def test_a_second_engine_is_refused_and_told_who_holds_the_profile(
+    engine: Paths, tmp_path: Path
+) -> None:
+    second = hybrid_tui(tmp_path / "home", "run", "--headless")
+    holder = read_endpoint(engine.engine)
+    assert holder is not None
+    assert second.returncode == 1
+    assert f"process {holder.pid}" in second.stderr
+    assert is_held(engine)
+
+
+def test_another_profile_runs_beside_it(engine: Paths, tmp_path: Path) -> None:
+    words = ("--profile", "two", *QUICK, "run", "--headless", "--speed", "0")
+    other = hybrid_tui(tmp_path / "home", *words, "--until", "2026-01-05T09:40:00")
+    assert other.returncode == 0, other.stderr
+    assert (tmp_path / "home" / "profiles" / "two" / "journal.db").exists()
+
+
+def test_the_token_file_is_for_this_user_only(engine: Paths) -> None:
+    assert stat.S_IMODE(engine.engine.stat().st_mode) == 0o600
+
+
+def test_a_wrong_token_gets_nothing(engine: Paths) -> None:
+    fields = json.loads(engine.engine.read_text())
+    engine.engine.write_text(json.dumps(fields | {"token": "guess"}))
+    with pytest.raises(EngineGone, match="wrong token"):
+        send_command(engine.engine, Pause())
+    engine.engine.write_text(json.dumps(fields))
+
+
+def test_pause_and_resume_are_acknowledged_and_in_the_journal(
+    engine: Paths, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    paused = hybrid_tui(home, "pause", "--json")
+    assert json.loads(paused.stdout) == {"ok": True, "message": "entries are paused; exits go on"}
+    assert state_of(engine).paused
+    assert hybrid_tui(home, "resume").returncode == 0
+    assert not state_of(engine).paused
+
+
+def test_refused_commands_exit_1_with_a_reason(engine: Paths, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for words, said in (
+        (("approve", "20990101-1000"), "no signal"),
+        (("veto", "20990101-1000", "NVDA"), "no signal"),
+        (("close", "NVDA", "--yes"), "NVDA is not held"),
+    ):
+        answer = hybrid_tui(home, *words)
+        assert answer.returncode == 1
+        assert said in answer.stderr
+    assert hybrid_tui(home, "flatten").returncode == 2
+
+
+async def test_a_client_sees_a_snapshot_then_events_and_decides(engine: Paths) -> None:
+    client = await EngineClient.connect(engine.engine)
+    assert client.state.started is not None
+    assert client.state.started.mode == "sim"
+    proposed: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+    last = client.state.last_id
+
+    async def follow() -> None:
+        nonlocal last
+        async for event in client.events():
+            assert event.id > last
+            last = event.id
+            client.state.apply(event)
+            is_useful = isinstance(event, SignalProposed) and event.signal.focus_stocks
+            if is_useful and not proposed.done():
+                proposed.set_result(event)
+
+    following = asyncio.create_task(follow())
+    signal_id, symbol = None, None
+    for found in client.state.pending(client.state.now):  # type: ignore[arg-type]
+        if found.signal.focus_stocks:
+            signal_id, symbol = found.signal.id, found.signal.focus_stocks[0]
+    if signal_id is None:
+        event = await asyncio.wait_for(proposed, 30)
+        assert isinstance(event, SignalProposed)
+        signal_id, symbol = event.signal.id, event.signal.focus_stocks[0]
+    await client.send(SetSpeed(speed=60))
+    assert symbol is not None
+    ack = await client.send(Approve(signal_id=signal_id, symbols=(symbol,)))
+    assert ack.ok, ack.message
+    assert client.state.strategy_id == signal_id
+    assert client.state.signals[signal_id].approved() == {symbol}
+    again = await client.send(Approve(signal_id=signal_id, symbols=(symbol,)))
+    assert not again.ok
+    assert "approved" in again.message
+    following.cancel()
+    await client.close()
+
+
+async def test_a_client_that_does_not_read_does_not_delay_the_engine(engine: Paths) -> None:
+    deaf = await EngineClient.connect(engine.engine)
+    attentive = await EngineClient.connect(engine.engine)
+    await attentive.close()
+    attentive = await EngineClient.connect(engine.engine)
+    bars = 0
+    async for event in attentive.events():
+        bars += isinstance(event, BarsClosed)
+        if bars == 30:
+            break
+    await attentive.close()
+    await deaf.close()
+
+
+def test_sigterm_stops_it_cleanly(tmp_path: Path, paths: Paths) -> None:
+    process = start(tmp_path / "home", *QUICK, "run", "--headless")
+    wait_for(lambda: read_endpoint(paths.engine) is not None)
+    process.send_signal(signal.SIGTERM)
+    _, complaints = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "SIGTERM" in complaints
+    assert not paths.engine.exists()
+    assert not is_held(paths)
+    assert not state_of(paths).running
+
+
+def test_a_killed_engine_leaves_no_lock_and_the_next_one_goes_on(
+    tmp_path: Path, paths: Paths
+) -> None:
+    process = start(tmp_path / "home", *QUICK, "run", "--headless", "--speed", "600")
+    wait_for(lambda: paths.journal.exists() and read_endpoint(paths.engine) is not None)
+    send_command(paths.engine, Pause())
+    before = state_of(paths)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=20)
+    with pytest.raises(EngineGone):
+        send_command(paths.engine, Resume())
+    again = start(tmp_path / "home", *QUICK, "run", "--headless", "--speed", "600")
+
+    def is_listening() -> bool:
+        endpoint = read_endpoint(paths.engine)
+        return endpoint is not None and endpoint.pid == again.pid
+
+    wait_for(is_listening)
+    after = state_of(paths)
+    assert after.paused
+    assert before.now is not None
+    assert after.now is not None
+    assert after.now >= before.now
+    assert after.started is not None
+    assert after.started.resumed
+    again.send_signal(signal.SIGTERM)
+    again.communicate(timeout=20)
+
+
+def test_close_without_an_engine_takes_the_lock_and_sells(tmp_path: Path, paths: Paths) -> None:
+    home = tmp_path / "home"
+    words = ("--set", "app.tiers=rules", "run", "--headless", "--speed", "0")
+    hybrid_tui(home, *words, "--until", "2026-01-05T12:00:00")
+    held = sorted(state_of(paths).positions)
+    assert len(held) >= 2
+    sold = hybrid_tui(home, "--set", "app.tiers=rules", "close", held[0], "--yes")
+    assert sold.returncode == 0, sold.stderr
+    state = state_of(paths)
+    assert held[0] not in state.positions
+    assert state.trades[-1].exit_reason == "manual"
+    assert not is_held(paths)
+    flat = hybrid_tui(home, "--set", "app.tiers=rules", "flatten", "--yes")
+    assert flat.returncode == 0, flat.stderr
+    state = state_of(paths)
+    assert not state.positions
+    assert state.paused
+    assert {trade.exit_reason for trade in list(state.trades)[-len(held) + 1 :]} == {"flatten"}
+
+
+def test_closing_what_is_not_held_names_what_is(tmp_path: Path) -> None:
+    answer = hybrid_tui(tmp_path / "home", "close", "NVDA", "--yes")
+    assert answer.returncode in (1, 2)
+    assert "journal" in answer.stderr

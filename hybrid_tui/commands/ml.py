@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hybrid_tui.commands.bars import load_bars
+from hybrid_tui.commands.bars import STORE, load_bars
 from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
 from hybrid_tui.errors import ConfigError, DataError
 
@@ -226,7 +226,9 @@ def _series(
 def _load(
     state: CliState, calendar: TradingCalendar, data: list[str], symbols: list[str] | None
 ) -> dict[str, BarSeries]:
-    loaded = load_bars(state, calendar, data, symbols)
+    # A store may hold several intervals; what a file holds is for the file to say.
+    interval = "1m" if data == [STORE] else None
+    loaded = load_bars(state, calendar, data, symbols, interval=interval)
     for warning in loaded.warnings:
         typer.echo(f"warning: {warning}", err=True)
     return loaded.series

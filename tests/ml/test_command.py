@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from hybrid_tui.commands.ml import app
 from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.errors import ConfigError, DataError, ModelError
+from hybrid_tui.market.files import read_bars
+from hybrid_tui.market.store import BarStore
 from tests.ml.builders import random_walk
 
 FIELDS = [
@@ -101,6 +104,19 @@ def test_spy_helps_the_others_without_being_asked_for(home: Path, bars: Path) ->
     whole = lines(run("predict", "--data", str(bars), *day))
     alone = lines(run("predict", "--data", str(bars), "--symbols", "nvda", *day))
     assert alone == [row for row in whole if row["symbol"] == "NVDA"]
+
+
+def test_the_bar_store_gives_the_lines_of_the_files(
+    home: Path, bars: Path, calendar: TradingCalendar
+) -> None:
+    store = BarStore(home / "bars")
+    for series in read_bars([bars], calendar=calendar).series.values():
+        store.add(series)
+    five_minutes = replace(random_walk(calendar, "NVDA", sessions=2), interval=300)
+    store.add(five_minutes.slice(0, 20))
+    asked = ("--symbols", "NVDA", "--start", "2026-02-03", "--json")
+    from_store = lines(run("predict", "--data", "store", *asked))
+    assert from_store == lines(run("predict", "--data", str(bars), *asked))
 
 
 def test_an_instant_as_end_cuts_there(home: Path, bars: Path) -> None:

@@ -62,8 +62,17 @@ def render_card(manifest: Manifest) -> str:
         _row("log loss gained over the base rate", figures, "log_loss_gain", "0"),
         f"| expected calibration error | {_number(figures['ece'])} | | |",
         _row("coverage of the 90 % interval", figures, "interval_coverage", ""),
+        _row(
+            "log likelihood of returns gained by the volatility, nats",
+            figures,
+            "volatility_gain",
+            "",
+        ),
         f"| actual over forecast volatility | {_number(figures['volatility_ratio'])} | | |",
         f"| share of familiar windows | {_number(figures['familiar'])} | | |",
+        "",
+        "The volatility is compared with that of the last 260 bars, scaled with hindsight to be "
+        "right on average; above 0, the forecast is the better one.",
         "",
         f"Base rate: {manifest.base_rate:.4f} in what the model saw, "
         f"{_number(figures['base_rate'])} in the held-out span. Probabilities ran from "
@@ -127,8 +136,9 @@ def _calibration_line(manifest: Manifest) -> list[str]:
         return []
     return [
         "The calibration span gave the networks' view of direction no support (slope 0). The "
-        "probabilities follow only how far the threshold is for the time and volatility that are "
-        "left, confidence is 0, and the networks' use lies in the volatility forecast.",
+        "probabilities follow only how far the threshold is for the time that is left and the "
+        "recent volatility; price forecasts lean on the networks no more than the same span "
+        "supports, and confidence is 0.",
         "",
     ]
 

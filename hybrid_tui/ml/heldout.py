@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.ml.dataset import Dataset
 from hybrid_tui.ml.inference import outlooks
 from hybrid_tui.ml.metrics import Figure, auc, brier, by_day, expected_calibration_error, log_loss
@@ -30,6 +31,7 @@ def evaluate(model: Model, data: Dataset, *, seed: int) -> dict[str, float | int
     base_rate = model.manifest.base_rate
     constant = np.full(len(data), base_rate)
     inside = (data.log_return >= low) & (data.log_return <= high)
+    gained = volatility_gain(data, volatility)
     up = data.is_up
     days = data.day
 
@@ -50,6 +52,7 @@ def evaluate(model: Model, data: Dataset, *, seed: int) -> dict[str, float | int
             seed,
         ),
         "interval_coverage": by_day(lambda rows: float(inside[rows].mean()), days, seed),
+        "volatility_gain": by_day(lambda rows: float(gained[rows].mean()), days, seed),
     }
     for name, figure in measured.items():
         figures |= _row(name, figure)
@@ -66,6 +69,21 @@ def evaluate(model: Model, data: Dataset, *, seed: int) -> dict[str, float | int
     figures["mean_confidence"] = float(confidence.mean())
     figures["familiar"] = float(familiar.mean())
     return figures
+
+
+def volatility_gain(data: Dataset, volatility: FloatArray) -> FloatArray:
+    """Return how many nats a volatility forecast gained on each return, (n,).
+
+    Against the look-back's own volatility, scaled with hindsight so that it is right on average:
+    a rival that could not have been had, and therefore a strict one.
+    """
+    plain = data.sigma * np.sqrt(data.horizon_minutes)
+    plain = plain * np.sqrt(np.mean((data.log_return / plain) ** 2))
+
+    def cost(forecast: FloatArray) -> FloatArray:
+        return np.asarray(np.log(forecast) + 0.5 * (data.log_return / forecast) ** 2)
+
+    return cost(plain) - cost(volatility)
 
 
 def _finite(figure: float | None) -> float | None:

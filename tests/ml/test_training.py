@@ -13,6 +13,7 @@ from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import DataError
 from hybrid_tui.ml.card import render_card
 from hybrid_tui.ml.dataset import EMBARGO_SESSIONS, SPANS, Dataset, build_dataset, split
+from hybrid_tui.ml.heldout import volatility_gain
 from hybrid_tui.ml.train import Progress, Recipe, TrainedModel, member_weights, train_ensemble
 from tests.ml.builders import random_walk
 from tests.ml.conftest import SYMBOLS
@@ -126,6 +127,15 @@ def test_a_random_walk_is_not_claimed_to_be_predictable(trained: TrainedModel) -
 def test_a_card_of_the_simulated_market_says_so_first(trained: TrainedModel) -> None:
     card = render_card(trained.model.manifest.model_copy(update={"market": "simulated"}))
     assert card.splitlines()[2].startswith("> **Trained on a made-up market.**")
+
+
+def test_the_true_volatility_gains_and_a_wrong_one_loses(small_data: Dataset) -> None:
+    rng = np.random.default_rng(8)
+    plain = small_data.sigma * np.sqrt(small_data.horizon_minutes)
+    true = plain * np.exp(rng.normal(0, 0.5, len(plain)))
+    data = replace(small_data, log_return=true * rng.standard_normal(len(plain)))
+    assert volatility_gain(data, true).mean() > 0.1
+    assert volatility_gain(data, 3 * true).mean() < 0
 
 
 def test_progress_rises_to_the_end(small_data: Dataset) -> None:

@@ -139,6 +139,9 @@ def cases(draw: st.DrawFn, *, tiers: tuple[str, ...] = ("rules",)) -> Case:
     )
     rng = np.random.default_rng(seed + 1)
     settings = draw(settings_of()) | {"approval.policy": "auto"}
+    if interval >= 86_400:
+        kept = [name for name in settings["risk.protections"] if name != "daily_loss"]
+        settings["risk.protections"] = kept
     cut = rows["AAA"][draw(st.sampled_from([0, 40]))][0]
     return Case(
         rows={symbol: [r for r in found if r[0] >= cut] for symbol, found in rows.items()},
@@ -147,7 +150,11 @@ def cases(draw: st.DrawFn, *, tiers: tuple[str, ...] = ("rules",)) -> Case:
         interval=interval,
         tiers=tiers,
         predictions=_predictions(rng, rows, sessions) if "ml" in tiers else (),
-        signals=_signals(rng, rows, sessions) if "llm" in tiers else (),
+        signals=tuple(
+            found
+            for found in (_signals(rng, rows, sessions) if "llm" in tiers else ())
+            if found.at >= cut
+        ),
     )
 
 
@@ -158,8 +165,8 @@ def _predictions(
         prediction(
             symbol,
             instant,
-            float(rng.choice([0.2, 0.45, 0.7, 0.75, 0.9, 0.9])),
-            confidence=float(rng.choice([0.5, 0.7, 0.9, 0.9])),
+            float(rng.choice([0.2, 0.45, 0.7, 0.75, 0.8, 0.85, 0.9, 0.9])),
+            confidence=float(rng.choice([0.5, 0.7, 0.8, 0.9, 0.9, 0.9])),
             target=float(rng.uniform(0, 0.5)),
             familiar=bool(rng.random() < 0.9),
         )

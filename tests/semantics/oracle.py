@@ -186,7 +186,7 @@ class Oracle:
         hard, trail, _ = self._levels(strategy)
         position = self.held[symbol]
         if strategy is not None and strategy["sentiment"].get(symbol, 0.0) <= -0.5:
-            trail = 0.03
+            trail = min(trail, 0.03)  # bad sentiment never loosens a stop that is set tighter
         position["high"] = max(position["high"], high)
         entry = position["entry"]
         trailed = position["high"] * (1 - trail)
@@ -292,11 +292,14 @@ class Oracle:
         macd, signal, _ = talib.MACD(close, 12, 26, 9)
         _, _, lower = talib.BBANDS(close, 20, 2.0, 2.0)
         rsi = talib.RSI(close, self.settings["rules.rsi_period"])
-        return {"close": close, "rsi": rsi, "macd": macd, "signal": signal, "lower": lower}
+        found = {"close": close, "rsi": rsi, "macd": macd, "signal": signal, "lower": lower}
+        return {name: values.tolist() for name, values in found.items()}
 
     def _confirmed(self, symbol: str, now: int) -> bool:
         have, name = self.indicators[symbol], self.settings["rules.entry"]
-        bars = {"bollinger": 10, "rsi_macd_strict": 1}.get(name, self.settings["rules.rsi_lookback"])
+        bars = {"bollinger": 10, "rsi_macd_strict": 1}.get(
+            name, self.settings["rules.rsi_lookback"]
+        )
         last = range(max(0, now - bars + 1), now + 1)
         if name == "bollinger":
             below = any(have["close"][i] < have["lower"][i] for i in last)

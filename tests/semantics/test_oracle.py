@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from .desk import Outcome, calendar, config_of, run_desk, series_of
 from .markets import Case, cases
 from .oracle import Oracle
 
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+# A failing case is small enough to read as it is; shrinking markets takes minutes.
+settings.register_profile(
+    "markets",
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+QUICK = settings(settings.get_profile("markets"), max_examples=25)
+LONG = settings(settings.get_profile("markets"), max_examples=600)
 
 
 def oracle_of(case: Case) -> Oracle:

@@ -97,6 +97,7 @@ class Position:
     level: float
     level_from: ExitReason = ExitReason.HARD_STOP
     entry_order_id: str = ""
+    strategy_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -296,6 +296,7 @@ def _bought(state: DeskState, fill: Fill) -> None:
             high=fill.price,
             level=0.0,
             entry_order_id=fill.order_id,
+            strategy_id=order.strategy_id if order else None,
         )
         state.closes.setdefault(fill.symbol, fill.price)
         return

@@ -24,6 +24,7 @@ from hybrid_tui.engine.jobs import Job, JobResult, PredictJob, ScoreJob
 from hybrid_tui.engine.obey import obey
 from hybrid_tui.engine.orders import OrderDesk
 from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.engine.theses import ThesisWatch
 from hybrid_tui.engine.tiers import TierDesk
 from hybrid_tui.market.view import KnownMarket
 from hybrid_tui.rules.conditions import confirmed, depth_needed
@@ -69,6 +70,7 @@ class Engine:
             strategist_clocks=config.llm.sessions if "llm" in setup.tiers else None,
         )
         self.tiers = TierDesk(recorder, self.agenda, self.approvals, setup)
+        self.theses = ThesisWatch(recorder, setup.calendar, setup.interval)
         self._is_daily = setup.interval >= DAY_SECONDS
         self._overnight = timedelta(minutes=config.rules.overnight_minutes)
         self._entry_rules = EntryRules(
@@ -251,7 +253,7 @@ class Engine:
                 now,
                 symbols=ended,
                 rsi_of=self.board.rsi_of,
-                invalidated=(),
+                invalidated=self.theses.came_true(now, self.market.view(now), ended),
                 rules=config.rules,
                 in_overnight_window=in_window,
             ):

@@ -1,0 +1,115 @@
+"""How long tier 1 needs for one bar's end with 100 positions (goal: p99 below 1 ms CPU)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from hybrid_tui.broker.paper import PaperBroker
+from hybrid_tui.config import Config
+from hybrid_tui.domain.bars import Bar, BarSlice
+from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.events import EngineStarted, Heartbeat, OrderFilled, OrderIntended, StopMoved
+from hybrid_tui.domain.orders import Fill, Order, Side
+from hybrid_tui.domain.ports import MarketUpdate
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.engine.backtest import Ledger, finish
+from hybrid_tui.engine.engine import Engine, EngineSetup
+from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.engine.tier_host import TierHost
+
+SYMBOLS = tuple(f"S{number:03}" for number in range(100))
+WARM_UP = 100
+ROUNDS = 280
+
+
+def held_everywhere(calendar: TradingCalendar, opens: datetime) -> Engine:
+    """Return an engine that holds ten shares of every symbol and does not want to sell them."""
+    config = Config.model_validate(
+        {"rules": {"rsi_exit": 0}, "broker": {"cash": 1e6}, "risk": {"protections": "none"}}
+    )
+    state = DeskState()
+    recorder = Recorder(state, Ledger(state), left_out=(Heartbeat,))
+    recorder.emit(
+        EngineStarted,
+        opens,
+        run="bench",
+        mode="recorded",
+        hybrid="hierarchical",
+        tiers=("rules",),
+        policy="ask",
+        watchlist=SYMBOLS,
+        cash=1e6,
+        resumed=False,
+        speed=0.0,
+        sources={},
+        settings={},
+    )
+    for symbol in SYMBOLS:
+        order = Order(
+            id=f"buy-{symbol}", at=opens, symbol=symbol, side=Side.BUY, quantity=10, reason="bench"
+        )
+        fill = Fill(
+            order_id=order.id,
+            at=opens,
+            symbol=symbol,
+            side=Side.BUY,
+            quantity=10,
+            price=100.0,
+            commission=0.0,
+            slippage=0.0,
+            reason="bench",
+        )
+        recorder.emit(OrderIntended, opens, order=order)
+        recorder.emit(OrderFilled, opens, fill=fill)
+        recorder.emit(
+            StopMoved, opens, symbol=symbol, level=50.0, high=100.0, level_from="hard_stop"
+        )
+    broker = PaperBroker(cash=state.cash)
+    broker.restore(state.cash, state.positions.values(), (), {})
+    setup = EngineSetup(
+        config=config,
+        tiers=frozenset({"rules"}),
+        calendar=calendar,
+        symbols=SYMBOLS,
+        interval=60,
+        feed_name="bench",
+        min_probability=0.7,
+    )
+    return Engine(setup, recorder, broker)
+
+
+def slices(opens: datetime, count: int) -> Iterator[BarSlice]:
+    steps = np.random.default_rng(5).normal(0, 0.0004, (count, len(SYMBOLS)))
+    closes = 100 * np.exp(np.cumsum(steps, axis=0))
+    for minute, row in enumerate(closes.tolist()):
+        start = opens + timedelta(minutes=minute)
+        bars = {
+            symbol: Bar(close, close * 1.0002, close * 0.9998, close, 1000.0)
+            for symbol, close in zip(SYMBOLS, row, strict=True)
+        }
+        yield BarSlice(start=start, known_at=start + timedelta(minutes=1), bars=bars)
+
+
+@pytest.mark.bench
+def test_one_bars_end_with_100_positions(
+    calendar: TradingCalendar, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = calendar.sessions[5000]
+    engine = held_everywhere(calendar, session.open)
+    host = TierHost(None, None)
+    spent = []
+    for bars in slices(session.open, WARM_UP + ROUNDS):
+        begun = time.process_time_ns()
+        finish(engine.cycle(bars.known_at, MarketUpdate(bars=(bars,))), host.run)
+        spent.append(time.process_time_ns() - begun)
+    assert len(engine.state.positions) == len(SYMBOLS)
+    middle, high = np.percentile(np.array(spent[WARM_UP:]) / 1000, [50, 99])
+    with capsys.disabled():
+        print(  # noqa: T201
+            f"\n100 positions, 100 symbols: CPU p50 {middle:.0f} us, p99 {high:.0f} us (goal 1 ms)"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Annotated
 
@@ -94,6 +95,10 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("hybrid-tui: interrupted", err=True)
         sys.exit(130)
+    except BrokenPipeError:
+        # The reader of stdout has gone (| head); there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except Exception as error:
         logging.getLogger(__name__).exception("internal error")
         typer.echo(f"hybrid-tui: internal error: {type(error).__name__}: {error}", err=True)

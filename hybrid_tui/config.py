@@ -241,6 +241,8 @@ class Paths:
         home = env.get("HYBRID_TUI_HOME")
         if home:
             config_root = data_root = state_root = Path(home).expanduser().absolute()
+            if config_root.exists() and not config_root.is_dir():
+                raise ConfigError(f"HYBRID_TUI_HOME: {config_root} is not a folder")
             cache_root = config_root / "cache"
         else:
             import platformdirs

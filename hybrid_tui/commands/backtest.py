@@ -179,6 +179,7 @@ def _run(
             history.traded,
             headlines,
             history.interval,
+            history.begins_at,
             strategist,
         )
     host = TierHost((lambda: predictor) if predictor is not None else None, strategist)

@@ -106,6 +106,7 @@ def history_predictor(
     traded: Mapping[str, BarSeries],
     news: Sequence[NewsItem],
     interval: int,
+    begins_at: datetime,
     strategist: Strategist | None,
 ) -> HistoryPredictor:
     """Return tier 2 for a backtest over ``traded``, warmed up by ``before``; raises ModelError."""
@@ -124,6 +125,7 @@ def history_predictor(
         model,
         whole,
         calendar,
+        begins_at,
         news=news,
         score=strategist.score if strategist is not None and news else None,
     )

@@ -1,0 +1,140 @@
+"""The command line as a person meets it: quick help, plain messages, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.desk import ROOT, environment, hybrid_tui
+
+HEAVY = ("torch", "pandas", "alpaca", "openai", "yfinance", "talib", "textual", "pyarrow", "numpy")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def test_help_loads_nothing_heavy(empty: Path) -> None:
+    program = (
+        "import sys; sys.argv = ['hybrid-tui', '--help']\n"
+        "from hybrid_tui.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(empty),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    for word in ("backtest", "approve", "flatten", "doctor"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--set", "rules.rsi_belo=3", "doctor", "--json"), None),
+        (("--set", "rules.rsi_belo=3", "run", "--headless"), "rules.rsi_below"),
+        (("--set", "app.mode=live", "run", "--headless"), "not in this version"),
+        (("--set", "app.hybrid=rl", "run", "--headless"), "trained policy"),
+        (("run",), "--headless"),
+        (("--speed", "-1", "run", "--headless"), "negative"),
+        (("run", "--headless", "--recorded", "tomorrow"), "not a date"),
+        (("run", "--headless", "--recorded", "2026-03-20"), "data import"),
+        (("backtest", "--tiers", "rules"), "--data is missing"),
+        (("backtest", "--data", "absent.csv"), "does not exist"),
+        (("backtest", "--data", "store", "--tiers", "rulez"), "unknown tier 'rulez'"),
+        (("flatten",), "--yes"),
+        (("data", "import", "absent.csv"), "does not exist"),
+        (("news", "import", "absent.jsonl"), "absent.jsonl"),
+    ],
+)
+def test_mistakes_are_one_message_and_exit_2(
+    empty: Path, words: tuple[str, ...], said: str | None
+) -> None:
+    done = hybrid_tui(empty, *words)
+    if said is None:
+        assert done.returncode == 1
+        assert not json.loads(done.stdout)["ok"]
+        return
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_commands_without_an_engine_are_refused_with_exit_1(empty: Path) -> None:
+    for words in (("approve", "x"), ("veto", "x"), ("pause",), ("resume",)):
+        done = hybrid_tui(empty, *words)
+        assert done.returncode == 1
+        assert "no engine runs" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_home_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o500)
+    done = hybrid_tui(home, "run", "--headless")
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+
+
+def test_a_home_that_is_a_file_is_one_message(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("")
+    for words in (("run", "--headless"), ("data", "list"), ("status",), ("doctor",)):
+        done = hybrid_tui(home, *words)
+        assert done.returncode == 2, (words, done.stderr)
+        assert str(home) in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(empty: Path) -> None:
+    words = " ".join([sys.executable, "-m", "hybrid_tui", "doctor"])
+    done = subprocess.run(
+        ["bash", "-c", f"{words} | head -n 1"],
+        env=environment(empty),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert "error" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_is_content_with_an_empty_home(empty: Path) -> None:
+    done = hybrid_tui(empty, "doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    names = {finding["name"] for finding in json.loads(done.stdout)["findings"]}
+    assert {"versions", "journal", "key", "clock", "calendar", "model", "disk"} <= names
+
+
+def test_a_damaged_model_turns_tier_2_red_and_the_desk_goes_on(empty: Path) -> None:
+    folder = empty / "models" / "broken"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{")
+    words = ("--set", "ml.model=broken", "run", "--headless", "--speed", "0", "--json")
+    done = hybrid_tui(empty, *words, "--until", "2026-01-05T09:50:00")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    beats = [e for e in events if e["event"] == "Heartbeat" and e["tier"] == "ml"]
+    assert beats[-1]["health"] == "failed"
+    assert "broken" in beats[-1]["reason"]
+    assert sum(e["event"] == "BarsClosed" for e in events) == 20
+    predict = hybrid_tui(empty, "ml", "predict", "--data", "store", "--model", "broken", "--json")
+    assert predict.returncode == 2

@@ -1,0 +1,102 @@
+"""The configuration: where it comes from, what wins, and what is said about mistakes."""
+
+from __future__ import annotations
+
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from hybrid_tui.config import Config, Paths, load_config
+from hybrid_tui.domain.signals import RiskLevel
+from hybrid_tui.errors import ConfigError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def load(file: Path, text: str = "", *overrides: str, **environment: str) -> Config:
+    file.write_text(text)
+    return load_config(file, environment=environment, overrides=overrides)
+
+
+def complaint(file: Path, text: str = "", *overrides: str, **environment: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(file, text, *overrides, **environment)
+    return caught.value.render()
+
+
+def test_the_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
+    config = load_config(tmp_path / "absent.toml", environment={})
+    assert (config.app.mode, config.app.hybrid.value) == ("sim", "hierarchical")
+    assert config.llm.monthly_cap_usd == 1.50
+    assert config.llm.event_cap_usd == 0.30
+    assert config.llm.sessions == (time(10), time(12), time(15), time(15, 30))
+    assert config.risk.levels.of(RiskLevel.CONSERVATIVE) == (0.07, 0.04, 0.5)
+    assert config.risk.levels.of(RiskLevel.AGGRESSIVE) == (0.10, 0.07, 1.25)
+    assert config.risk.protections == ("cooldown", "stop_guard", "daily_loss")
+    assert config.rules.min_buy_probability == 0.70
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(file: Path) -> None:
+    text = "[rules]\nrsi_below = 30\nrsi_lookback = 5\nrsi_exit = 75\n"
+    environment = {"HYBRID_TUI__RULES__RSI_BELOW": "31", "HYBRID_TUI__RULES__RSI_LOOKBACK": "6"}
+    rules = load(file, text, "rules.rsi_below=32", **environment).rules
+    assert (rules.rsi_below, rules.rsi_lookback, rules.rsi_exit) == (32, 6, 75)
+
+
+def test_values_read_like_toml_or_plain_words(file: Path) -> None:
+    config = load(
+        file,
+        "",
+        "risk.protections=none",
+        "app.watchlist=nvda, AMD",
+        "risk.levels.moderate=[0.2, 0.1, 1.0]",
+        "llm.base_url=http://127.0.0.1:8096/v1",
+    )
+    assert config.risk.protections == ()
+    assert config.app.watchlist == ("NVDA", "AMD")
+    assert config.risk.levels.moderate == (0.2, 0.1, 1.0)
+    assert config.llm.base_url == "http://127.0.0.1:8096/v1"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("[rules]\nrsi_belov = 3\n", ["config.toml", "'rules.rsi_belov'", "'rules.rsi_below'"]),
+        ("[rulez]\nrsi_below = 3\n", ["config.toml", "'rulez'", "'rules'"]),
+        ("[rules]\nentry = 'rsi_mcad'\n", ["rules.entry", "'rsi_macd'"]),
+        ("[rules]\nrsi_below = 300\n", ["rules.rsi_below", "100", "300"]),
+        ("[rules\n", ["config.toml"]),
+        ("[app]\nmode = 'sim'\n[broker]\nkind = 'alpaca'\n", ["app.mode", "alpaca"]),
+        ("app = 3\n", ["app"]),
+    ],
+)
+def test_mistakes_name_the_file_the_key_and_the_nearest_choice(
+    file: Path, text: str, parts: list[str]
+) -> None:
+    said = complaint(file, text)
+    for part in parts:
+        assert part in said
+
+
+def test_mistakes_on_the_command_line_and_in_the_environment_are_named_as_such(file: Path) -> None:
+    assert "--set risk.max_gros=1" in complaint(file, "", "risk.max_gros=1")
+    assert "risk.max_gross" in complaint(file, "", "risk.max_gros=1")
+    assert "KEY=VALUE" in complaint(file, "", "risk.max_gross")
+    said = complaint(file, "", HYBRID_TUI__ML__INTERVAL_MINUTES="often")
+    assert "HYBRID_TUI__ML__INTERVAL_MINUTES" in said
+
+
+def test_a_home_holds_everything_and_profiles_are_apart(tmp_path: Path) -> None:
+    environment = {"HYBRID_TUI_HOME": str(tmp_path)}
+    plain, other = Paths.of(environment=environment), Paths.of("two", environment)
+    assert plain.journal == tmp_path / "journal.db"
+    assert plain.config == tmp_path / "config.toml"
+    assert other.journal != plain.journal
+    assert other.lock != plain.lock
+    assert other.bars == plain.bars == tmp_path / "bars"
+    with pytest.raises(ConfigError):
+        Paths.of("../up", environment)

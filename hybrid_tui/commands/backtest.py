@@ -236,7 +236,11 @@ def _run(
         ),
         "trades": trades_of(ledger, desk),
         "equity": equity_of(ledger, every_bar=every_bar),
-        "warnings": [*history.warnings, *_warnings(ledger, tiers, llm, headlines, threshold)],
+        "warnings": [
+            *history.warnings,
+            *_in_sample(predictor.trained_until if predictor else None, history.begins_at),
+            *_warnings(ledger, tiers, llm, headlines, threshold),
+        ],
     }
 
 
@@ -318,6 +322,15 @@ def _one_of(option: str, value: str, choices: tuple[str, ...]) -> None:
         raise ConfigError(
             f"{option} {value!r} is not a choice", hint="one of " + ", ".join(choices)
         )
+
+
+def _in_sample(trained_until: datetime | None, begins_at: datetime) -> list[str]:
+    if trained_until is None or trained_until <= begins_at:
+        return []
+    return [
+        f"in-sample: tier 2's model has seen data up to {iso(trained_until)}, after the start of"
+        " this test; what it earns until then says nothing"
+    ]
 
 
 def _warnings(

@@ -72,8 +72,14 @@ def make_predictor(
 class HistoryPredictor:
     """Tier 2 over history: the figures of the desk's own predictor, made session by session."""
 
-    def __init__(self, model_id: str, answers: Iterator[MLPrediction | Abstention]) -> None:
+    def __init__(
+        self,
+        model_id: str,
+        trained_until: datetime,
+        answers: Iterator[MLPrediction | Abstention],
+    ) -> None:
         self.model_id = model_id
+        self.trained_until = trained_until
         self._answers = answers
         self._next = next(answers, None)
 
@@ -129,7 +135,7 @@ def history_predictor(
         news=news,
         score=strategist.score if strategist is not None and news else None,
     )
-    return HistoryPredictor(model.id, answers)
+    return HistoryPredictor(model.id, model.manifest.trained_until, answers)
 
 
 def _joined(before: BarSeries | None, series: BarSeries) -> BarSeries:

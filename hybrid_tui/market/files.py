@@ -25,6 +25,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
 TICKER = re.compile(r"[A-Z0-9^][A-Z0-9^=-]{0,9}")
 TICKER_AND_MORE = re.compile(r"([A-Z][A-Z0-9]{0,4}(?:-[A-Z]{1,2})?)[_ ].+")
 NO_FEED = "file"
+MOST_CHANGES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,12 +304,17 @@ def _series(
     known_at: IntArray,
     reading: _Reading,
 ) -> BarSeries:
-    """Return the kept rows as a series, and warn of each change of its feed."""
+    """Return the kept rows as a series, and warn where its feed changes."""
     start, feed = rows.start[inside], rows.feed[inside]
-    for i in np.flatnonzero(np.diff(feed)) + 1:
+    changes = np.flatnonzero(np.diff(feed)) + 1
+    if len(changes):
+        at = ", ".join(
+            f"to {reading.feeds[feed[i]]} at {_iso(int(start[i]))}" for i in changes[:MOST_CHANGES]
+        )
+        more = f" and {len(changes) - MOST_CHANGES} more" if len(changes) > MOST_CHANGES else ""
         reading.warnings.append(
-            f"{symbol}: the feed changes from {reading.feeds[feed[i - 1]]} to "
-            f"{reading.feeds[feed[i]]} at {_iso(int(start[i]))}; volumes may not compare"
+            f"{symbol}: the feed changes from {reading.feeds[feed[0]]} {at}{more};"
+            " volumes may not compare"
         )
     open_, high, low, close, volume = np.ascontiguousarray(rows.values[:, inside])
     return BarSeries(

@@ -1,0 +1,140 @@
+"""Questions that stand in the way until they are answered; the safe answer has the focus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input
+
+from hybrid_tui.tui.lines import Row
+from hybrid_tui.tui.rows_view import RowsView
+
+Choice = tuple[str, str, str]
+"""An answer's id, its words, and the button's variant."""
+
+CANCEL = "cancel"
+
+
+class Question(ModalScreen[str]):
+    """Rows of text and buttons; ``focus`` names the answer that has the focus.
+
+    With ``typed``, an answer other than cancel counts only when that word was typed.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "cancel", id="dialog.cancel", tooltip="Change nothing"),
+        Binding("left,h", "app.focus_previous", "before", id="dialog.before", show=False),
+        Binding("right,l", "app.focus_next", "next", id="dialog.next", show=False),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        rows: Sequence[Row],
+        choices: Sequence[Choice],
+        *,
+        focus: str = CANCEL,
+        typed: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._rows = rows
+        self._choices = choices
+        self._focus = focus
+        self._typed = typed
+
+    def compose(self) -> ComposeResult:
+        """Lay the question out."""
+        with Vertical(id="dialog") as box:
+            box.border_title = Content(self._title)
+            yield RowsView(id="dialog-text", focusable=False)
+            if self._typed is not None:
+                yield Input(placeholder=f"type {self._typed}", id="dialog-typed", compact=True)
+            with Horizontal(id="dialog-buttons"):
+                for name, words, variant in self._choices:
+                    yield Button(
+                        Content(words),
+                        id=f"answer-{name}",
+                        variant=variant,  # type: ignore[arg-type]
+                        compact=True,
+                    )
+
+    def on_mount(self) -> None:
+        """Show the text and focus the safe answer."""
+        text = self.query_one("#dialog-text", RowsView)
+        text.styles.height = len(self._rows)
+        text.show(self._rows)
+        self.query_one(f"#answer-{self._focus}", Button).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Give the answer."""
+        answer = (event.button.id or "").removeprefix("answer-")
+        if answer != CANCEL and self._typed is not None:
+            given = self.query_one("#dialog-typed", Input)
+            if given.value.strip() != self._typed:
+                given.focus()
+                return
+        self.dismiss(answer)
+
+    def action_cancel(self) -> None:
+        """Change nothing."""
+        self.dismiss(CANCEL)
+
+
+class Reading(ModalScreen[None]):
+    """Rows to read and scroll."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,e,enter,question_mark", "close", "back", id="reading.close"),
+        Binding("j,down", "scroll(1)", "down", id="reading.down", show=False),
+        Binding("k,up", "scroll(-1)", "up", id="reading.up", show=False),
+        Binding("pagedown,space", "scroll(10)", "page down", id="reading.page", show=False),
+        Binding("pageup", "scroll(-10)", "page up", id="reading.page_up", show=False),
+        Binding("g,home", "scroll(-10000)", "top", id="reading.top", show=False),
+        Binding("G,end", "scroll(10000)", "end", id="reading.end", show=False),
+    ]
+
+    def __init__(self, title: str, rows: Sequence[Row]) -> None:
+        super().__init__()
+        self._title = title
+        self._rows = rows
+
+    def compose(self) -> ComposeResult:
+        """Lay the page out."""
+        view = RowsView(id="reading", focusable=False)
+        view.border_title = Content(self._title)
+        view.border_subtitle = Content("esc back")
+        yield view
+
+    def on_mount(self) -> None:
+        """Show the rows."""
+        view = self.query_one("#reading", RowsView)
+        view.styles.height = len(self._rows) + 2
+        view.show(self._rows)
+        self.call_after_refresh(self._count)
+
+    def on_resize(self) -> None:
+        """Count what does not fit."""
+        self.call_after_refresh(self._count)
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll by rows."""
+        self.query_one("#reading", RowsView).scroll_rows(by)
+        self._count()
+
+    def action_close(self) -> None:
+        """Go back."""
+        self.dismiss(None)
+
+    def _count(self) -> None:
+        view = self.query_one("#reading", RowsView)
+        below = view.below()
+        view.border_subtitle = Content(
+            f"{below} more, j scrolls · esc back" if below else "esc back"
+        )

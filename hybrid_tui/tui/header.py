@@ -1,0 +1,189 @@
+"""The two lines on top: what is real, and whether everything is alive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+
+from hybrid_tui.domain.calendar import NEW_YORK
+from hybrid_tui.domain.state import Beat, DeskState
+from hybrid_tui.tui import format as f
+from hybrid_tui.tui.lines import Line, Span, width_of
+from hybrid_tui.tui.model import DeskModel, Phase, live_equity, live_gross
+
+MODES = {"sim": "SIM", "recorded": "RECORDED", "paper": "PAPER", "live": "LIVE"}
+HEALTH = {
+    "ok": ("●", "good"),
+    "waiting": ("○", "dim"),
+    "loading": ("◌", "dim"),
+    "failed": ("✗", "bad"),
+    "off": ("-", "dim"),
+}
+TIERS = ("rules", "ml", "llm")
+STALE_QUOTES = timedelta(seconds=30)
+
+Section = tuple[int, Line]
+"""A rank (the highest goes first when there is no room) and the spans."""
+
+
+def header_lines(model: DeskModel, wall: float, width: int, zone: tzinfo | None) -> list[Line]:
+    """Return the two lines, cut to the width by leaving out what matters least."""
+    state, now = model.state, model.now(wall)
+    if state is None or now is None or state.started is None:
+        first: list[Section] = [(0, ((" hybrid-tui ", "badge"),))]
+        return [spread(first, width), spread([(0, trouble(model, wall))], width)]
+    second = _alive(model, state, now, wall)
+    if model.link.phase is not Phase.LIVE:
+        second = [(0, trouble(model, wall))]
+    return [spread(_real(model, state, now, zone), width), spread(second, width)]
+
+
+def trouble(model: DeskModel, wall: float) -> Line:
+    """Return what is the matter with the engine, in words and with the key that mends it."""
+    link = model.link
+    style = {Phase.STARTING: "accent", Phase.GONE: "alarm", Phase.FAILED: "alarm"}.get(
+        link.phase, "warn"
+    )
+    text = f" {f.clean(link.text)}"
+    if link.retry_at is not None:
+        text += f"; again in {max(0, round(link.retry_at - wall))} s"
+    if link.phase in (Phase.ENDED, Phase.FAILED):
+        text += "; r starts it again"
+    elif link.phase is Phase.GONE:
+        text += " (r: now)"
+    if model.state is not None and model.state.now is not None:
+        text += f"; figures of {f.new_york(model.state.now, '%a %H:%M:%S')}"
+    return ((text + " ", style),)
+
+
+def spread(sections: Sequence[Section], width: int, gap: int = 3) -> Line:
+    """Return sections side by side, those with the highest rank left out until they fit."""
+    kept = list(sections)
+    while len(kept) > 1 and _taken(kept, gap) > width:
+        least = max(kept, key=lambda section: section[0])
+        if least[0] == 0:
+            break
+        kept.remove(least)
+    space = gap if _taken(kept, gap) <= width else 1
+    line: list[Span] = []
+    for _, spans in kept:
+        if line:
+            line.append((" " * space, ""))
+        line.extend(spans)
+    return tuple(line)
+
+
+def _taken(sections: Sequence[Section], gap: int) -> int:
+    return sum(width_of(spans) for _, spans in sections) + gap * (len(sections) - 1)
+
+
+def _real(model: DeskModel, state: DeskState, now: datetime, zone: tzinfo | None) -> list[Section]:
+    started = state.started
+    assert started is not None
+    badge = MODES.get(started.mode, started.mode.upper())
+    here = f.local(now, zone)
+    sections: list[Section] = [
+        (0, ((f" {badge} ", "alarm" if started.mode == "live" else "badge"),)),
+    ]
+    if model.read_only:
+        sections.append((1, (("read-only", "warn"),)))
+    sections.append((6, ((f.new_york(now, "%a %d %b %Y"), "dim"),)))
+    sections.append((0, ((f.new_york(now), "bold"),)))
+    sections.append((5, (("New York" + (f" · {here} here" if here else ""), "dim"),)))
+    sections.append((3, _market(state, now)))
+    if started.mode in ("sim", "recorded"):
+        speed = f"{state.speed:g}x" if state.speed else "as fast as it goes"
+        sections.append((4, ((speed, "dim"),)))
+    equity = live_equity(state)
+    day = equity - state.reference_equity
+    share = day / state.reference_equity if state.reference_equity else 0.0
+    sections.append((0, (("equity ", "dim"), (f.money(equity), "bold"))))
+    sections.append(
+        (1, ((f"{f.arrow(share * 100)} {f.signed(day)} ({f.percent(share, sign=True)}) today",
+              f.direction(round(day, 2))),))
+    )  # fmt: skip
+    gross = live_gross(state) / equity if equity > 0 else 0.0
+    sections.append((4, (("in market ", "dim"), (f"{gross * 100:.0f} %", ""))))
+    sources = " · ".join(
+        f.clean(started.sources[name])
+        for name in ("market", "broker", "llm")
+        if name in started.sources
+    )
+    sections.append((7, ((sources, "dim"),)))
+    return sections
+
+
+def _market(state: DeskState, now: datetime) -> Line:
+    session = state.session
+    if session is not None and session.contains(now):
+        return (("open", "good"), (f", closes in {f.span(session.close - now)}", "dim"))
+    clock = now.astimezone(NEW_YORK)
+    if clock.weekday() < 5 and (clock.hour, clock.minute) < (9, 30):
+        opens = clock.replace(hour=9, minute=30, second=0, microsecond=0)
+        return (("closed", "warn"), (f", 09:30 in {f.span(opens - clock)}", "dim"))
+    return (("closed", "warn"),)
+
+
+def _alive(model: DeskModel, state: DeskState, now: datetime, wall: float) -> list[Section]:
+    sections: list[Section] = []
+    silent = model.silence(wall)
+    if silent is not None:
+        sections.append((0, ((f" engine silent for {silent:.0f} s ", "alarm"),)))
+    troubles: list[Line] = []
+    for tier in TIERS:
+        beat = state.beats.get(tier)
+        health = beat.health if beat is not None else "off"
+        sign, style = HEALTH.get(health, ("?", "warn"))
+        sections.append((0, ((f"{' ' if tier == 'rules' else ''}{tier} ", ""), (sign, style))))
+        if beat is not None:
+            sections[-1] = (0, (*sections[-1][1], *_beat(beat, now)))
+            if health == "failed":
+                troubles.append(((f"{tier}: {f.clean(beat.reason)}", "bad"),))
+            elif health == "ok" and "no " in beat.reason:
+                troubles.append(((f"{tier}: {f.clean(beat.reason)}", "warn"),))
+    sections.append((3, _quotes(state, now)))
+    if model.state is not None and "llm" in (state.started.tiers if state.started else ()):
+        sections.append((5, _cost(model, state, now)))
+    sections.append((0, _entries(state, now)))
+    sections.extend((1, line) for line in troubles[:1])
+    return sections
+
+
+def _beat(beat: Beat, now: datetime) -> Line:
+    if beat.health == "off":
+        return ((" off", "dim"),)
+    parts = "" if beat.health == "failed" else f" {f.span(now - beat.at)}"
+    if beat.next_at is not None and beat.next_at > now:
+        wait = beat.next_at - now
+        shown = f.span(wait) if wait < timedelta(hours=1) else f.new_york(beat.next_at, "%H:%M")
+        parts += f", next {shown}" if parts else f" next {shown}"
+    return ((parts, "dim"),)
+
+
+def _quotes(state: DeskState, now: datetime) -> Line:
+    if not state.quoted_at:
+        return (("quotes ", ""), ("-", "dim"))
+    age = now - max(state.quoted_at.values())
+    if age >= STALE_QUOTES and state.session is not None:
+        return (("quotes ", ""), ("✗", "bad"), (f" {f.span(age)} old", "bad"))
+    sign = ("●", "good") if state.session is not None else ("○", "dim")
+    return (("quotes ", ""), sign, (f" {f.span(age)}", "dim"))
+
+
+def _cost(model: DeskModel, state: DeskState, now: datetime) -> Line:
+    clock = now.astimezone(NEW_YORK)
+    midnight = clock.replace(hour=0, minute=0, second=0, microsecond=0)
+    today, month = state.llm_cost(midnight), state.llm_cost(midnight.replace(day=1))
+    cap = model.setting("monthly_cap_usd", 0.0)
+    style = "warn" if cap and month >= cap * 0.9 else "dim"
+    return ((f"LLM ${today:.3f} today · ${month:.2f} of ${cap:.2f}", style),)
+
+
+def _entries(state: DeskState, now: datetime) -> Line:
+    if state.paused:
+        return (("entries ", ""), ("PAUSED", "warn"), (" (p)", "dim"))
+    lock = next((lock for lock in state.locks if lock.symbol is None and lock.holds(now)), None)
+    if lock is not None:
+        until = f" to {f.new_york(lock.until, '%H:%M')}" if lock.until else ""
+        return (("entries ", ""), (f"locked by {lock.name}{until}", "warn"))
+    return (("entries ", ""), ("ON", "good"))

@@ -1,0 +1,74 @@
+"""What happened before the screen was opened, and the chain of causes: read from the journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from hybrid_tui.domain.events import Event
+from hybrid_tui.tui.tape import KINDS
+
+TAPE_EVENTS = 200
+CHART_EVENTS = 60
+LOOK_BACK = 60_000
+LONGEST_CHAIN = 12
+
+
+class History(Protocol):
+    """Looks events of a run up; blocking, so it is called in a thread."""
+
+    def recent(self, run: str, until: int) -> list[Event]:
+        """Return the events for tape and charts with an id up to ``until``, oldest first."""
+
+    def causes(self, run: str, event_id: int) -> list[Event]:
+        """Return the event and the events that caused it, the last cause at the end."""
+
+
+class JournalHistory:
+    """Reads the journal, opened read-only for each question."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def recent(self, run: str, until: int) -> list[Event]:
+        """Return the events for tape and charts; raises ConfigError without a journal."""
+        from hybrid_tui.journal.codec import load_event
+        from hybrid_tui.journal.reader import open_read_only
+
+        marks = ", ".join("?" * len(KINDS))
+        connection = open_read_only(self._path)
+        try:
+            rows = connection.execute(
+                "select id, kind, body from events where run = ? and id <= ? and id > ?"
+                f" and kind in ({marks}) order by id desc limit ?",
+                (run, until, until - LOOK_BACK, *KINDS, TAPE_EVENTS),
+            ).fetchall()
+            rows += connection.execute(
+                "select id, kind, body from events where run = ? and id <= ? and id > ?"
+                " and kind = 'BarsClosed' order by id desc limit ?",
+                (run, until, until - LOOK_BACK, CHART_EVENTS),
+            ).fetchall()
+        finally:
+            connection.close()
+        return [load_event(kind, body) for _, kind, body in sorted(map(tuple, rows))]
+
+    def causes(self, run: str, event_id: int) -> list[Event]:
+        """Return the chain of causes; raises ConfigError without a journal."""
+        from hybrid_tui.journal.codec import load_event
+        from hybrid_tui.journal.reader import open_read_only
+
+        connection = open_read_only(self._path)
+        found: list[Event] = []
+        wanted: int | None = event_id
+        try:
+            while wanted is not None and len(found) < LONGEST_CHAIN:
+                row = connection.execute(
+                    "select kind, body from events where run = ? and id = ?", (run, wanted)
+                ).fetchone()
+                if row is None:
+                    break
+                found.append(load_event(row[0], row[1]))
+                wanted = found[-1].cause
+        finally:
+            connection.close()
+        return found

@@ -1,0 +1,113 @@
+"""The pane of what is held: price, result, and how near the stop is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from hybrid_tui.domain.orders import ExitReason, Position
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.tui import format as f
+from hybrid_tui.tui.lines import Cell, Column, Columns, Line, Row, row
+from hybrid_tui.tui.model import last_price
+
+STALE_PRICE = timedelta(seconds=90)
+NEAR = 2 / 3
+COLUMNS = (
+    Column(name="symbol", title="symbol", width=6),
+    Column(name="quantity", title="qty", width=6, align="right"),
+    Column(name="entry", title="entry", width=9, align="right", rank=8),
+    Column(name="last", title="last", width=9, align="right"),
+    Column(name="pnl", title="P&L", width=10, align="right"),
+    Column(name="share", title="%", width=9, align="right", rank=2),
+    Column(name="stop", title="to stop", width=23, rank=1),
+    Column(name="probability", title="p(buy)", width=6, align="right", rank=4),
+    Column(name="sentiment", title="sent.", width=5, align="right", rank=5),
+    Column(name="chart", title="", width=8, rank=6, grows=True),
+)
+STOP_FROM = {ExitReason.HARD_STOP: "hard", ExitReason.TRAILING_STOP: "trail"}
+
+
+def position_rows(
+    state: DeskState, now: datetime, charts: Mapping[str, Sequence[float]], width: int
+) -> tuple[list[Row], Line]:
+    """Return the rows of all positions by symbol, and the header."""
+    columns = Columns(COLUMNS, width)
+    if not state.positions:
+        return [row(("Nothing is held.", "dim"))], columns.header()
+    rows = [
+        _position(columns, state, state.positions[symbol], now, charts.get(symbol, ()))
+        for symbol in sorted(state.positions)
+    ]
+    return rows, columns.header()
+
+
+def open_result(state: DeskState) -> float:
+    """Return the result of the open positions in dollars, at the newest prices."""
+    return sum(
+        ((last_price(state, symbol)[0] or held.entry_price) - held.entry_price) * held.quantity
+        for symbol, held in state.positions.items()
+    )
+
+
+def _position(
+    columns: Columns,
+    state: DeskState,
+    held: Position,
+    now: datetime,
+    chart: Sequence[float],
+) -> Row:
+    price, at = last_price(state, held.symbol)
+    last = price if price is not None else held.entry_price
+    pnl = (last - held.entry_price) * held.quantity
+    share = last / held.entry_price - 1
+    strategy = state.strategy(now)
+    sentiment = strategy.signal.sentiment_scores.get(held.symbol) if strategy else None
+    prediction = state.prediction(held.symbol, now)
+    style = f.direction(round(pnl, 2))
+    return columns.row(
+        held.symbol,
+        symbol=(held.symbol, "bold"),
+        quantity=f.quantity(held.quantity),
+        entry=(f.money(held.entry_price), "dim"),
+        last=_last(last, at, now, state),
+        pnl=(f.signed(pnl), style),
+        share=(f.moved(share), style),
+        stop=_to_stop(state, held, last, columns.width("stop")),
+        probability=f.probability(prediction.buy_probability) if prediction else f.NOTHING,
+        sentiment=f.score(sentiment) if sentiment is not None else f.NOTHING,
+        chart=(" " + f.spark(chart, columns.width("chart") - 1), "dim"),
+    )
+
+
+def _last(price: float, at: datetime | None, now: datetime, state: DeskState) -> Cell:
+    text = f.money(price)
+    if at is None:
+        return (text, "dim")
+    age = now - at
+    if age < STALE_PRICE or state.session is None:
+        return text if state.session is not None else (text, "dim")
+    return ((f"{f.span(age)} {price:.0f}", "dim"),)
+
+
+def _to_stop(state: DeskState, held: Position, last: float, width: int) -> Cell:
+    if state.exit_order(held.symbol) is not None:
+        return ("being sold", "warn")
+    if held.level <= 0:
+        return ("no stop confirmed", "bad")
+    distance = (last - held.level) / last
+    reach = max(held.high, last) - held.level
+    nearness = 1 - (last - held.level) / reach if reach > 0 else 1.0
+    cells = max(3, width - 15)
+    bar = f.gauge(nearness, cells)
+    calm = round(cells * NEAR)
+    near = bar[calm:].replace("█", "▓")
+    rule = STOP_FROM.get(held.level_from, held.level_from.value)
+    return (
+        ("▕", "dim"),
+        (bar[:calm], ""),
+        (near, "bad"),
+        ("▏", "dim"),
+        (f"{f.percent(distance):>6} ", "bad" if nearness > NEAR else ""),
+        (rule, "dim" if rule == "hard" else "accent"),
+    )

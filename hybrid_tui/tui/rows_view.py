@@ -1,0 +1,240 @@
+"""A light table on the line API: one strip a row, only what changed is painted again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from hybrid_tui.tui.lines import Line, Row
+
+STYLES = ("up", "down", "dim", "warn", "bad", "good", "accent", "bold", "head", "badge", "alarm")
+DIM = Style(dim=True)
+
+
+class RowsView(Widget):
+    """Rows with an optional fixed header and a cursor over the rows that have a key."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "rows--cursor",
+        *(f"rows--{name}" for name in STYLES),
+    }
+
+    class Opened(Message):
+        """A row was clicked twice or opened otherwise."""
+
+        def __init__(self, view: RowsView) -> None:
+            super().__init__()
+            self.view = view
+
+    def __init__(self, *, id: str, marks_always: bool = False, focusable: bool = True) -> None:
+        super().__init__(id=id)
+        self.can_focus = focusable
+        self._marks_always = marks_always
+        self._rows: tuple[Row, ...] = ()
+        self._header: Line | None = None
+        self._top = 0
+        self._cursor: int | None = None
+        self._is_stale = False
+        self.shown_title = ""
+        self.shown_subtitle = ""
+
+    @property
+    def cursor_key(self) -> str | None:
+        """The key of the row under the cursor."""
+        return None if self._cursor is None else self._rows[self._cursor].key
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """What the view shows."""
+        return self._rows
+
+    def show(self, rows: Sequence[Row], header: Line | None = None, *, stale: bool = False) -> None:
+        """Show rows; the cursor stays with its key, and only lines that differ are painted."""
+        before, before_top = self._rows, self._top
+        key, at = self.cursor_key, self._cursor
+        was_first = at is not None and at == self._keyed_from(0, 1)
+        new = tuple(rows)
+        whole = header != self._header or stale != self._is_stale
+        if new == before and not whole:
+            return
+        self._rows, self._header, self._is_stale = new, header, stale
+        self._cursor = self._place(key, at, follow_first=was_first)
+        self._top = min(self._top, max(0, len(new) - self._room))
+        if self._cursor != at:
+            self._keep_in_sight()
+        if whole or self._top != before_top:
+            self.refresh()
+            return
+        for index in range(self._top, self._top + self._room):
+            old = before[index] if index < len(before) else None
+            now = new[index] if index < len(new) else None
+            if old != now or (self._cursor != at and index in (at, self._cursor)):
+                self._refresh_row(index)
+
+    def move(self, by: int) -> None:
+        """Move the cursor by rows that have a key; at an end, scroll."""
+        start = self._cursor
+        step = 1 if by > 0 else -1
+        for _ in range(abs(by)):
+            origin = -1 if start is None else start
+            following = self._keyed_from(origin + step, step)
+            if following is None:
+                break
+            start = following
+        if start != self._cursor:
+            self.select(start)
+        else:
+            self.scroll_rows(step)
+
+    def go(self, *, end: bool) -> None:
+        """Move to the first or the last row."""
+        self.select(self._keyed_from(len(self._rows) - 1, -1) if end else self._keyed_from(0, 1))
+        self.scroll_rows(len(self._rows) if end else -len(self._rows))
+
+    def select(self, index: int | None) -> None:
+        """Put the cursor on a row by its number."""
+        before, top = self._cursor, self._top
+        self._cursor = index
+        self._keep_in_sight()
+        if self._top != top:
+            self.refresh()
+            return
+        for changed in {before, index} - {None}:
+            self._refresh_row(changed)  # type: ignore[arg-type]
+
+    def select_key(self, key: str) -> None:
+        """Put the cursor on the row of a key, where there is one."""
+        for index, shown in enumerate(self._rows):
+            if shown.key == key:
+                self.select(index)
+                return
+
+    def scroll_rows(self, by: int) -> None:
+        """Scroll without moving the cursor."""
+        top = min(max(0, self._top + by), max(0, len(self._rows) - self._room))
+        if top != self._top:
+            self._top = top
+            self.refresh()
+
+    def below(self) -> int:
+        """Return how many rows do not fit below the last one that shows."""
+        return max(0, len(self._rows) - self._top - self._room)
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of the view."""
+        base, width = self.rich_style, self.size.width
+        if self._header is not None:
+            if y == 0:
+                return self._strip(" ", self._header, base, width)
+            y -= 1
+        index = self._top + y
+        if index >= len(self._rows):
+            return Strip.blank(width, base)
+        shown = self._rows[index]
+        marker = " "
+        if (
+            index == self._cursor
+            and shown.key is not None
+            and (self.has_focus or self._marks_always)
+        ):
+            marker = "▸"
+            base = base + self.get_component_rich_style("rows--cursor", partial=True)
+        return self._strip(marker, shown.line, base, width)
+
+    @property
+    def _room(self) -> int:
+        return max(0, self.size.height - (1 if self._header is not None else 0))
+
+    def _strip(self, marker: str, line: Line, base: Style, width: int) -> Strip:
+        segments = [Segment(marker, base)] if self.can_focus else []
+        for text, name in line:
+            style = base
+            if name:
+                style = base + self.get_component_rich_style(f"rows--{name}", partial=True)
+            segments.append(Segment(text, style + DIM if self._is_stale else style))
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _place(self, key: str | None, at: int | None, *, follow_first: bool) -> int | None:
+        if follow_first and self.follows_first:
+            return self._keyed_from(0, 1)
+        if key is not None:
+            for index, shown in enumerate(self._rows):
+                if shown.key == key:
+                    return index
+        if not self._rows:
+            return None
+        start = min(at or 0, len(self._rows) - 1)
+        found = self._keyed_from(start, 1)
+        return found if found is not None else self._keyed_from(start, -1)
+
+    follows_first: ClassVar[bool] = False
+
+    def _keyed_from(self, index: int, step: int) -> int | None:
+        while 0 <= index < len(self._rows):
+            if self._rows[index].key is not None:
+                return index
+            index += step
+        return None
+
+    def _keep_in_sight(self) -> None:
+        if self._cursor is None or self._room <= 0:
+            return
+        if self._cursor < self._top:
+            self._top = self._cursor
+        elif self._cursor >= self._top + self._room:
+            self._top = self._cursor - self._room + 1
+
+    def _refresh_row(self, index: int) -> None:
+        y = index - self._top + (1 if self._header is not None else 0)
+        if 0 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def on_focus(self) -> None:
+        """Show the cursor."""
+        if self._cursor is not None:
+            self._refresh_row(self._cursor)
+
+    def on_blur(self) -> None:
+        """Hide the cursor."""
+        if self._cursor is not None:
+            self._refresh_row(self._cursor)
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight."""
+        self._keep_in_sight()
+        self._top = min(self._top, max(0, len(self._rows) - self._room))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll."""
+        self.scroll_rows(2)
+        event.stop()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll."""
+        self.scroll_rows(-2)
+        event.stop()
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the row under the pointer; twice opens it."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        index = self._top + offset.y - (1 if self._header is not None else 0)
+        if 0 <= index < len(self._rows) and self._rows[index].key is not None:
+            self.select(index)
+            if event.chain == 2:
+                self.post_message(self.Opened(self))
+
+
+class TapeView(RowsView):
+    """Rows that grow at the top: a cursor on the newest stays on the newest."""
+
+    follows_first: ClassVar[bool] = True

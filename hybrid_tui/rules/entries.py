@@ -98,18 +98,12 @@ def decide_entries(
             )
         )
     entries.sort(key=lambda entry: (-entry.priority, entry.symbol))
-    room = _entries_left(state, setup.risk)
-    refusals += [
-        Refusal(symbol=entry.symbol, reason=f"{setup.risk.max_entries} entries today")
-        for entry in entries[room:]
-    ]
-    return entries[:room], refusals
-
-
-def _entries_left(state: DeskState, risk: RiskConfig) -> int | None:
-    if "max_entries" not in risk.protections:
-        return None
-    return max(0, risk.max_entries - state.entries_today)
+    if "max_entries" in setup.risk.protections:
+        room = max(0, setup.risk.max_entries - state.entries_today)
+        said = f"{setup.risk.max_entries} entries today"
+        refusals += [Refusal(symbol=late.symbol, reason=said) for late in entries[room:]]
+        del entries[room:]
+    return entries, refusals
 
 
 def _refused(

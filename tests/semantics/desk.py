@@ -332,6 +332,7 @@ def run_desk(
     )
     predictor, now = _Scripted(predictions), begins_at
     scripted = sorted({*script, *(found.at for found in signals)})
+    assert all(instant > begins_at for instant in scripted), "scripted before the first bar"
     while True:
         due = [engine.upcoming(now), *(instant for instant in scripted if instant > now)]
         data = feed.upcoming(now)

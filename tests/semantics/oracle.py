@@ -213,6 +213,8 @@ class Oracle:
             self.locks.append(("*", now, session[1] + 1))
         if "max_drawdown" in named and worth <= (1 - settings["risk.max_drawdown"]) * self.peak:
             self.locks.append(("*", now, math.inf))
+        if "max_entries" in named and self.entries_today >= settings["risk.max_entries"]:
+            self.locks.append(("*", now, session[1] + 1))
         if strategy is not None and (closing or strategy["direction"] == "bearish"):
             return
         if self.llm and strategy is None:

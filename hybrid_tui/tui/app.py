@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOG_BYTES = 1_000_000
+COLOURS = {"up": "#62b5a0", "down": "#e58a6c", "muted": "#8d95a1", "cursor-line": "#2b3440"}
 DARK = Theme(
     name="desk",
     primary="#7aa2c9",
@@ -49,7 +50,7 @@ DARK = Theme(
     surface="#181c23",
     panel="#1f242c",
     dark=True,
-    variables={"up": "#62b5a0", "down": "#e58a6c"},
+    variables=COLOURS,
 )
 
 
@@ -104,8 +105,8 @@ class DeskApp(App[str]):
         self.theme = DARK.name
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Return the colours of a gain and a loss for themes that do not name them."""
-        return {"up": "#62b5a0", "down": "#e58a6c"}
+        """Return the desk's own colours for themes that do not name them."""
+        return dict(COLOURS)
 
     def get_default_screen(self) -> Screen[object]:
         """Begin with the desk."""

@@ -94,7 +94,7 @@ class DeskScreen(Deciding, Screen[None]):
         self.say_fresh(wall)
         sizes = tuple(view.size for view in self._views.values())
         model = self.desk.model
-        looks = (model.version, model.link, int(wall * 4), sizes, self.size, self._current)
+        looks = (model.version, model.link, int(wall * 4), sizes, self._current, self.notice)
         if looks == self._painted:
             return
         self._painted = looks
@@ -113,7 +113,8 @@ class DeskScreen(Deciding, Screen[None]):
         header = header_lines(model, wall, width, self.desk.zone)
         self._header.show([Row(line=line) for line in header])
         self._notice_line.show([self._notice_row(wall, width)])
-        self._keys.show([keys_row(DESK_BINDINGS, width)])
+        can_start = model.link.phase in (Phase.GONE, Phase.ENDED, Phase.FAILED)
+        self._keys.show([keys_row(DESK_BINDINGS, width, can_start=can_start)])
         state, now = model.state, model.now(wall)
         if state is None or now is None:
             self._tabs.show([self._tabs_row({})])
@@ -140,7 +141,8 @@ class DeskScreen(Deciding, Screen[None]):
         made = max((p.at for p in state.predictions.values()), default=None)
         at = f" · {f.new_york(made, '%H:%M')}" if made is not None else ""
         self._title(likely, f"Probabilities{at} · {reached(state, now, threshold)}")
-        self._subtitle(likely, f"votes: {members(state)}" if members(state) else "")
+        more = f"{likely.below()} more · " if likely.below() else ""
+        self._subtitle(likely, f"{more}votes: {members(state)}" if members(state) else "")
 
         plan = self._views["strategy"]
         plan.show(strategy_rows(focus, state, now, sizes["strategy"]), stale=stale)

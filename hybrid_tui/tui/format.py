@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
@@ -14,12 +15,14 @@ from hybrid_tui.domain.calendar import NEW_YORK
 BLOCKS = " ▏▎▍▌▋▊▉█"
 SPARKS = "▁▂▃▄▅▆▇█"
 NOTHING = "·"
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])?")
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def printable(text: str) -> str:
-    """Return untrusted text as one line without control, bidi or zero-width characters."""
-    spaced = (" " if character.isspace() else character for character in text)
+    """Return untrusted text as one line without escapes, control, bidi or zero-width characters."""
+    plain = _ESCAPES.sub("", text)
+    spaced = (" " if character.isspace() else character for character in plain)
     return "".join(c for c in spaced if unicodedata.category(c) not in _UNPRINTABLE)
 
 

@@ -56,7 +56,7 @@ def trouble(model: DeskModel, wall: float) -> Line:
     return ((text + " ", style),)
 
 
-def spread(sections: Sequence[Section], width: int, gap: int = 3) -> Line:
+def spread(sections: Sequence[Section], width: int, gap: int = 2) -> Line:
     """Return sections side by side, those with the highest rank left out until they fit."""
     kept = list(sections)
     while len(kept) > 1 and _taken(kept, gap) > width:
@@ -87,9 +87,9 @@ def _real(model: DeskModel, state: DeskState, now: datetime, zone: tzinfo | None
     ]
     if model.read_only:
         sections.append((1, (("read-only", "warn"),)))
-    sections.append((6, ((f.new_york(now, "%a %d %b %Y"), "dim"),)))
-    sections.append((0, ((f.new_york(now), "bold"),)))
-    sections.append((5, (("New York" + (f" · {here} here" if here else ""), "dim"),)))
+    clock = (f.new_york(now), "bold")
+    sections.append((6, ((f.new_york(now, "%a %d %b"), "dim"),)))
+    sections.append((0, (clock, (" New York" + (f" · {here} here" if here else ""), "dim"))))
     sections.append((3, _market(state, now)))
     if started.mode in ("sim", "recorded"):
         speed = f"{state.speed:g}x" if state.speed else "as fast as it goes"
@@ -98,10 +98,9 @@ def _real(model: DeskModel, state: DeskState, now: datetime, zone: tzinfo | None
     day = equity - state.reference_equity
     share = day / state.reference_equity if state.reference_equity else 0.0
     sections.append((0, (("equity ", "dim"), (f.money(equity), "bold"))))
-    sections.append(
-        (1, ((f"{f.arrow(share * 100)} {f.signed(day)} ({f.percent(share, sign=True)}) today",
-              f.direction(round(day, 2))),))
-    )  # fmt: skip
+    style = f.direction(round(day, 2))
+    sections.append((5, ((f.signed(day), style),)))
+    sections.append((1, ((f"{f.moved(share)} today", style),)))
     gross = live_gross(state) / equity if equity > 0 else 0.0
     sections.append((4, (("in market ", "dim"), (f"{gross * 100:.0f} %", ""))))
     sources = " · ".join(
@@ -176,7 +175,7 @@ def _cost(model: DeskModel, state: DeskState, now: datetime) -> Line:
     today, month = state.llm_cost(midnight), state.llm_cost(midnight.replace(day=1))
     cap = model.setting("monthly_cap_usd", 0.0)
     style = "warn" if cap and month >= cap * 0.9 else "dim"
-    return ((f"LLM ${today:.3f} today · ${month:.2f} of ${cap:.2f}", style),)
+    return ((f"LLM ${today:.3f} · month ${month:.2f} of ${cap:.2f}", style),)
 
 
 def _entries(state: DeskState, now: datetime) -> Line:

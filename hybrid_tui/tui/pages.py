@@ -44,10 +44,11 @@ def help_rows(bindings: Sequence[Binding]) -> list[Row]:
     return rows
 
 
-def keys_row(bindings: Sequence[Binding], width: int) -> Row:
+def keys_row(bindings: Sequence[Binding], width: int, *, can_start: bool) -> Row:
     """Return the line of keys; what does not fit is left to the help page."""
     spans: list[Span] = [(" ", "")]
-    shown = [binding for binding in bindings if binding.show]
+    shown = [b for b in bindings if b.show and (can_start or b.action != "again")]
+    shown.sort(key=lambda binding: can_start and binding.action != "again")
     ends = [b for b in shown if b.action in ("help", "ask_quit")]
     for binding in (*[b for b in shown if b not in ends], *ends):
         word: tuple[Span, ...] = ((key_of(binding), "accent"), (f" {binding.description}  ", "dim"))
@@ -105,6 +106,6 @@ def quit_rows(state: DeskState) -> list[Row]:
     held = f.names(sorted(state.positions)) or "nothing"
     return [
         row(("held: ", "dim"), held),
-        row("Left running, it goes on trading by its rules; exits never wait for you."),
+        row("Left running, it goes on by its rules; exits wait for nobody."),
         row(("Stopped, positions and their stops stay where they are.", "dim")),
     ]

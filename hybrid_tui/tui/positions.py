@@ -13,17 +13,18 @@ from hybrid_tui.tui.model import last_price
 
 STALE_PRICE = timedelta(seconds=90)
 NEAR = 2 / 3
+WIDEST_CHART = 40
 COLUMNS = (
     Column(name="symbol", title="symbol", width=6),
-    Column(name="quantity", title="qty", width=6, align="right"),
+    Column(name="quantity", title="qty", width=5, align="right"),
     Column(name="entry", title="entry", width=9, align="right", rank=8),
-    Column(name="last", title="last", width=9, align="right"),
-    Column(name="pnl", title="P&L", width=10, align="right"),
-    Column(name="share", title="%", width=9, align="right", rank=2),
-    Column(name="stop", title="to stop", width=23, rank=1),
-    Column(name="probability", title="p(buy)", width=6, align="right", rank=4),
-    Column(name="sentiment", title="sent.", width=5, align="right", rank=5),
-    Column(name="chart", title="", width=8, rank=6, grows=True),
+    Column(name="last", title="last", width=8, align="right"),
+    Column(name="pnl", title="P&L", width=9, align="right"),
+    Column(name="share", title="%", width=6, align="right", rank=2),
+    Column(name="stop", title="to stop", width=18, rank=1),
+    Column(name="probability", title="p", width=4, align="right", rank=4),
+    Column(name="sentiment", title="sent", width=4, align="right", rank=5),
+    Column(name="chart", title="", width=4, rank=6, grows=True),
 )
 STOP_FROM = {ExitReason.HARD_STOP: "hard", ExitReason.TRAILING_STOP: "trail"}
 
@@ -72,11 +73,11 @@ def _position(
         entry=(f.money(held.entry_price), "dim"),
         last=_last(last, at, now, state),
         pnl=(f.signed(pnl), style),
-        share=(f.moved(share), style),
+        share=(f.moved(share).removesuffix(" %"), style),
         stop=_to_stop(state, held, last, columns.width("stop")),
         probability=f.probability(prediction.buy_probability) if prediction else f.NOTHING,
         sentiment=f.score(sentiment) if sentiment is not None else f.NOTHING,
-        chart=(" " + f.spark(chart, columns.width("chart") - 1), "dim"),
+        chart=(f.spark(chart, min(WIDEST_CHART, columns.width("chart"))), "dim"),
     )
 
 
@@ -98,7 +99,7 @@ def _to_stop(state: DeskState, held: Position, last: float, width: int) -> Cell:
     distance = (last - held.level) / last
     reach = max(held.high, last) - held.level
     nearness = 1 - (last - held.level) / reach if reach > 0 else 1.0
-    cells = max(3, width - 15)
+    cells = max(3, width - 13)
     bar = f.gauge(nearness, cells)
     calm = round(cells * NEAR)
     near = bar[calm:].replace("█", "▓")
@@ -108,6 +109,11 @@ def _to_stop(state: DeskState, held: Position, last: float, width: int) -> Cell:
         (bar[:calm], ""),
         (near, "bad"),
         ("▏", "dim"),
-        (f"{f.percent(distance):>6} ", "bad" if nearness > NEAR else ""),
+        (f"{_short(distance):>5} ", "bad" if nearness > NEAR else ""),
         (rule, "dim" if rule == "hard" else "accent"),
     )
+
+
+def _short(fraction: float) -> str:
+    """Return per cent with a decimal only below ten."""
+    return f"{fraction * 100:.0f} %" if fraction >= 0.0995 else f.percent(fraction)

@@ -23,7 +23,7 @@ COLUMNS = (
     Column(name="position", title="target", width=6, align="right", rank=7),
     Column(name="last", title="from", width=9, align="right", rank=8),
 )
-WIDEST_BAR = 24
+WIDEST_BAR = 40
 
 
 def probability_rows(
@@ -96,8 +96,8 @@ def _predicted(
         "p": (("▲" if strong else " ") + f.probability(p), "up" if strong else ""),
         "bar": _bar(p, min(WIDEST_BAR, columns.width("bar")), threshold, strong),
         "confidence": f.probability(prediction.confidence),
-        "forecast": (f"{expected * 100:+.1f} %", f.direction(round(expected * 100, 1))),
-        "interval": (f"{low * 100:+.1f} .. {high * 100:+.1f}", "dim"),
+        "forecast": (f.percent(expected, sign=True), f.direction(round(expected * 100, 1))),
+        "interval": (f"{_tenths(low)} .. {_tenths(high)}", "dim"),
         "volatility": (f"{prediction.volatility_forecast * 100:.1f} %", "dim"),
         "votes": _votes(prediction),
         "position": (f"{prediction.target_position * 100:.0f} %", "dim"),
@@ -108,6 +108,10 @@ def _predicted(
             shown.pop(name)
         shown["bar"] = ("unfamiliar", "warn")
     return columns.row(prediction.symbol, **shown)
+
+
+def _tenths(fraction: float) -> str:
+    return f.percent(fraction, sign=True).removesuffix(" %")
 
 
 def _bar(p: float, width: int, threshold: float, strong: bool) -> Line:

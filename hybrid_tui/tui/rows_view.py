@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -70,8 +70,8 @@ class RowsView(Widget):
         self._top = min(self._top, max(0, len(new) - self._room))
         if self._cursor != at:
             self._keep_in_sight()
-        if whole or self._top != before_top:
-            self.refresh()
+        if whole or self._top != before_top or len(new) != len(before):
+            self.refresh(layout=self.styles.is_auto_height and len(new) != len(before))
             return
         for index in range(self._top, self._top + self._room):
             old = before[index] if index < len(before) else None
@@ -127,6 +127,10 @@ class RowsView(Widget):
     def below(self) -> int:
         """Return how many rows do not fit below the last one that shows."""
         return max(0, len(self._rows) - self._top - self._room)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the height that all rows need."""
+        return len(self._rows) + (1 if self._header is not None else 0)
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the view."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from hybrid_tui.domain.state import DeskState, SignalState
 from hybrid_tui.tui import format as f
-from hybrid_tui.tui.lines import Row, Span, row
+from hybrid_tui.tui.lines import Row, Span, row, width_of
 
 STATUS: dict[str, Span] = {
     "pending": ("waits", "accent"),
@@ -52,7 +52,7 @@ def strategy_rows(
     if others:
         rows.append(row((f"{len(others)} older list(s) wait as well", "warn")))
     rows.append(row(""))
-    rows += _symbols(focus, state, width)
+    rows += _symbols(focus, state, now, width)
     if not signal.focus_stocks:
         rows.append(row(("The focus list is empty: no entries from it.", "dim")))
     if pending:
@@ -111,7 +111,7 @@ def _in_force(focus: SignalState, state: DeskState, now: datetime) -> str:
     )
 
 
-def _symbols(focus: SignalState, state: DeskState, width: int) -> list[Row]:
+def _symbols(focus: SignalState, state: DeskState, now: datetime, width: int) -> list[Row]:
     rows = []
     for symbol in focus.signal.focus_stocks:
         score = focus.signal.sentiment_scores.get(symbol)
@@ -120,18 +120,19 @@ def _symbols(focus: SignalState, state: DeskState, width: int) -> list[Row]:
             (f"{f.score(score):>5}", f.direction(score)) if score is not None else ("    ·", "dim")
         )
         held = " held" if symbol in state.positions else ""
-        why = thesis_of(focus, symbol)
-        room = width - 6 - 6 - 12 - len(held) - 1
+        prediction = state.prediction(symbol, now)
+        p = f.probability(prediction.buy_probability) if prediction is not None else f.NOTHING
         spans: list[Span] = [
             (f.fit(symbol, 6), "bold"),
             (" ", ""),
             shown,
-            (" ", ""),
-            (f.fit(status[0], 11), status[1]),
+            (f"  p {p:>3}  ", "dim"),
+            (f.fit(status[0], 10), status[1]),
             (held, "accent"),
         ]
-        if room >= 8:
-            spans.append((" " + f.fit(why, room), "dim"))
+        room = width - width_of(tuple(spans)) - 2
+        if room >= 24:
+            spans.append(("  " + f.fit(thesis_of(focus, symbol), room), "dim"))
         rows.append(row(*spans, key=symbol))
     return rows
 

@@ -240,7 +240,8 @@ def _proposed(_tape: Tape, event: ev.SignalProposed, _state: DeskState) -> Entry
         f"{signal.session} {signal.direction}, {len(signal.focus_stocks)} symbols wait for you"
         f" until {f.new_york(event.pending_until, '%H:%M')}"
     )
-    return _entry(event, "strategy", text, because=signal.source, style="accent")
+    source = "the local analyst" if signal.source == "local" else signal.source
+    return _entry(event, "strategy", text, because=source, style="accent")
 
 
 def _abstained(_tape: Tape, event: ev.SignalAbstained, _state: DeskState) -> Entry:

@@ -1,0 +1,335 @@
+"""What each key asks of the engine, and what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button
+
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.commands import (
+    Ack,
+    Approve,
+    ClosePosition,
+    Command,
+    Flatten,
+    Pause,
+    Resume,
+    SetSpeed,
+    Stop,
+    Veto,
+)
+from hybrid_tui.tui.app import DeskApp
+from hybrid_tui.tui.bindings import DESK_BINDINGS
+from hybrid_tui.tui.decide import next_speed
+from hybrid_tui.tui.lines import text_of
+from hybrid_tui.tui.rows_view import RowsView
+from tests.tui.builders import FakeConnection, Story, Wall, desk_app, empty, normal, settled
+
+LIST = "20260320-1041"
+
+
+@dataclass
+class Desk:
+    """A running screen in a test."""
+
+    app: DeskApp
+    pilot: Pilot[str]
+    engine: FakeConnection
+    wall: Wall
+    story: Story
+
+    async def press(self, *keys: str, after: float = 1.0) -> None:
+        """Press keys, each a while after the one before."""
+        for key in keys:
+            self.wall.seconds += after
+            await self.pilot.press(key)
+        await settled(self.pilot)
+
+    async def tell(self, kind: type[ev.Event], clock: str, **fields: Any) -> None:
+        """Let the engine say something (the story folds it for its own ids only)."""
+        event = kind(id=self.story.events[-1].id + 1, at=self.story.events[-1].at, **fields)
+        self.engine.push(event)
+        await settled(self.pilot)
+
+    def lines(self, name: str) -> list[str]:
+        """Return the text of a view's rows."""
+        view = self.app.desk_screen.query_one(f"#{name}", RowsView)
+        return [text_of(row.line) for row in view.rows]
+
+    @property
+    def notice(self) -> str:
+        """The line above the keys."""
+        return self.lines("notice")[0].strip()
+
+
+@asynccontextmanager
+async def open_desk(
+    story: Story | None = None, size: tuple[int, int] = (120, 40), **options: Any
+) -> AsyncIterator[Desk]:
+    """Run the screen on a story."""
+    told = story or normal()
+    app, engine, wall = desk_app(told, **options)
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        wall.seconds += 1.0
+        yield Desk(app=app, pilot=pilot, engine=engine, wall=wall, story=told)
+
+
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [
+        ("a", Approve(signal_id=LIST, symbols=("NVDA",))),
+        ("v", Veto(signal_id=LIST, symbols=("NVDA",))),
+        ("A", Approve(signal_id=LIST)),
+        ("V", Veto(signal_id=LIST)),
+        ("p", Pause()),
+        ("plus", SetSpeed(speed=300.0)),
+        ("minus", SetSpeed(speed=10.0)),
+    ],
+)
+async def test_key_sends_its_command_and_shows_the_answer(key: str, command: Command) -> None:
+    async with open_desk() as desk:
+        desk.engine.ack = Ack(ok=True, message="so it is")
+        await desk.press(key)
+        assert desk.engine.sent == [command]
+        assert desk.notice == "so it is"
+
+
+async def test_refusal_is_shown() -> None:
+    async with open_desk() as desk:
+        desk.engine.ack = Ack(ok=False, message="NVDA is vetoed")
+        await desk.press("a")
+        assert desk.notice == "refused: NVDA is vetoed"
+
+
+async def test_cursor_goes_on_to_the_next_symbol_that_waits() -> None:
+    async with open_desk() as desk:
+        await desk.press("a", "v")
+        assert desk.engine.sent == [
+            Approve(signal_id=LIST, symbols=("NVDA",)),
+            Veto(signal_id=LIST, symbols=("AMD",)),
+        ]
+
+
+async def test_cursor_chooses_the_symbol_that_is_approved() -> None:
+    async with open_desk() as desk:
+        await desk.press("tab", "j", "j", "a")
+        assert desk.engine.sent == [Approve(signal_id=LIST, symbols=("META",))]
+
+
+@pytest.mark.parametrize("key", ["a", "v", "A", "V"])
+async def test_a_key_that_is_held_down_decides_once(key: str) -> None:
+    async with open_desk() as desk:
+        await desk.press(key, *[key] * 20, after=0.05)
+        assert len(desk.engine.sent) == 1
+
+
+async def test_a_list_that_has_just_changed_is_not_decided_on() -> None:
+    async with open_desk() as desk:
+        newer = normal().state.signals[LIST].signal
+        await desk.tell(
+            ev.SignalProposed,
+            "10:43",
+            signal=replace(newer, id="newer", focus_stocks=("TSLA",)),
+            pending_until=newer.expires_at,
+        )
+        await desk.press("a", after=0.1)
+        assert desk.engine.sent == []
+        assert "just changed" in desk.notice
+        await desk.press("a")
+        assert desk.engine.sent == [Approve(signal_id="newer", symbols=("TSLA",))]
+
+
+async def test_nothing_pending_says_so() -> None:
+    async with open_desk(empty()) as desk:
+        await desk.press("a", "V")
+        assert desk.engine.sent == []
+        assert desk.notice == "nothing waits for a decision"
+
+
+async def test_pause_becomes_resume_when_paused() -> None:
+    async with open_desk() as desk:
+        await desk.tell(ev.EntriesPaused, "10:43", by="person")
+        assert "PAUSED" in desk.lines("header")[1]
+        await desk.press("p")
+        assert desk.engine.sent == [Resume()]
+
+
+async def test_close_asks_with_the_focus_on_cancel() -> None:
+    async with open_desk() as desk:
+        await desk.press("x")
+        focused = desk.app.focused
+        assert isinstance(focused, Button)
+        assert focused.id == "answer-cancel"
+        await desk.press("enter")
+        assert desk.engine.sent == []
+        await desk.press("x", "left", "enter")
+        assert desk.engine.sent == [ClosePosition(symbol="META")]
+
+
+async def test_flatten_says_what_is_sold_and_cancels_by_default() -> None:
+    async with open_desk() as desk:
+        await desk.press("X")
+        text = "\n".join(
+            text_of(row.line) for row in desk.app.screen.query_one("#dialog-text", RowsView).rows
+        )
+        assert "31 META" in text
+        assert "110 NVDA" in text
+        assert "57,415.32" in text
+        await desk.press("enter")
+        await desk.press("X", "escape")
+        assert desk.engine.sent == []
+        await desk.press("X", "left", "enter")
+        assert desk.engine.sent == [Flatten()]
+
+
+async def test_live_flatten_needs_the_word() -> None:
+    async with open_desk(normal(mode="live", speed=1.0)) as desk:
+        await desk.press("X", "left", "enter")
+        assert desk.engine.sent == []
+        await desk.press(*"FLATTEN", "tab", "enter")
+        assert desk.engine.sent == [Flatten()]
+
+
+async def test_live_clock_has_no_speed() -> None:
+    async with open_desk(normal(mode="live", speed=1.0)) as desk:
+        await desk.press("plus")
+        assert desk.engine.sent == []
+        assert "wall" in desk.notice
+
+
+@pytest.mark.parametrize("key", ["a", "v", "A", "V", "p", "x", "X", "plus"])
+async def test_read_only_refuses_every_command_visibly(key: str) -> None:
+    async with open_desk(read_only=True) as desk:
+        await desk.press(key)
+        assert desk.engine.sent == []
+        assert desk.notice == "read-only: nothing was sent"
+        assert "read-only" in desk.lines("header")[0]
+
+
+async def test_quit_asks_and_leaves_the_desk_running() -> None:
+    async with open_desk() as desk:
+        await desk.press("q", "escape")
+        assert desk.app.is_running
+        await desk.press("q", "enter")
+        assert desk.engine.sent == []
+        assert desk.app.return_value == "the desk goes on running; hybrid-tui returns to it"
+
+
+async def test_quit_can_stop_the_desk() -> None:
+    async with open_desk() as desk:
+        await desk.press("q", "right", "enter")
+        assert desk.engine.sent == [Stop()]
+        assert desk.app.return_value == "stopped"
+
+
+async def test_quit_stays_when_the_engine_does_not_stop() -> None:
+    async with open_desk() as desk:
+        desk.engine.ack = Ack(ok=False, message="no answer")
+        await desk.press("q", "right", "enter")
+        assert desk.app.return_value is None
+        assert desk.notice == "not stopped: no answer"
+
+
+async def test_tab_goes_round_the_panes() -> None:
+    async with open_desk() as desk:
+        seen = []
+        for _ in range(4):
+            focused = desk.app.focused
+            seen.append(focused.id if focused is not None else None)
+            await desk.press("tab")
+        assert seen == ["positions", "strategy", "probabilities", "tape"]
+        focused = desk.app.focused
+        assert focused is not None
+        assert focused.id == "positions"
+
+
+async def test_narrow_terminal_shows_one_pane_and_a_badge() -> None:
+    async with open_desk(size=(80, 24)) as desk:
+        shown = [v.id for v in desk.app.desk_screen.query(".pane") if v.is_on_screen]
+        assert shown == ["positions"]
+        assert "Strategy (3 wait)" in desk.lines("tabs")[0]
+        await desk.press("tab", "tab", "tab")
+        shown = [v.id for v in desk.app.desk_screen.query(".pane") if v.is_on_screen]
+        assert shown == ["tape"]
+
+
+@pytest.mark.parametrize("size", [(60, 20), (40, 10), (20, 5), (100, 30), (300, 90)])
+async def test_any_size_is_survived(size: tuple[int, int]) -> None:
+    async with open_desk(size=size) as desk:
+        await desk.press("tab", "e", "escape", "question_mark", "escape", "tab", "X", "escape")
+        await desk.pilot.resize_terminal(80, 24)
+        await settled(desk.pilot)
+        assert "could not be painted" not in desk.notice
+
+
+async def test_move_keys_walk_the_positions() -> None:
+    async with open_desk() as desk:
+        view = desk.app.desk_screen.query_one("#positions", RowsView)
+        seen = [view.cursor_key]
+        for key in ("j", "down", "j", "k", "g", "G", "up"):
+            await desk.press(key)
+            seen.append(view.cursor_key)
+        assert seen == ["META", "NVDA", "XLK", "XLK", "NVDA", "META", "XLK", "NVDA"]
+
+
+async def test_details_of_a_symbol_and_of_a_fill() -> None:
+    async with open_desk() as desk:
+        await desk.press("j", "e")
+        page = _page(desk)
+        assert "110 at 176.61" in page
+        assert "record data-centre revenue" in page
+        await desk.press("escape", "shift+tab")
+        tape = desk.app.desk_screen.query_one("#tape", RowsView)
+        tape.select(next(i for i, t in enumerate(desk.lines("tape")) if "bought 110" in t))
+        await desk.press("enter")
+        page = _page(desk)
+        assert "decided to buy 110 NVDA" in page
+        assert "NVDA beat on revenue" in page
+        assert "\x1b" not in page
+
+
+async def test_help_names_every_key() -> None:
+    async with open_desk() as desk:
+        await desk.press("question_mark")
+        page = _page(desk)
+        for binding in DESK_BINDINGS:
+            assert binding.id
+            assert binding.tooltip in page
+
+
+async def test_palette_offers_the_commands() -> None:
+    async with open_desk() as desk:
+        titles = [c.title for c in desk.app.get_system_commands(desk.app.screen)]
+        assert "Pause entries, or allow them again" in titles
+        await desk.press("ctrl+p")
+        assert type(desk.app.screen).__name__ == "CommandPalette"
+
+
+async def test_zoom_gives_one_pane_the_screen() -> None:
+    async with open_desk() as desk:
+        await desk.press("tab", "z")
+        shown = [v.id for v in desk.app.desk_screen.query(".pane") if v.is_on_screen]
+        assert shown == ["strategy"]
+        await desk.press("z")
+        assert len([v for v in desk.app.desk_screen.query(".pane") if v.is_on_screen]) == 4
+
+
+@pytest.mark.parametrize(
+    ("speed", "faster", "slower"),
+    [(1, 10, 1), (10, 60, 1), (60, 300, 10), (300, 0, 60), (0, 0, 300), (600, 0, 300), (5, 10, 1)],
+)
+def test_speeds_in_their_order(speed: float, faster: float, slower: float) -> None:
+    assert next_speed(speed, 1) == faster
+    assert next_speed(speed, -1) == slower
+
+
+def _page(desk: Desk) -> str:
+    rows = desk.app.screen.query_one("#reading", RowsView).rows
+    return "\n".join(text_of(row.line) for row in rows)

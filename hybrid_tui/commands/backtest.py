@@ -129,6 +129,7 @@ def _run(
     )
     from hybrid_tui.broker.paper import PaperBroker
     from hybrid_tui.commands.compose import (
+        check_hybrid,
         history_predictor,
         make_strategist,
         minimum_probability,
@@ -141,6 +142,7 @@ def _run(
     from hybrid_tui.engine.tier_host import TierHost
     from hybrid_tui.market.recorded import RecordedMarket
 
+    check_hybrid(config)
     calendar = state.calendar()
     wanted = [word.strip().upper() for word in symbols.split(",")] if symbols else None
     history = load_history(

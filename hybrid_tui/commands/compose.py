@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.config import Config
-from hybrid_tui.domain.signals import MLPrediction
+from hybrid_tui.domain.signals import Hybrid, MLPrediction
 from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from hybrid_tui.ml.predictor import EnsemblePredictor
 
 MarketKind = Literal["real", "simulated"]
+
+
+def check_hybrid(config: Config) -> None:
+    """Raise ConfigError for a hybrid mode that this version cannot run."""
+    if config.app.hybrid is Hybrid.RL:
+        raise ConfigError(
+            "app.hybrid 'rl' needs a trained policy, and there is none",
+            hint="hierarchical, sequential or parallel",
+        )
 
 
 def minimum_probability(config: Config) -> float:

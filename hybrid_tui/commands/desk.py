@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hybrid_tui.commands.compose import (
     MarketKind,
+    check_hybrid,
     make_predictor,
     make_strategist,
     minimum_probability,
@@ -177,11 +178,7 @@ def check_supported(config: Config) -> None:
             f" {config.app.mode!r}",
             hint=f"leave it out, or use {wanted!r}",
         )
-    if config.app.hybrid.value == "rl":
-        raise ConfigError(
-            "app.hybrid 'rl' needs a trained policy, and there is none",
-            hint="hierarchical, sequential or parallel",
-        )
+    check_hybrid(config)
 
 
 def _default_speed(config: Config) -> float:

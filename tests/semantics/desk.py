@@ -42,6 +42,7 @@ from hybrid_tui.market.sessions import regular_session
 DAY = date(2025, 10, 1)
 MINUTE = timedelta(minutes=1)
 Row = tuple[datetime, float, float, float, float]
+Script = Mapping[datetime, Sequence[Command]]
 Kind = TypeVar("Kind", bound=ev.Event)
 
 
@@ -281,7 +282,7 @@ def run_desk(
     tiers: Sequence[str] = ("rules",),
     predictions: Sequence[MLPrediction] = (),
     signals: Sequence[StrategySignal] = (),
-    commands: Mapping[datetime, Sequence[Command]] | None = None,
+    commands: Script | None = None,
     actions: Sequence[CorporateAction] = (),
     before: Mapping[str, Sequence[Row]] | None = None,
     interval: int = 60,

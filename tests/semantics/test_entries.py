@@ -11,7 +11,7 @@ import talib
 from hybrid_tui.domain.commands import Pause, Resume
 from hybrid_tui.domain.signals import StrategySignal
 
-from .desk import Outcome, Row, at, bars, prediction, run_desk, signal
+from .desk import Outcome, Row, Script, at, bars, prediction, run_desk, signal
 from .warm import BAND, warm
 
 NEXT = date(2025, 10, 2)
@@ -107,7 +107,7 @@ def test_a_tier_that_is_off_drops_its_own_conditions_only() -> None:
 
 def test_paused_entries_are_not_decided_and_resume_takes_the_state_as_it_is() -> None:
     # bollinger is a state: after Resume at 09:55 it still holds and buys at the next bar's end.
-    commands = {at("09:50"): [Pause()], at("09:54:30"): [Resume()]}
+    commands: Script = {at("09:50"): [Pause()], at("09:54:30"): [Resume()]}
     out = run_desk(rows_of(*[100.0] * 6), BAND, commands=commands)
     assert out.bought() == [("AAA", at("09:55"), 100.0, 200)]
 
@@ -138,7 +138,7 @@ def test_bollinger_looks_at_ten_closed_bars_the_last_included(quiet: int, buys: 
     # The entry is held back (paused) until the low close is `quiet` bars old: nine bars after it,
     # it is the first of the last ten; ten bars after it, it is out.
     resume = at(f"09:{50 + quiet}:30") if quiet < 10 else at("10:00:30")
-    commands = {at("09:40"): [Pause()], resume: [Resume()]}
+    commands: Script = {at("09:40"): [Pause()], resume: [Resume()]}
     out = run_desk(rows_of(*[100.0] * 9), BAND, commands=commands)
     assert bool(out.decided()) is buys
 

@@ -21,8 +21,7 @@ def desk_of(
     risk: str = "moderate",
     direction: str = "bullish",
     probabilities: dict[str, float] | None = None,
-    opens: float = 100.0,
-    **figures: object,
+    figures: dict[str, float] | None = None,
 ) -> Outcome:
     """Run all three tiers with symbols that confirm at 09:52 and target positions for them."""
     script = [
@@ -30,8 +29,8 @@ def desk_of(
         for name, target in targets.items()
     ]
     return run_desk(
-        {name: [*warm(), *bars("09:52", opens)] for name in targets},
-        BAND | figures,
+        {name: [*warm(), *bars("09:52", 100.0)] for name in targets},
+        BAND | (figures or {}),
         tiers=("rules", "ml", "llm"),
         predictions=script,
         signals=[signal("s", at("09:40"), *targets, risk=risk, direction=direction)],
@@ -97,13 +96,13 @@ def test_higher_buy_probability_fills_first_and_cash_cuts_the_last() -> None:
     out = desk_of(
         {"AAA": 0.45, "BBB": 0.45, "CCC": 0.45},
         probabilities={"AAA": 0.8, "BBB": 0.75, "CCC": 0.9},
-        **{"risk.max_position": 0.45},
+        figures={"risk.max_position": 0.45},
     )
     assert [(f.symbol, f.quantity) for f in out.buys] == [("CCC", 450), ("AAA", 450), ("BBB", 100)]
 
 
 def test_equal_probabilities_fill_in_alphabetical_order() -> None:
-    out = desk_of({"BBB": 0.6, "AAA": 0.6}, **{"risk.max_position": 0.6})
+    out = desk_of({"BBB": 0.6, "AAA": 0.6}, figures={"risk.max_position": 0.6})
     assert [(f.symbol, f.quantity) for f in out.buys] == [("AAA", 600), ("BBB", 400)]
 
 
@@ -122,12 +121,12 @@ def test_commission_and_slippage_count_against_cash() -> None:
 
 def test_gross_exposure_caps_at_the_fill() -> None:
     # max_gross 0.30: AAA takes 20,000, 10,000 are left for BBB: 100 shares.
-    out = desk_of({"AAA": 0.2, "BBB": 0.2}, **{"risk.max_gross": 0.30})
+    out = desk_of({"AAA": 0.2, "BBB": 0.2}, figures={"risk.max_gross": 0.30})
     assert [(f.symbol, f.quantity) for f in out.buys] == [("AAA", 200), ("BBB", 100)]
 
 
 def test_an_entry_cut_below_one_share_is_cancelled() -> None:
-    out = desk_of({"AAA": 0.2, "BBB": 0.2}, **{"risk.max_gross": 0.20})
+    out = desk_of({"AAA": 0.2, "BBB": 0.2}, figures={"risk.max_gross": 0.20})
     assert [f.symbol for f in out.buys] == ["AAA"]
     assert [e.symbol for e in out.of(ev.OrderCancelled) if e.at == at("09:53")] == ["BBB"]
 
@@ -138,6 +137,6 @@ def test_an_entry_cut_below_the_smallest_position_is_cancelled(
 ) -> None:
     # min_position 0.01 x 100,000 = 1,000 dollars. 21 % leaves 1,000 = 10 shares for BBB, which is
     # not below; 20.99 % leaves 990 = 9 shares, which is.
-    out = desk_of({"AAA": 0.2, "BBB": 0.2}, **{"risk.max_gross": room})
+    out = desk_of({"AAA": 0.2, "BBB": 0.2}, figures={"risk.max_gross": room})
     rest = [f.quantity for f in out.buys if f.symbol == "BBB"]
     assert rest == ([] if quantity is None else [quantity])

@@ -175,16 +175,25 @@ class _Transaction:
         self._path = path
 
     def __enter__(self) -> None:
-        self._connection.execute("begin immediate")
+        try:
+            self._connection.execute("begin immediate")
+        except sqlite3.Error as problem:
+            raise self._readable(problem) from problem
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        if kind is not None:
-            self._connection.execute("rollback")
+        if kind is None:
+            try:
+                self._connection.execute("commit")
+            except sqlite3.Error as problem:
+                raise self._readable(problem) from problem
             return
-        try:
-            self._connection.execute("commit")
-        except sqlite3.Error as problem:
-            raise ConfigError(
-                f"{self._path}: the journal cannot be written: {problem}",
-                hint="free some disk space; the engine starts again where it was",
-            ) from problem
+        if self._connection.in_transaction:
+            self._connection.execute("rollback")
+        if isinstance(error, sqlite3.Error):
+            raise self._readable(error) from error
+
+    def _readable(self, problem: sqlite3.Error) -> ConfigError:
+        return ConfigError(
+            f"{self._path}: the journal cannot be written: {problem}",
+            hint="free some disk space; the engine goes on where the journal ends",
+        )

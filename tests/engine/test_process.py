@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.client import EngineClient, EngineGone, send_command
 from hybrid_tui.engine.endpoint import is_held, read_endpoint
 from hybrid_tui.journal.reader import latest_run, open_read_only, read_state
-from tests.desk import hybrid_tui, start, wait_for
+from tests.desk import command, environment, hybrid_tui, start, wait_for
 
 QUICK = ("--set", "app.tiers=rules,llm")
 
@@ -223,3 +225,29 @@ def test_closing_what_is_not_held_names_what_is(tmp_path: Path) -> None:
     answer = hybrid_tui(tmp_path / "home", "close", "NVDA", "--yes")
     assert answer.returncode in (1, 2)
     assert "journal" in answer.stderr
+
+
+def test_a_full_disk_ends_the_engine_with_one_message_and_loses_nothing(
+    tmp_path: Path, paths: Paths
+) -> None:
+    words = ["--set", "app.tiers=rules,llm", "--set", "approval.policy=auto"]
+    words += ["run", "--headless", "--speed", "0", "--until", "2026-01-06"]
+    full = subprocess.run(
+        ["bash", "-c", f"ulimit -f 900; exec {shlex.join(command(*words))}"],
+        env=environment(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert full.returncode == 2, full.stderr
+    assert "journal cannot be written" in full.stderr
+    assert "Traceback" not in full.stderr
+    before = state_of(paths)
+    assert before.now is not None
+    roomy = hybrid_tui(tmp_path / "home", *words)
+    assert roomy.returncode == 0, roomy.stderr
+    after = state_of(paths)
+    assert after.now is not None
+    assert after.now > before.now
+    assert after.cash + after.gross() == pytest.approx(after.equity())

@@ -61,8 +61,6 @@ class Oracle:
         self.equity: list[tuple[int, float]] = []
         self.indicators = {symbol: self._indicators(rows) for symbol, rows in bars.items()}
 
-    # ---------------------------------------------------------------- the run
-
     def run(self) -> Oracle:
         """Go through all instants at which a bar became known."""
         at: dict[int, list[tuple[int, str, int]]] = {}
@@ -106,8 +104,6 @@ class Oracle:
         """Quantity x last known close."""
         return float(sum(p["quantity"] * self.closes[s] for s, p in self.held.items()))
 
-    # ---------------------------------------------------------------- fills
-
     def _trade(self, start: int, symbols: list[str], ended: dict[str, int]) -> None:
         bar = {symbol: self.bars[symbol][ended[symbol]] for symbol in symbols}
         for symbol in symbols:  # (1) decided exits at the open, then stops through which it gapped
@@ -139,14 +135,8 @@ class Oracle:
             return
         self.cash -= quantity * price + self.commission
         hard, _, _ = self._levels(self._strategy(start))
-        self.held[entry["symbol"]] = {
-            "quantity": quantity,
-            "entry": price,
-            "at": start,
-            "high": price,
-            "level": price * (1 - hard),
-            "from": "hard_stop",
-        }
+        held = {"quantity": quantity, "entry": price, "at": start, "high": price}
+        self.held[entry["symbol"]] = held | {"level": price * (1 - hard), "from": "hard_stop"}
         self.closes.setdefault(entry["symbol"], price)
 
     def _sell(self, symbol: str, start: int, price: float, reason: str) -> None:
@@ -194,8 +184,6 @@ class Oracle:
         if trailed >= entry and trailed > position["level"]:
             position["level"], position["from"] = trailed, "trailing_stop"
 
-    # ---------------------------------------------------------------- decisions
-
     def _decide(self, now: int, session: Any, ended: dict[str, int], fills_in: Any) -> None:
         settings, worth, strategy = self.settings, self.worth(), self._strategy(now)
         closing = now >= session[1] - settings["rules.overnight_minutes"] * MINUTE
@@ -209,6 +197,7 @@ class Oracle:
         if closing and strategy is not None:
             self._overnight(now, strategy["overnight_target"] * worth, ended)
         named = settings["risk.protections"]
+        self.locks = [lock for lock in self.locks if now < lock[2]]
         if "daily_loss" in named and worth <= (1 - settings["risk.daily_loss"]) * self.reference:
             self.locks.append(("*", now, session[1] + 1))
         if "max_drawdown" in named and worth <= (1 - settings["risk.max_drawdown"]) * self.peak:
@@ -270,8 +259,6 @@ class Oracle:
                 return
             self.selling.setdefault(symbol, "overnight")
 
-    # ---------------------------------------------------------------- what is known
-
     def _strategy(self, now: int, *, before: bool = False) -> Any:
         """The one in force; ``before`` the commands of this instant, or after them."""
         begun = [
@@ -293,8 +280,8 @@ class Oracle:
         close = np.array([bar["close"] for bar in rows], dtype=float)
         macd, signal, _ = talib.MACD(close, 12, 26, 9)
         _, _, lower = talib.BBANDS(close, 20, 2.0, 2.0)
-        rsi = talib.RSI(close, self.settings["rules.rsi_period"])
-        found = {"close": close, "rsi": rsi, "macd": macd, "signal": signal, "lower": lower}
+        found = {"close": close, "macd": macd, "signal": signal, "lower": lower}
+        found["rsi"] = talib.RSI(close, self.settings["rules.rsi_period"])
         return {name: values.tolist() for name, values in found.items()}
 
     def _confirmed(self, symbol: str, now: int) -> bool:

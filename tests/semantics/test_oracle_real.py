@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from hybrid_tui.cli import app
 from hybrid_tui.config import load_config
 
-from .desk import calendar
+from .desk import at, calendar
 from .oracle import Oracle
 from .test_oracle import same
 
@@ -35,6 +35,9 @@ SETTINGS: dict[str, list[str]] = {
         "risk.levels.moderate=[0.02, 0.01, 1.0]",
     ],
 }
+
+WINDOW = ("2025-11-03", "2026-01-30")
+"""New York dates, both included: the bars before them warm up, those after are not there."""
 
 
 def bars_in(folder: Path) -> dict[str, list[dict[str, float]]]:
@@ -66,24 +69,33 @@ def seconds(instant: str | None) -> float | None:
 
 @pytest.mark.full
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("window", [False, True])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_half_a_year_of_real_minutes_trades_as_the_oracle_does(
-    name: str, shared_data: Path, home: Path
+    name: str, window: bool, shared_data: Path, home: Path
 ) -> None:
     folder = shared_data / "bars_1min_2025"
     given = [word for setting in SETTINGS[name] for word in ("--set", setting)]
     command = ["backtest", "--data", str(folder), "--json", "--equity", "bars", *given]
+    if window:
+        command += ["--start", WINDOW[0], "--end", WINDOW[1]]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.stderr
     document: dict[str, Any] = json.loads(result.stdout)
 
     opens, closes = calendar().open_seconds.tolist(), calendar().close_seconds.tolist()
     bars = bars_in(folder)
+    begin = 0
+    if window:
+        begin, end = (int(at("00:00", date.fromisoformat(day)).timestamp()) for day in WINDOW)
+        end += 86_400
+        cut = {symbol: [b for b in rows if b["start"] < end] for symbol, rows in bars.items()}
+        bars = {symbol: rows for symbol, rows in cut.items() if rows and rows[-1]["start"] >= begin}
     first = min(rows[0]["start"] for rows in bars.values())
     last = max(rows[-1]["known"] for rows in bars.values())
     sessions = [(o, c) for o, c in zip(opens, closes, strict=True) if c > first and o < last + 1e6]
     config = load_config(home / "none.toml", environment={}, overrides=SETTINGS[name])
-    oracle = Oracle(bars, sessions, config.flat() | {"interval": 60}).run()
+    oracle = Oracle(bars, sessions, config.flat() | {"interval": 60}, first=begin).run()
 
     assert len(document["trades"]) == len(oracle.trades) > 50
     for row, theirs in zip(document["trades"], oracle.trades, strict=True):

@@ -15,8 +15,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from hybrid_tui.domain.text import clean_text
 from hybrid_tui.llm.lexicon import GROUPS_OF, stem
-from hybrid_tui.llm.text import clean, fold
+from hybrid_tui.llm.text import fold
 
 SLOTS: Final = 1 << 18
 VERSION: Final = 1
@@ -164,7 +165,7 @@ def _groups(stems: Sequence[str], flags: Sequence[bool], moved: Sequence[str]) -
 
 def features(headline: str) -> tuple[list[int], list[float]]:
     """Return the slots and the weights of a headline's features, unnormalised; slots may repeat."""
-    items = tokens(fold(clean(headline)))
+    items = tokens(fold(clean_text(headline)))
     flags = _negated(items)
     stems = [stem(word) for word, _ in items]
     slots: list[int] = []

@@ -8,6 +8,7 @@ from typing import Final
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.ports import Abstained, StrategistBrief
 from hybrid_tui.domain.signals import Direction, MLPrediction, RiskLevel, StrategySignal
+from hybrid_tui.domain.text import clean_text
 from hybrid_tui.llm.plan import (
     Candidate,
     direction_of,
@@ -18,7 +19,6 @@ from hybrid_tui.llm.plan import (
     thesis_of,
 )
 from hybrid_tui.llm.sentiment import SentimentModel
-from hybrid_tui.llm.text import clean
 from hybrid_tui.llm.tone import MarketTone, Scorer, Story, SymbolTone, market_tone, symbol_tones
 
 _CITED_IN_A_SENTENCE: Final = 3
@@ -144,5 +144,5 @@ def _evidence(stories: Sequence[Story]) -> str:
     """Return the ids of the first stories in brackets, cleaned: an id is outside text too."""
     if not stories:
         return ""
-    ids = dict.fromkeys(clean(story.item.id)[:_LONGEST_ID] for story in stories)
+    ids = dict.fromkeys(clean_text(story.item.id)[:_LONGEST_ID] for story in stories)
     return f" ({', '.join(list(ids)[:_CITED_IN_A_SENTENCE])})"

@@ -13,10 +13,11 @@ from statistics import fmean, pstdev
 from typing import Final, Protocol
 
 from hybrid_tui.domain.bars import NewsItem
+from hybrid_tui.domain.text import clean_text
 from hybrid_tui.llm.features import tokens
 from hybrid_tui.llm.lexicon import stem
 from hybrid_tui.llm.sentiment import Sentiment
-from hybrid_tui.llm.text import clean, fold
+from hybrid_tui.llm.text import fold
 
 WINDOW: Final = timedelta(hours=24)
 HALF_LIFE: Final = timedelta(hours=6)
@@ -69,7 +70,7 @@ def story_words(headline: str) -> frozenset[str]:
     """Return the stems of a headline's words and its figures, by which stories are compared."""
     return frozenset(
         stem(word) if value is None else f"{word}{value:g}"
-        for word, value in tokens(fold(clean(headline)))
+        for word, value in tokens(fold(clean_text(headline)))
         if word not in ("<stop>", "<ask>")
     )
 

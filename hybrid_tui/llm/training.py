@@ -20,12 +20,13 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from hybrid_tui.domain.text import clean_text
 from hybrid_tui.errors import DataError, HybridError
 from hybrid_tui.llm.card import render_card
 from hybrid_tui.llm.features import SLOTS, VERSION, feature_row, tokens
 from hybrid_tui.llm.phrasebook import examples
 from hybrid_tui.llm.sentiment import LABELS, MANIFEST, MODEL_NAME, WEIGHTS, SentimentModel
-from hybrid_tui.llm.text import clean, fold
+from hybrid_tui.llm.text import fold
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -62,7 +63,7 @@ def split_key(text: str) -> str:
 
     Reprints of a headline with other figures thus fall on the same side.
     """
-    return " ".join(word for word, _ in tokens(fold(clean(text))))
+    return " ".join(word for word, _ in tokens(fold(clean_text(text))))
 
 
 def is_held_out(text: str) -> bool:
@@ -126,7 +127,7 @@ def evaluate(model: SentimentModel, texts: Sequence[str], classes: Ints) -> dict
 
 
 def _matrix(texts: Sequence[str]) -> Any:
-    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+    from scipy.sparse import csr_matrix
 
     rows = [feature_row(text) for text in texts]
     ends = np.cumsum([0, *(len(slots) for slots, _ in rows)])

@@ -23,8 +23,8 @@ from pydantic import (
 )
 
 from hybrid_tui.domain.bars import NewsItem
+from hybrid_tui.domain.text import clean_text
 from hybrid_tui.errors import DataError
-from hybrid_tui.market.text import clean_text
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=:/-]{0,15}")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_tui.llm.text import MAX_CHARACTERS, clean, fold
+from hybrid_tui.domain.text import MOST_CHARACTERS, clean_text
+from hybrid_tui.llm.text import fold
 
 
 @pytest.mark.parametrize(
@@ -30,19 +31,19 @@ from hybrid_tui.llm.text import MAX_CHARACTERS, clean, fold
     ],
 )
 def test_only_what_a_person_would_see_stays(raw: str, seen: str) -> None:
-    assert clean(raw) == seen
+    assert clean_text(raw) == seen
 
 
 @given(st.text(max_size=200))
 def test_nothing_invisible_is_left(text: str) -> None:
-    cleaned = clean(text)
+    cleaned = clean_text(text)
     assert not any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn"} for c in cleaned)
     assert cleaned == cleaned.strip()
     assert "  " not in cleaned
 
 
 def test_a_huge_text_is_cut() -> None:
-    assert len(clean("a" * 1_000_000)) == MAX_CHARACTERS
+    assert len(clean_text("a" * 1_000_000)) == MOST_CHARACTERS
 
 
 def test_lookalike_letters_are_folded() -> None:

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_tui.domain.bars import NewsItem
+from hybrid_tui.domain.text import clean_text
 from hybrid_tui.errors import DataError
 from hybrid_tui.market.news import read_news
-from hybrid_tui.market.text import clean_text
 
 
 def line(**fields: object) -> dict[str, object]:
@@ -170,11 +170,11 @@ def test_real_headlines_repeat_under_symbols_and_are_merged(shared_data: Path) -
         ("Profit <b>up</b> 5&nbsp;%", "Profit up 5 %"),
         ("a\r\nb\tc", "a b c"),
         ("buy\u202eNVDA\u200b now\u2066", "buyNVDA now"),
-        ("&lt;script&gt;x&lt;/script&gt;", "x"),
+        ("&lt;script&gt;x&lt;/script&gt;y", "y"),
         ("&amp;lt;i&amp;gt;x", "x"),
         ("<<b>b>x", "< b>x"),
         ("＜ｂ＞wide", "wide"),
-        ("<scr\u200bipt>x", "x"),
+        ("<scr\u200bipt>x</script>y", "y"),
         ("P/E < 10 and > 5", "P/E < 10 and > 5"),
         ("AT&T gains", "AT&T gains"),
         ("ﬁve \x1b[31mred\x1b[0m", "five red"),

@@ -251,3 +251,28 @@ def test_a_full_disk_ends_the_engine_with_one_message_and_loses_nothing(
     assert after.now is not None
     assert after.now > before.now
     assert after.cash + after.gross() == pytest.approx(after.equity())
+
+
+def test_what_waits_for_a_decision_still_waits_after_a_restart_and_then_expires(
+    tmp_path: Path, paths: Paths
+) -> None:
+    def run_until(clock: str) -> DeskState:
+        words = (*QUICK, "run", "--headless", "--speed", "0", "--until", f"2026-01-05T{clock}")
+        done = hybrid_tui(tmp_path / "home", *words)
+        assert done.returncode == 0, done.stderr
+        return state_of(paths)
+
+    before = run_until("10:10:00")
+    assert before.now is not None
+    (waiting,) = before.pending(before.now)
+    assert waiting.signal.focus_stocks
+    after = run_until("10:29:59")
+    assert after.now is not None
+    assert [found.signal for found in after.pending(after.now)] == [waiting.signal]
+    late = run_until("10:31:00")
+    assert late.now is not None
+    assert late.pending(late.now) == []
+    assert set(late.signals[waiting.signal.id].symbols.values()) == {"expired"}
+    assert late.strategy(late.now) is None
+    assert not late.orders
+    assert not late.positions

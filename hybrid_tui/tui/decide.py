@@ -180,7 +180,9 @@ class Deciding(Screen[None]):
 
     async def _stop(self) -> None:
         ack = await self.desk.send(Stop())
-        if ack.ok:
+        state = self.desk.model.state
+        has_stopped = state is not None and not state.running
+        if ack.ok or has_stopped:
             self.desk.leave(running=False)
         else:
             self.say(f"not stopped: {ack.message}", "bad")

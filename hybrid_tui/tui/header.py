@@ -32,7 +32,7 @@ def header_lines(model: DeskModel, wall: float, width: int, zone: tzinfo | None)
     if state is None or now is None or state.started is None:
         first: list[Section] = [(0, ((" hybrid-tui ", "badge"),))]
         return [spread(first, width), spread([(0, trouble(model, wall))], width)]
-    second = _alive(model, state, now, wall)
+    second = _alive(model, state, now, wall, width)
     if model.link.phase is not Phase.LIVE:
         second = [(0, trouble(model, wall))]
     return [spread(_real(model, state, now, zone), width), spread(second, width)]
@@ -123,12 +123,14 @@ def _market(state: DeskState, now: datetime) -> Line:
     return (("closed", "warn"),)
 
 
-def _alive(model: DeskModel, state: DeskState, now: datetime, wall: float) -> list[Section]:
+def _alive(
+    model: DeskModel, state: DeskState, now: datetime, wall: float, width: int
+) -> list[Section]:
     sections: list[Section] = []
     silent = model.silence(wall)
     if silent is not None:
         sections.append((0, ((f" engine silent for {silent:.0f} s ", "alarm"),)))
-    troubles: list[Line] = []
+    troubles: list[Span] = []
     for tier in TIERS:
         beat = state.beats.get(tier)
         health = beat.health if beat is not None else "off"
@@ -137,14 +139,18 @@ def _alive(model: DeskModel, state: DeskState, now: datetime, wall: float) -> li
         if beat is not None:
             sections[-1] = (0, (*sections[-1][1], *_beat(beat, now)))
             if health == "failed":
-                troubles.append(((f"{tier}: {f.clean(beat.reason)}", "bad"),))
+                troubles.append((f"{tier}: {f.clean(beat.reason)}", "bad"))
             elif health == "ok" and "no " in beat.reason:
-                troubles.append(((f"{tier}: {f.clean(beat.reason)}", "warn"),))
+                troubles.append((f"{tier}: {f.clean(beat.reason)}", "warn"))
     sections.append((3, _quotes(state, now)))
     if model.state is not None and "llm" in (state.started.tiers if state.started else ()):
         sections.append((5, _cost(model, state, now)))
     sections.append((0, _entries(state, now)))
-    sections.extend((1, line) for line in troubles[:1])
+    if troubles:
+        text, style = troubles[0]
+        needed = sum(width_of(spans) + 2 for rank, spans in sections if rank == 0)
+        room = max(12, width - needed)
+        sections.append((0, ((f.fit(text, min(len(text), room)), style),)))
     return sections
 
 

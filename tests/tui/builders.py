@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar, cast
 
+from textual.events import Key
 from textual.pilot import Pilot
 
 from hybrid_tui.domain import events as ev
@@ -384,6 +385,13 @@ def desk_app(
 async def settled(pilot: Pilot[str]) -> None:
     """Wait until snapshot, tape and focus are painted."""
     for _ in range(3):
-        await pilot.pause(0.02)
+        await pilot.pause(0.01)
     cast(DeskApp, pilot.app).desk_screen.paint()
-    await pilot.pause()
+    await pilot.pause(0)
+
+
+async def press(pilot: Pilot[str], key: str) -> None:
+    """Press a key and wait until it is handled; the pilot's own press waits for an idle process."""
+    pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+    await pilot.pause(0)
+    await pilot.pause(0)

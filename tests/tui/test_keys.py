@@ -29,7 +29,7 @@ from hybrid_tui.tui.bindings import DESK_BINDINGS
 from hybrid_tui.tui.decide import next_speed
 from hybrid_tui.tui.lines import text_of
 from hybrid_tui.tui.rows_view import RowsView
-from tests.tui.builders import FakeConnection, Story, Wall, desk_app, empty, normal, settled
+from tests.tui.builders import FakeConnection, Story, Wall, desk_app, empty, normal, press, settled
 
 LIST = "20260320-1041"
 
@@ -48,7 +48,7 @@ class Desk:
         """Press keys, each a while after the one before."""
         for key in keys:
             self.wall.seconds += after
-            await self.pilot.press(key)
+            await press(self.pilot, key)
         await settled(self.pilot)
 
     async def tell(self, kind: type[ev.Event], clock: str, **fields: Any) -> None:
@@ -193,7 +193,9 @@ async def test_live_flatten_needs_the_word() -> None:
     async with open_desk(normal(mode="live", speed=1.0)) as desk:
         await desk.press("X", "left", "enter")
         assert desk.engine.sent == []
-        await desk.press(*"FLATTEN", "tab", "enter")
+        await desk.press(*"FLATTEN")
+        await desk.press("tab")
+        await desk.press("enter")
         assert desk.engine.sent == [Flatten()]
 
 

@@ -1,0 +1,59 @@
+"""The desk as it looks; after a wanted change: ``pytest tests/tui --snapshot-update``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from hybrid_tui.errors import Refused
+from tests.tui.builders import FakeConnection, Story, desk_app, empty, normal, settled, tier_failed
+
+Compare = Callable[..., bool]
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36), (120, 40), (200, 50)])
+def test_desk_with_a_list_that_waits(snap_compare: Compare, size: tuple[int, int]) -> None:
+    app, _, _ = desk_app(normal())
+    assert snap_compare(app, terminal_size=size, run_before=settled)
+
+
+@pytest.mark.parametrize("story", [empty, tier_failed])
+def test_desk_without(snap_compare: Compare, story: Callable[[], Story]) -> None:
+    app, _, _ = desk_app(story())
+    assert snap_compare(app, terminal_size=(120, 40), run_before=settled)
+
+
+def test_desk_whose_engine_has_gone(snap_compare: Compare) -> None:
+    story = normal()
+    engine = FakeConnection(story.state)
+    app, _, _ = desk_app(story, engine, backoff=(1000.0,))
+
+    async def lose(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        engine.go()
+        await asyncio.sleep(0.05)
+        app.model.link = replace(app.model.link, retry_at=104.0)
+        await settled(pilot)
+
+    assert snap_compare(app, terminal_size=(120, 40), run_before=lose)
+
+
+def test_desk_whose_engine_cannot_start(snap_compare: Compare) -> None:
+    app, _, _ = desk_app(normal(), Refused("an engine runs for this profile already", hint="wait"))
+    assert snap_compare(app, terminal_size=(120, 40), run_before=settled)
+
+
+def test_dialog_before_everything_is_sold(snap_compare: Compare) -> None:
+    app, _, _ = desk_app(normal())
+
+    async def ask(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        app.desk_screen.action_flatten()
+        await settled(pilot)
+
+    assert snap_compare(app, terminal_size=(120, 40), run_before=ask)

@@ -206,6 +206,7 @@ def _run(
         headlines,
         calendar=calendar,
         begins_at=history.begins_at,
+        with_quotes=False,
     )
     engine.warm_up(history.before, feed.earlier_news(history.begins_at))
     with _progress(history.begins_at, history.ends_at) as progress:

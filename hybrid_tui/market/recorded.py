@@ -35,7 +35,8 @@ class RecordedMarket:
 
     Bars known at ``begins_at`` (default: the first bar's start) are the past that ``warm_up``
     gives; later ones that start before ``ends_at`` (default: no end) are streamed. The feed ends
-    with the close of the last session that has a bar.
+    with the close of the last session that has a bar. ``with_quotes`` lets each bar's close stand
+    as a quote, for a screen.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class RecordedMarket:
         begins_at: datetime | None = None,
         ends_at: datetime | None = None,
         actions: Sequence[CorporateAction] = (),
+        with_quotes: bool = True,
     ) -> None:
+        self._with_quotes = with_quotes
         self.series = {symbol: series[symbol] for symbol in sorted(series) if len(series[symbol])}
         intervals = {bars.interval for bars in self.series.values()}
         if len(intervals) != 1:
@@ -76,7 +79,7 @@ class RecordedMarket:
         slices = self._rows.known_at(now)
         quotes = {
             symbol: Quote(symbol=symbol, bid=bar.close, ask=bar.close, at=now)
-            for bars in slices
+            for bars in (slices if self._with_quotes else ())
             for symbol, bar in bars.bars.items()
         }
         first = bisect_left(self._news_at, now)

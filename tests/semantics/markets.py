@@ -143,18 +143,16 @@ def cases(draw: st.DrawFn, *, tiers: tuple[str, ...] = ("rules",)) -> Case:
         kept = [name for name in settings["risk.protections"] if name != "daily_loss"]
         settings["risk.protections"] = kept
     cut = rows["AAA"][draw(st.sampled_from([0, 40]))][0]
-    return Case(
+    predictions = _predictions(rng, rows, sessions) if "ml" in tiers else ()
+    signals = _signals(rng, rows, sessions) if "llm" in tiers else ()
+    return Case(  # the desk begins at the cut: what tiers 2 and 3 said before it is not known
         rows={symbol: [r for r in found if r[0] >= cut] for symbol, found in rows.items()},
         before={symbol: [r for r in found if r[0] < cut] for symbol, found in rows.items()},
         settings=settings,
         interval=interval,
         tiers=tiers,
-        predictions=_predictions(rng, rows, sessions) if "ml" in tiers else (),
-        signals=tuple(
-            found
-            for found in (_signals(rng, rows, sessions) if "llm" in tiers else ())
-            if found.at >= cut
-        ),
+        predictions=tuple(p for p in predictions if p.at >= cut),
+        signals=tuple(found for found in signals if found.at >= cut),
     )
 
 

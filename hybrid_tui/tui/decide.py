@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 REPEAT_SECONDS = 0.3
 NOTICE_SECONDS = 8.0
 MOST_TOASTS = 2
+TOAST_SECONDS = 4.0
 SPEEDS = (1.0, 10.0, 60.0, 300.0, 0.0)
 
 Notice = tuple[str, str, float]
@@ -71,10 +72,15 @@ class Deciding(Screen[None]):
         fresh = [e for e in self.desk.model.tape.take_fresh() if e.kind in ("fill", "alert")]
         for entry in fresh[-MOST_TOASTS:]:
             severity = "information" if entry.kind == "fill" else "warning"
-            text = " ".join(entry.text.split())
-            self.app.notify(text, markup=False, severity=severity, timeout=5)  # type: ignore[arg-type]
+            parts = [part for part in entry.text.split("   ") if not part.startswith("slippage")]
+            text = " ".join(" ".join(parts).split())
+            self.app.notify(text, markup=False, severity=severity, timeout=TOAST_SECONDS)  # type: ignore[arg-type]
         if len(fresh) > MOST_TOASTS:
-            self.app.notify(f"and {len(fresh) - MOST_TOASTS} more: the tape has them", markup=False)
+            self.app.notify(
+                f"and {len(fresh) - MOST_TOASTS} more: the tape has them",
+                markup=False,
+                timeout=TOAST_SECONDS,
+            )
 
     def action_approve(self) -> None:
         """Approve the symbol under the strategy's cursor."""

@@ -20,6 +20,7 @@ HEALTH = {
     "off": ("-", "dim"),
 }
 TIERS = ("rules", "ml", "llm")
+ROOMY = 100
 STALE_QUOTES = timedelta(seconds=30)
 
 Section = tuple[int, Line]
@@ -35,7 +36,7 @@ def header_lines(model: DeskModel, wall: float, width: int, zone: tzinfo | None)
     second = _alive(model, state, now, wall, width)
     if model.link.phase is not Phase.LIVE:
         second = [(0, trouble(model, wall))]
-    return [spread(_real(model, state, now, zone), width), spread(second, width)]
+    return [spread(_real(model, state, now, zone, width), width), spread(second, width)]
 
 
 def trouble(model: DeskModel, wall: float) -> Line:
@@ -77,7 +78,9 @@ def _taken(sections: Sequence[Section], gap: int) -> int:
     return sum(width_of(spans) for _, spans in sections) + gap * (len(sections) - 1)
 
 
-def _real(model: DeskModel, state: DeskState, now: datetime, zone: tzinfo | None) -> list[Section]:
+def _real(
+    model: DeskModel, state: DeskState, now: datetime, zone: tzinfo | None, width: int
+) -> list[Section]:
     started = state.started
     assert started is not None
     badge = MODES.get(started.mode, started.mode.upper())
@@ -89,8 +92,9 @@ def _real(model: DeskModel, state: DeskState, now: datetime, zone: tzinfo | None
         sections.append((1, (("read-only", "warn"),)))
     clock = (f.new_york(now), "bold")
     sections.append((6, ((f.new_york(now, "%a %d %b"), "dim"),)))
-    sections.append((0, (clock, (" New York" + (f" · {here} here" if here else ""), "dim"))))
-    sections.append((3, _market(state, now)))
+    there = " New York" if width >= ROOMY else " NY"
+    sections.append((0, (clock, (there + (f" · {here} here" if here else ""), "dim"))))
+    sections.append((3, _market(state, now, is_short=width < ROOMY)))
     if started.mode in ("sim", "recorded"):
         speed = f"{state.speed:g}x" if state.speed else "as fast as it goes"
         sections.append((4, ((speed, "dim"),)))
@@ -112,10 +116,11 @@ def _real(model: DeskModel, state: DeskState, now: datetime, zone: tzinfo | None
     return sections
 
 
-def _market(state: DeskState, now: datetime) -> Line:
+def _market(state: DeskState, now: datetime, *, is_short: bool) -> Line:
     session = state.session
     if session is not None and session.contains(now):
-        return (("open", "good"), (f", closes in {f.span(session.close - now)}", "dim"))
+        left = f.span(session.close - now)
+        return (("open", "good"), (f" {left}" if is_short else f", closes in {left}", "dim"))
     clock = now.astimezone(NEW_YORK)
     if clock.weekday() < 5 and (clock.hour, clock.minute) < (9, 30):
         opens = clock.replace(hour=9, minute=30, second=0, microsecond=0)
@@ -137,7 +142,8 @@ def _alive(
         sign, style = HEALTH.get(health, ("?", "warn"))
         sections.append((0, ((f"{' ' if tier == 'rules' else ''}{tier} ", ""), (sign, style))))
         if beat is not None:
-            sections[-1] = (0, (*sections[-1][1], *_beat(beat, now)))
+            if width >= ROOMY:
+                sections[-1] = (0, (*sections[-1][1], *_beat(beat, now)))
             if health == "failed":
                 troubles.append((f"{tier}: {f.clean(beat.reason)}", "bad"))
             elif health == "ok" and "no " in beat.reason:

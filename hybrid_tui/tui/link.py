@@ -67,7 +67,8 @@ class Link:
                 failures = 0 if time.monotonic() - began >= STEADY_SECONDS else failures
             seconds = self._backoff[min(failures, len(self._backoff) - 1)]
             failures += 1
-            text = f"THE ENGINE HAS GONE{f' ({why})' if why else ''}: stops rest at the broker"
+            because = f" ({why})" if why else ""
+            text = f"THE ENGINE HAS GONE{because}: nothing is decided until it is back"
             await self._wait(
                 LinkStatus(phase=Phase.GONE, text=text, retry_at=time.monotonic() + seconds),
                 seconds,

@@ -34,13 +34,13 @@ def help_rows(bindings: Sequence[Binding]) -> list[Row]:
         rows.append(row((group, "head")))
         for binding in bindings:
             if (binding.id or "").startswith(f"{group.lower()}."):
-                key = f.fit(key_of(binding), 11)
+                key = f.fit(key_of(binding), 12)
                 rows.append(row("  ", (key, "accent"), binding.tooltip or binding.description))
         rows.append(row(""))
-    rows.append(row("  ", (f.fit("ctrl+p", 11), "accent"), "All commands by name"))
-    rows.append(row("  ", (f.fit("ctrl+q", 11), "accent"), "Leave at once; the desk goes on"))
+    rows.append(row("  ", (f.fit("ctrl+p", 12), "accent"), "All commands by name"))
+    rows.append(row("  ", (f.fit("ctrl+q", 12), "accent"), "Leave at once; the desk goes on"))
     rows += [row(""), row(("Signs", "head"))]
-    rows += [row("  ", f.fit(sign, 11), (meaning, "dim")) for sign, meaning in LEGEND]
+    rows += [row("  ", f.fit(sign, 12), (meaning, "dim")) for sign, meaning in LEGEND]
     return rows
 
 

@@ -93,7 +93,7 @@ def _predicted(
     high = prediction.interval.high / prediction.reference_price - 1
     shown: dict[str, Cell] = {
         "symbol": (prediction.symbol, "bold" if prediction.symbol in state.positions else ""),
-        "p": (("▲" if strong else " ") + f.probability(p), "up" if strong else ""),
+        "p": (("▲" if strong else " ") + _said(p, threshold), "up" if strong else ""),
         "bar": _bar(p, min(WIDEST_BAR, columns.width("bar")), threshold, strong),
         "confidence": f.probability(prediction.confidence),
         "forecast": (f.percent(expected, sign=True), f.direction(round(expected * 100, 1))),
@@ -108,6 +108,12 @@ def _predicted(
             shown.pop(name)
         shown["bar"] = ("unfamiliar", "warn")
     return columns.row(prediction.symbol, **shown)
+
+
+def _said(p: float, threshold: float) -> str:
+    """Return a probability that never reads as the threshold where it does not reach it."""
+    rounds_up_to_it = p < threshold <= round(p, 2)
+    return f.probability(threshold - 0.01 if rounds_up_to_it else p)
 
 
 def _tenths(fraction: float) -> str:

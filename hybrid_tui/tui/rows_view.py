@@ -69,6 +69,8 @@ class RowsView(Widget):
         self._cursor = self._place(key, at, follow_first=was_first)
         self._top = min(self._top, max(0, len(new) - self._room))
         if self._cursor != at:
+            if key is not None and self.cursor_key != key:
+                self._top = 0
             self._keep_in_sight()
         if whole or self._top != before_top or len(new) != len(before):
             self.refresh(layout=self.styles.is_auto_height and len(new) != len(before))
@@ -212,9 +214,9 @@ class RowsView(Widget):
             self._refresh_row(self._cursor)
 
     def on_resize(self) -> None:
-        """Keep the cursor in sight."""
+        """Begin at the top again, as far as the cursor stays in sight."""
+        self._top = 0
         self._keep_in_sight()
-        self._top = min(self._top, max(0, len(self._rows) - self._room))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll."""

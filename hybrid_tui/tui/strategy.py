@@ -41,9 +41,9 @@ def strategy_rows(
     rows = [
         row(
             _direction(signal.direction.value),
-            ("  risk ", "dim"),
+            (" · ", "dim"),
             signal.risk_level.value,
-            ("  overnight ", "dim"),
+            (" · overnight ", "dim"),
             f"{signal.overnight_target * 100:.0f} %",
         )
     ]

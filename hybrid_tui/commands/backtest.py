@@ -141,6 +141,7 @@ def _run(
     from hybrid_tui.engine.recorder import Recorder
     from hybrid_tui.engine.tier_host import TierHost
     from hybrid_tui.market.recorded import RecordedMarket
+    from hybrid_tui.rules.board import PrecomputedBoard
 
     check_hybrid(config)
     calendar = state.calendar()
@@ -169,6 +170,7 @@ def _run(
         interval=history.interval,
         feed_name=history.feed,
         min_probability=threshold,
+        keeps_history="llm" in tiers,
     )
     strategist = make_strategist(config) if "llm" in tiers else None
     predictor = None
@@ -200,7 +202,8 @@ def _run(
         sources={"market": history.feed, "broker": "paper"},
         settings={},
     )
-    engine = Engine(setup, recorder, broker)
+    board = PrecomputedBoard(history.before, history.traded, config.rules)
+    engine = Engine(setup, recorder, broker, board)
     feed = RecordedMarket(
         history.traded,
         headlines,

@@ -27,10 +27,9 @@ from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.engine.theses import ThesisWatch
 from hybrid_tui.engine.tiers import TierDesk
 from hybrid_tui.market.view import KnownMarket
-from hybrid_tui.rules.conditions import confirmed, depth_needed
+from hybrid_tui.rules.board import StreamingBoard, TechnicalBoard
 from hybrid_tui.rules.entries import EntryRules, decide_entries
 from hybrid_tui.rules.exits import decide_exits
-from hybrid_tui.rules.indicators import IndicatorBoard
 from hybrid_tui.rules.protections import locks_at_decision
 
 Cycle = Generator[Job, JobResult | None, list[Ack]]
@@ -48,20 +47,25 @@ class EngineSetup:
     feed_name: str
     min_probability: float
     quotes_age: bool = False
+    keeps_history: bool = True
 
 
 class Engine:
     """Decides, for one account, from what it is told has happened."""
 
-    def __init__(self, setup: EngineSetup, recorder: Recorder, broker: Broker) -> None:
+    def __init__(
+        self,
+        setup: EngineSetup,
+        recorder: Recorder,
+        broker: Broker,
+        board: TechnicalBoard | None = None,
+    ) -> None:
         config = setup.config
         self.setup = setup
         self.recorder = recorder
         self.state: DeskState = recorder.state
         self.market = KnownMarket(setup.symbols, setup.interval, setup.feed_name)
-        self.board = IndicatorBoard(
-            setup.symbols, rsi_period=config.rules.rsi_period, depth=depth_needed(config.rules)
-        )
+        self.board = board or StreamingBoard(setup.symbols, config.rules)
         self.orders = OrderDesk(recorder, broker, config)
         self.approvals = Approvals(recorder, policy=config.approval.policy)
         self.agenda = Agenda(
@@ -91,7 +95,7 @@ class Engine:
         """
         for symbol, known in series.items():
             self.market.warm(known)
-            if symbol in self.board.column:
+            if self.board.knows(symbol):
                 self.board.warm_up(symbol, known.close)
         seen = {item.id for item in self.state.news}
         for item in news:
@@ -190,8 +194,9 @@ class Engine:
         for bars in slices:
             self.orders.trade_through(now, bars)
             event = self.recorder.emit(ev.BarsClosed, now, start=bars.start, bars=bars.bars)
-            self.market.append(bars)
-            self.board.update(bars.bars)
+            if self.setup.keeps_history:
+                self.market.append(bars)
+            self.board.update(bars)
             if self.state.positions:
                 self.orders.raise_stops(now, bars, cause=event)
             ended.update(bars.bars)
@@ -204,7 +209,7 @@ class Engine:
         return ended
 
     def _apply_action(self, now: datetime, action: CorporateAction) -> None:
-        if action.symbol not in self.board.column:
+        if not self.board.knows(action.symbol):
             return
         self.orders.adjust(now, action)
         if action.ratio != 1.0:
@@ -258,7 +263,7 @@ class Engine:
                 in_overnight_window=in_window,
             ):
                 self.orders.sell(now, decision.symbol, decision.reason, cause=cause)
-        holds = self.board.symbols_where(confirmed(self.board.tail(), config.rules)[-1])
+        holds = self.board.confirmed()
         holds.intersection_update(ended)
         if not holds:
             self._refusals.clear()

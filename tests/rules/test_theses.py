@@ -80,7 +80,9 @@ def test_nonsense_is_an_error_that_says_where(text: str) -> None:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.text(max_size=500) | st.text(alphabet="closemarin()<>=0123456789-_ .andortf", max_size=80))
+@given(
+    st.text(max_size=500) | st.text(alphabet="closemarin()<>=0123456789-_ .andortf", max_size=80)
+)
 def test_random_text_is_a_condition_or_an_error(text: str) -> None:
     try:
         condition = parse(text)

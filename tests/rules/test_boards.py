@@ -54,9 +54,9 @@ def check_boards(
     before: dict[str, BarSeries], traded: dict[str, BarSeries], rules: RulesConfig
 ) -> int:
     """Step both boards through the bars; return how many confirmations there were."""
-    streaming = StreamingBoard(tuple(sorted(traded)), rules)
-    for symbol, bars in before.items():
-        streaming.warm_up(symbol, bars.close)
+    streaming = StreamingBoard(sorted({*before, *traded}), rules)
+    for symbol, known in before.items():
+        streaming.warm_up(symbol, known.close)
     whole = PrecomputedBoard(before, traded, rules)
     count = 0
     for bars in slices_of(traded):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hybrid_tui.domain.bars import Bar, BarSlice
 from hybrid_tui.domain.orders import ExitReason, Fill, Order, OrderKind, Position, Side
@@ -129,6 +129,7 @@ class PaperBroker:
             if order.side is Side.SELL
             and order.kind is OrderKind.MARKET
             and order.symbol in bars.bars
+            and order.at <= bars.start
         ]
         for order in sorted(exits, key=lambda order: order.symbol):
             bar = bars.bars[order.symbol]
@@ -141,7 +142,7 @@ class PaperBroker:
         entries = [
             order
             for order in self.orders.values()
-            if order.side is Side.BUY and order.symbol in bars.bars
+            if order.side is Side.BUY and order.symbol in bars.bars and order.at <= bars.start
         ]
         entries.sort(key=lambda order: (order.at, -order.priority, order.symbol))
         for order in entries:
@@ -172,7 +173,10 @@ class PaperBroker:
         resting = [
             order
             for order in self.orders.values()
-            if order.side is Side.SELL and order.kind in kinds and order.symbol in bars.bars
+            if order.side is Side.SELL
+            and order.kind in kinds
+            and order.symbol in bars.bars
+            and order.at <= bars.start
         ]
         for order in sorted(resting, key=lambda order: (order.symbol, order.id)):
             bar = bars.bars[order.symbol]
@@ -232,25 +236,6 @@ class PaperBroker:
         slips = not (order.kind is OrderKind.LIMIT and not buying)
         price = base * (1 + self._slip if buying else 1 - self._slip * slips)
         symbol = order.symbol
-        if buying:
-            cash = self.cash - quantity * price - self._commission
-            if cash < 0:
-                raise HybridError(
-                    f"buying {quantity:g} {symbol} at {price:.4f} leaves cash at {cash:.2f}"
-                )
-            self.cash = cash
-            self.quantities[symbol] = self.quantities.get(symbol, 0.0) + quantity
-            self._stops.setdefault(
-                symbol, _Stop(f"{order.id}-stop", -math.inf, ExitReason.HARD_STOP)
-            )
-        else:
-            self.cash += quantity * price - self._commission
-            left = self.quantities[symbol] - quantity
-            if left > 0:
-                self.quantities[symbol] = left
-            else:
-                del self.quantities[symbol]
-                del self._stops[symbol]
         self._left[order.id] -= quantity
         final = buying or quantity >= wanted
         fill = Fill(
@@ -265,20 +250,36 @@ class PaperBroker:
             reason=order.reason,
             final=final,
         )
+        if buying and fill.cost > self.cash:
+            left = self.cash - fill.cost
+            raise HybridError(
+                f"buying {quantity:g} {symbol} at {price:.4f} leaves cash at {left:.2f}"
+            )
+        self.cash -= fill.cost
+        if buying:
+            self.quantities[symbol] = self.quantities.get(symbol, 0.0) + quantity
+            self._stops.setdefault(
+                symbol, _Stop(f"{order.id}-stop", -math.inf, ExitReason.HARD_STOP)
+            )
+        elif quantity < self.quantities[symbol]:
+            self.quantities[symbol] -= quantity
+        else:
+            del self.quantities[symbol]
+            del self._stops[symbol]
         if final:
             self.cancel(order.id)
         on_update(fill)
 
     def adjust(self, symbol: str, ratio: float, amount: float) -> None:
         """Apply a split (``ratio`` new shares for one) and a dividend (dollars an old share)."""
+        for order_id, order in self.orders.items():
+            if order.symbol == symbol:
+                split = order.split(ratio)
+                self._left[order_id] *= split.quantity / order.quantity
+                self.orders[order_id] = split
         held = self.quantities.get(symbol)
         if held is None:
             return
         self.cash += held * amount
         self.quantities[symbol] = held * ratio
-        stop = self._stops[symbol]
-        stop.level /= ratio
-        for order_id, order in self.orders.items():
-            if order.symbol == symbol and order.side is Side.SELL:
-                self.orders[order_id] = replace(order, quantity=order.quantity * ratio)
-                self._left[order_id] *= ratio
+        self._stops[symbol].level /= ratio

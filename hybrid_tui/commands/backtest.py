@@ -263,8 +263,14 @@ def load_history(
 ) -> History:
     """Return the bars of files, folders or the bar store, cut at start <= bar start < end."""
     from hybrid_tui.commands.bars import load_bars
+    from hybrid_tui.domain.bars import DAY_SECONDS
 
     loaded = load_bars(state, calendar, sources, symbols, interval=interval, tz=tz)
+    if loaded.interval > DAY_SECONDS:
+        raise ConfigError(
+            f"bars of {loaded.interval // DAY_SECONDS} days: an entry would outlive its session",
+            hint="bars of a day or less",
+        )
     first = int(start.timestamp()) if start else None
     last = int(end.timestamp()) if end else None
     before: dict[str, BarSeries] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -45,7 +46,8 @@ class Order:
 
     ``id`` is the client order id. It derives from the decision (instant, symbol, side), so that a
     retry cannot trade twice. ``equity`` is the equity at the decision in dollars; ``priority`` is
-    the buy probability by which entries of one instant are ordered (higher first).
+    the buy probability by which entries of one instant are ordered (higher first); ``hard`` the
+    hard stop's distance at the decision.
     """
 
     id: str
@@ -59,8 +61,17 @@ class Order:
     trail: float | None = None
     equity: float = 0.0
     priority: float = 0.0
+    hard: float = 0.0
     prediction_id: str | None = None
     strategy_id: str | None = None
+
+    def split(self, ratio: float) -> Order:
+        """Return the order after a split of ``ratio`` new shares for one: buys in whole shares."""
+        quantity = self.quantity * ratio
+        if self.side is Side.BUY:
+            quantity = math.floor(quantity)
+        price = None if self.price is None else self.price / ratio
+        return replace(self, quantity=quantity, price=price)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +92,12 @@ class Fill:
     slippage: float
     reason: str
     final: bool = True
+
+    @property
+    def cost(self) -> float:
+        """What the fill takes out of cash, dollars: negative for a sale that brings some in."""
+        amount = self.quantity * self.price
+        return amount + self.commission if self.side is Side.BUY else self.commission - amount
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from hybrid_tui.domain.calendar import Session
 from hybrid_tui.domain.orders import STOP_REASONS, Fill, Lock, Order, Position, Side, Trade
 from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
 
+LIFTED_FOR_THE_DAY = frozenset({"daily_loss", "max_entries"})
 RECENT_TRADES = 200
 RECENT_NEWS = 400
 RECENT_SIGNALS = 40
@@ -82,6 +83,7 @@ class DeskState:
     signals: dict[str, SignalState] = field(default_factory=dict)
     strategy_id: str | None = None
     locks: list[Lock] = field(default_factory=list)
+    lifted: set[str] = field(default_factory=set)
     paused: bool = False
     stop_fills: list[datetime] = field(default_factory=list)
     entries_today: int = 0
@@ -169,6 +171,7 @@ def _speed(state: DeskState, event: ev.SpeedChanged) -> None:
 def _opened(state: DeskState, event: ev.SessionOpened) -> None:
     state.session = Session(day=event.day, open=event.open, close=event.close)
     state.entries_today = 0
+    state.lifted.clear()
     state.day_open = dict(state.closes)
     state.locks = [lock for lock in state.locks if lock.until is None or lock.until > event.at]
 
@@ -202,6 +205,9 @@ def _action(state: DeskState, event: ev.ActionApplied) -> None:
     action = event.action
     if action.symbol in state.closes:
         state.closes[action.symbol] /= action.ratio
+    for order in list(state.orders.values()):
+        if order.symbol == action.symbol:
+            state.orders[order.id] = order.split(action.ratio)
     held = state.positions.get(action.symbol)
     if held is None:
         return
@@ -282,7 +288,7 @@ def _filled(state: DeskState, event: ev.OrderFilled) -> None:
 
 
 def _bought(state: DeskState, fill: Fill) -> None:
-    state.cash -= fill.quantity * fill.price + fill.commission
+    state.cash -= fill.cost
     held = state.positions.get(fill.symbol)
     if held is None:
         order = state.orders.get(fill.order_id)
@@ -312,7 +318,7 @@ def _sold(state: DeskState, fill: Fill) -> None:
     share = fill.quantity / held.quantity
     entry_fees = held.entry_fees * share
     fees = entry_fees + fill.commission
-    state.cash += fill.quantity * fill.price - fill.commission
+    state.cash -= fill.cost
     pnl = (fill.price - held.entry_price) * fill.quantity - fees
     state.trades.append(
         Trade(
@@ -345,7 +351,13 @@ def _sold(state: DeskState, fill: Fill) -> None:
 
 def _cancelled(state: DeskState, event: ev.OrderCancelled) -> None:
     order = state.orders.get(event.order_id)
-    if order is not None and order.side is Side.BUY and event.order_id not in state.filled:
+    if (
+        order is not None
+        and order.side is Side.BUY
+        and event.order_id not in state.filled
+        and state.session is not None
+        and order.at >= state.session.open
+    ):
         state.entries_today -= 1
     _order_over(state, event.order_id)
 
@@ -362,6 +374,8 @@ def _lock_set(state: DeskState, event: ev.LockSet) -> None:
 
 
 def _lock_lifted(state: DeskState, event: ev.LockLifted) -> None:
+    if event.name in LIFTED_FOR_THE_DAY:
+        state.lifted.add(event.name)
     state.locks = [
         lock for lock in state.locks if (lock.name, lock.symbol) != (event.name, event.symbol)
     ]

@@ -15,6 +15,7 @@ class Clock(Protocol):
     """Tells a driver how long to wait, and what time it is between instants."""
 
     speed: float
+    is_scaled: bool
 
     def start(self, now: datetime) -> None:
         """Let the engine's time be ``now`` from this moment on."""
@@ -29,11 +30,37 @@ class Clock(Protocol):
         """Run N times faster than the wall clock; 0 is as fast as it goes."""
 
 
+class WallClock:
+    """The real time, a little late, so that a minute's bars have arrived when the minute is due."""
+
+    speed = 1.0
+    is_scaled = False
+
+    def __init__(self, lag: timedelta = timedelta(seconds=2)) -> None:
+        self._lag = lag
+
+    def start(self, now: datetime) -> None:
+        """Do nothing: nobody sets the real time."""
+
+    def seconds_until(self, instant: datetime) -> float:
+        """Return the wall seconds until the instant; 0 or less: it is due."""
+        return (instant - self.now()).total_seconds()
+
+    def now(self) -> datetime:
+        """Return the engine's time at this moment."""
+        return datetime.now(UTC) - self._lag
+
+    def set_speed(self, speed: float) -> None:
+        """Do nothing: the real time has one speed."""
+
+
 class ScaledClock:
     """A simulated or recorded market's time: N times the wall clock's, and never through a night.
 
     Outside sessions (and the five minutes before an open) no wall time passes.
     """
+
+    is_scaled = True
 
     def __init__(self, calendar: TradingCalendar, speed: float) -> None:
         self.speed = speed

@@ -129,7 +129,9 @@ class Engine:
         """
         self._roll_session(now)
         ended = self._bars_end(now, update.bars) if update.bars else ()
-        self._close_session(now)
+        closing = self._is_closing(now)
+        if closing:
+            self.orders.session_closed(now)
         for action in update.actions:
             self._apply_action(now, action)
         if update.quotes:
@@ -151,8 +153,11 @@ class Engine:
                 self.tiers.take(now, job, result)
         if self.agenda.predictions_due(now) and self.state.session is not None:
             yield from self._ask(now, self.tiers.prediction(now, self.market.view(now)))
-        if ended:
+        if ended and (not closing or self._is_daily):
             self._decide(now, ended)
+        if closing:
+            self._close_session(now)
+        self.orders.note_hard_stops(now)
         self.recorder.commit()
         self.orders.send()
         return acks
@@ -170,6 +175,7 @@ class Engine:
     def _roll_session(self, now: datetime) -> None:
         session = self.state.session
         if session is not None and now > session.close:
+            self.orders.session_closed(now)
             self._close_session(now)
         if self.state.session is None:
             opened = self.setup.calendar.session_at(now)
@@ -182,11 +188,14 @@ class Engine:
                     close=opened.close,
                 )
 
+    def _is_closing(self, now: datetime) -> bool:
+        session = self.state.session
+        return session is not None and now >= session.close
+
     def _close_session(self, now: datetime) -> None:
         session = self.state.session
-        if session is not None and now >= session.close:
-            self.orders.session_closed(now)
-            self.recorder.emit(ev.SessionClosed, now, day=session.day, equity=self.state.equity())
+        assert session is not None
+        self.recorder.emit(ev.SessionClosed, now, day=session.day, equity=self.state.equity())
 
     def _bars_end(self, now: datetime, slices: Sequence[BarSlice]) -> Collection[str]:
         ended: set[str] = set()
@@ -240,14 +249,14 @@ class Engine:
         """Decide exits and entries for the symbols that have a bar ending now."""
         state, config = self.state, self.setup.config
         session = state.session
-        if session is None and not self._is_daily:
+        if session is None:
             return
         equity = state.equity()
         next_open = self.setup.calendar.next_session(now).open
         for lock in locks_at_decision(state, now, equity, next_open, config.risk):
             self.recorder.emit(ev.LockSet, now, lock=lock)
         in_window = (
-            session is not None
+            not self._is_daily
             and now >= session.close - self._overnight
             and state.strategy(now) is not None
         )

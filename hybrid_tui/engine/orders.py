@@ -27,6 +27,7 @@ class OrderDesk:
         self._config = config
         self._outbox: list[Order] = []
         self._now: datetime | None = None
+        self._hard_stops: dict[str, list[tuple[datetime, float]]] = {}
 
     def buy(self, now: datetime, entry: EntryDecision, equity: float, *, cause: int | None) -> None:
         """Intend an entry; it is sent after the commit."""
@@ -40,6 +41,7 @@ class OrderDesk:
                 reason=self._config.rules.entry,
                 equity=equity,
                 priority=entry.priority,
+                hard=stop_widths(self._state, entry.symbol, now, self._config.risk)[0],
                 prediction_id=entry.prediction.id if entry.prediction else None,
                 strategy_id=entry.strategy_id,
             ),
@@ -69,6 +71,25 @@ class OrderDesk:
             self._broker.cancel(order.id)
             self._cancelled(now, order.id, order.symbol, reason)
         return len(entries)
+
+    def note_hard_stops(self, now: datetime) -> None:
+        """Remember the hard stop's distance of open entries: they fill before it is known here."""
+        if not self._state.orders:
+            self._hard_stops.clear()
+            return
+        for order in self._state.orders.values():
+            if order.side is Side.BUY:
+                hard, _ = stop_widths(self._state, order.symbol, now, self._config.risk)
+                seen = self._hard_stops.setdefault(order.id, [(order.at, order.hard)])
+                if hard != seen[-1][1]:
+                    seen.append((now, hard))
+
+    def _hard_at(self, order: Order | None, fill: Fill) -> float:
+        """Return the hard stop's distance at the instant of an entry's fill."""
+        if order is None:
+            return stop_widths(self._state, fill.symbol, fill.at, self._config.risk)[0]
+        seen = self._hard_stops.get(order.id, [(order.at, order.hard)])
+        return [hard for at, hard in seen if at <= fill.at][-1]
 
     def send(self) -> None:
         """Send what was committed."""
@@ -149,11 +170,11 @@ class OrderDesk:
     def _filled(self, now: datetime, fill: Fill) -> None:
         state = self._state
         intent = state.intents.get(fill.order_id)
+        order = state.orders.get(fill.order_id)
         event = self._recorder.emit(ev.OrderFilled, now, cause=intent, fill=fill)
         if fill.side is Side.BUY:
             held = state.positions[fill.symbol]
-            hard, _ = stop_widths(state, fill.symbol, fill.at, self._config.risk)
-            level = max(held.level, first_level(held.entry_price, hard))
+            level = max(held.level, first_level(held.entry_price, self._hard_at(order, fill)))
             self._move_stop(now, fill.symbol, level, held.high, ExitReason.HARD_STOP, event)
             return
         for lock in locks_after_fill(state, fill, self._config.risk):

@@ -13,20 +13,24 @@ from hybrid_tui.domain.ports import Feed, MarketUpdate
 from hybrid_tui.engine.backtest import NOTHING
 from hybrid_tui.engine.clock import Clock
 from hybrid_tui.engine.engine import Cycle, Engine
-from hybrid_tui.engine.jobs import JobResult
+from hybrid_tui.engine.jobs import Job, JobResult, ScoreJob
 from hybrid_tui.engine.tier_host import TierHost
 
 log = logging.getLogger(__name__)
 
+LATEST_SECONDS = 60.0
 BETWEEN = timedelta(milliseconds=1)
 CHECKPOINT_EVERY = 5_000
 DATA_ENDED = "the data has ended"
 
 
 class Runtime:
-    """Drives an engine through a feed; time waits until every due job has answered.
+    """Drives an engine through a feed.
 
-    ``checkpoint`` keeps the folded state, ``flush`` commits what is batched.
+    On a scaled clock time waits until every due job has answered. On the wall clock tiers 2 and 3
+    answer when they can, and after a sleep or a jump of the clock nothing is caught up on: the
+    engine goes on at the present, with quotes read anew. ``checkpoint`` keeps the folded state,
+    ``flush`` commits what is batched.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class Runtime:
         self._stopping = ""
         self._last: datetime | None = None
         self._checkpointed = engine.state.last_id
+        self._answers: list[tuple[Job, JobResult]] = []
+        self._background: set[asyncio.Task[None]] = set()
 
     async def obey(self, command: Command) -> Ack:
         """Have a command carried out between two instants; return the answer after the commit."""
@@ -80,14 +86,14 @@ class Runtime:
             if with_data is None:
                 self._stopping = DATA_ENDED
                 break
-            instant = min(due, with_data)
+            instant = self._present(min(due, with_data))
             if until is not None and instant > until:
                 self._stopping = f"{until:%Y-%m-%d %H:%M:%S} UTC is reached"
                 break
             if not await self._wait_for(instant):
                 continue
             update = NOTHING
-            if instant == with_data:
+            if instant >= with_data:
                 update = self.feed.read(instant)
                 with_data = self.feed.upcoming(instant)
             now = instant
@@ -99,7 +105,23 @@ class Runtime:
         await self._end(now)
         return self._stopping
 
+    def _present(self, instant: datetime) -> datetime:
+        """Return the instant, or the present where the wall clock has left it far behind."""
+        behind = -self.clock.seconds_until(instant)
+        if self.clock.is_scaled or behind < LATEST_SECONDS:
+            return instant
+        present = self.clock.now().replace(microsecond=0)
+        self.engine.recorder.emit(
+            ev.Alert,
+            present,
+            text=f"the clock went on {behind / 60:.0f} minutes without the engine: quotes are read"
+            " anew, nothing is caught up on",
+        )
+        return present
+
     async def _end(self, now: datetime) -> None:
+        for task in self._background:
+            task.cancel()
         for _, waiting in self._commands:
             waiting.set_result(Ack(ok=False, message=f"the engine is stopping: {self._stopping}"))
         self._commands.clear()
@@ -147,6 +169,9 @@ class Runtime:
             self.stop(f"stopped by {command.by}")
             return True
         if isinstance(command, SetSpeed):
+            if not self.clock.is_scaled:
+                waiting.set_result(Ack(ok=False, message="real time has one speed"))
+                return True
             if command.speed < 0:
                 waiting.set_result(Ack(ok=False, message="a speed is 0 or more"))
                 return True
@@ -159,9 +184,9 @@ class Runtime:
     async def _cycle(
         self, now: datetime, update: MarketUpdate, commands: list[Command] | None = None
     ) -> list[Ack]:
-        cycle: Cycle = self.engine.cycle(now, update, commands or ())
+        answers, self._answers = self._answers, []
+        cycle: Cycle = self.engine.cycle(now, update, commands or (), answers)
         self._last = now
-        loop = asyncio.get_running_loop()
         result: JobResult | None = None
         while True:
             try:
@@ -169,4 +194,18 @@ class Runtime:
             except StopIteration as done:
                 acks: list[Ack] = done.value
                 return acks
-            result = await loop.run_in_executor(None, self._host.run_supervised, job)
+            if self.clock.is_scaled or isinstance(job, ScoreJob):
+                result = await self._run(job)
+            else:
+                result = None
+                task = asyncio.create_task(self._answer_later(job))
+                self._background.add(task)
+                task.add_done_callback(self._background.discard)
+
+    async def _run(self, job: Job) -> JobResult:
+        return await asyncio.get_running_loop().run_in_executor(
+            None, self._host.run_supervised, job
+        )
+
+    async def _answer_later(self, job: Job) -> None:
+        self._answers.append((job, await self._run(job)))

@@ -98,7 +98,7 @@ def decide_entries(
             )
         )
     entries.sort(key=lambda entry: (-entry.priority, entry.symbol))
-    if "max_entries" in setup.risk.protections:
+    if "max_entries" in setup.risk.protections and "max_entries" not in state.lifted:
         room = max(0, setup.risk.max_entries - state.entries_today)
         said = f"{setup.risk.max_entries} entries today"
         refusals += [Refusal(symbol=late.symbol, reason=said) for late in entries[room:]]

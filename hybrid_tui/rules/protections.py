@@ -45,7 +45,7 @@ def locks_at_decision(
     state: DeskState, now: datetime, equity: float, next_session: datetime, risk: RiskConfig
 ) -> list[Lock]:
     """Return the locks that equity or the count of entries sets at a decision."""
-    held = {lock.name for lock in state.locks if lock.holds(now)}
+    held = state.lifted | {lock.name for lock in state.locks if lock.holds(now)}
     locks = []
     if (
         "daily_loss" in risk.protections

@@ -35,6 +35,9 @@ def shares_at_fill(
     by_cash = math.floor((cash - commission) / price)
     by_gross = math.floor((max_gross * (cash + gross) - gross) / price)
     shares = min(math.floor(wanted), by_cash, by_gross)
+    # The quotient can round up to a whole share that the last cent does not pay for.
+    while shares > 0 and shares * price + commission > cash:
+        shares -= 1
     if shares < 1 or shares * price < min_position * decision_equity:
         return 0
     return shares

@@ -139,9 +139,6 @@ def cases(draw: st.DrawFn, *, tiers: tuple[str, ...] = ("rules",)) -> Case:
     )
     rng = np.random.default_rng(seed + 1)
     settings = draw(settings_of()) | {"approval.policy": "auto"}
-    if interval >= 86_400:
-        kept = [name for name in settings["risk.protections"] if name != "daily_loss"]
-        settings["risk.protections"] = kept
     cut = rows["AAA"][draw(st.sampled_from([0, 40]))][0]
     predictions = _predictions(rng, rows, sessions) if "ml" in tiers else ()
     signals = _signals(rng, rows, sessions) if "llm" in tiers else ()

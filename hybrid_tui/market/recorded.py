@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -22,6 +21,7 @@ from hybrid_tui.domain.bars import (
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.ports import MarketUpdate
 from hybrid_tui.errors import DataError
+from hybrid_tui.market.actions import adjusted
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -93,11 +93,10 @@ class RecordedMarket:
     def warm_up(self, before: datetime) -> Mapping[str, BarSeries]:
         """Return all bars known at ``before``, with the splits until then applied."""
         known = int(before.timestamp())
-        series = {symbol: bars.known_by(known) for symbol, bars in self.series.items()}
-        for action in self._actions:
-            if action.ex_at <= before and action.ratio != 1.0 and action.symbol in series:
-                series[action.symbol] = _split(series[action.symbol], action)
-        return series
+        return {
+            symbol: adjusted(bars.known_by(known), self._actions, before)
+            for symbol, bars in self.series.items()
+        }
 
     def earlier_news(self, before: datetime) -> Sequence[NewsItem]:
         """Return the headlines received in [before - 3 days, before], oldest first."""
@@ -202,20 +201,6 @@ class _TimeMajor:
             yield BarSlice(
                 start=begun, known_at=known_at, bars=dict(zip(names[a:b], bars[a:b], strict=True))
             )
-
-
-def _split(series: BarSeries, action: CorporateAction) -> BarSeries:
-    """Return a series with the bars before a split restated."""
-    past = series.start < int(action.ex_at.timestamp())
-    factor = np.where(past, action.ratio, 1.0)
-    return replace(
-        series,
-        open=series.open / factor,
-        high=series.high / factor,
-        low=series.low / factor,
-        close=series.close / factor,
-        volume=series.volume * factor,
-    )
 
 
 def _instant(second: int) -> datetime:

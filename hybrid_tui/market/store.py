@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,8 +15,9 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.bars import BarSeries, CorporateAction
 from hybrid_tui.errors import ConfigError, DataError
+from hybrid_tui.market.actions_file import ACTIONS, read_actions, sync_folder, write_actions
 
 Adjusted = Literal["none", "splits", "all"]
 VALUES = ("open", "high", "low", "close", "volume")
@@ -27,7 +29,8 @@ HINT = "remove the file and import its bars again"
 class StoredSeries:
     """What the store has of one symbol.
 
-    ``start`` and ``end`` are the starts of the first and the last bar.
+    ``start`` and ``end`` are the starts of the first and the last bar; ``spans`` are the stretches
+    [first, end) that were looked at without a hole, in UTC epoch seconds.
     """
 
     symbol: str
@@ -38,6 +41,7 @@ class StoredSeries:
     end: datetime
     bars: int
     path: Path
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 class BarStore:
@@ -46,16 +50,29 @@ class BarStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def add(self, series: BarSeries, adjusted: Adjusted = "splits") -> int:
+    def add(
+        self,
+        series: BarSeries,
+        adjusted: Adjusted = "splits",
+        *,
+        since: datetime | None = None,
+        replacing: bool = False,
+    ) -> int:
         """Merge bars into the store and return how many were new; bars already there stay.
 
-        Raises DataError where the store's bars of this series are adjusted differently.
+        ``since`` says from when on they were asked for, so that a stretch without a bar is known to
+        be one; by default from the first bar. With ``replacing`` the new bars win over those
+        already there. Raises DataError where the store's bars of this series are adjusted
+        differently.
         """
         if len(series) == 0:
             return 0
         path = self._path(series.symbol, series.interval, series.feed)
         merged = series
         before = 0
+        known_spans: tuple[tuple[int, int], ...] = ()
+        first = int(since.timestamp()) if since else int(series.start[0])
+        span = (min(first, int(series.start[0])), int(series.known_at[-1]))
         if path.exists():
             known = self._describe(path)
             if known.adjusted != adjusted:
@@ -63,12 +80,61 @@ class BarStore:
                     f"{path}: its bars are adjusted for {known.adjusted!r}, not {adjusted!r}",
                     hint="import with the same --adjusted, or remove the file first",
                 )
+            known_spans = known.spans
             stored = self._read(path)
             before = len(stored)
-            merged = merge_series(stored, series)
-        if len(merged) > before:
-            self._write(path, merged, adjusted)
+            merged = merge_series(series, stored) if replacing else merge_series(stored, series)
+        spans = merge_spans([*known_spans, span])
+        if replacing or len(merged) > before or spans != known_spans:
+            self._write(path, merged, adjusted, spans)
         return len(merged) - before
+
+    def holes(
+        self, symbol: str, interval: int, feed: str, first: int, end: int
+    ) -> list[tuple[int, int]]:
+        """Return the stretches of [first, end) that were never looked at, in UTC epoch seconds."""
+        path = self._path(symbol, interval, feed)
+        holes = []
+        for begin, finish in self._describe(path).spans if path.exists() else ():
+            if begin > first:
+                holes.append((first, min(begin, end)))
+            first = max(first, finish)
+        holes.append((first, end))
+        return [(begin, finish) for begin, finish in holes if begin < finish]
+
+    def add_actions(self, actions: Iterable[CorporateAction]) -> int:
+        """Keep splits and dividends and return how many were new; those already there stay."""
+        groups: dict[str, list[CorporateAction]] = {}
+        for action in actions:
+            groups.setdefault(action.symbol, []).append(action)
+        return sum(
+            write_actions(self._actions_path(symbol), symbol, groups[symbol])
+            for symbol in sorted(groups)
+        )
+
+    def actions(self, symbols: Collection[str]) -> list[CorporateAction]:
+        """Return the splits and dividends of symbols, by ex-date, then symbol."""
+        found = [
+            action
+            for symbol in sorted({name.upper() for name in symbols})
+            for action in read_actions(self._actions_path(symbol), symbol)
+        ]
+        return sorted(found, key=lambda action: (action.ex_at, action.symbol))
+
+    def load_with_actions(
+        self,
+        symbols: Collection[str] | None = None,
+        interval: int | None = None,
+        feed: str | None = None,
+    ) -> tuple[dict[str, BarSeries], list[CorporateAction]]:
+        """Return series as ``load`` does, and the actions that they have still to be adjusted for.
+
+        Those are the actions of the symbols whose bars are raw; bars that came adjusted have none.
+        """
+        chosen = self._choose(symbols, interval, feed)
+        raw = [symbol for symbol, stored in chosen.items() if stored.adjusted == "none"]
+        series = {symbol: self._read(chosen[symbol].path) for symbol in sorted(chosen)}
+        return series, self.actions(raw)
 
     def load(
         self,
@@ -81,6 +147,13 @@ class BarStore:
         Of several intervals the smallest is taken, of several feeds the one that reaches furthest.
         Raises DataError where a symbol that was asked for is not there.
         """
+        chosen = self._choose(symbols, interval, feed)
+        return {symbol: self._read(chosen[symbol].path) for symbol in sorted(chosen)}
+
+    def _choose(
+        self, symbols: Collection[str] | None, interval: int | None, feed: str | None
+    ) -> dict[str, StoredSeries]:
+        """Return the one series of each symbol that ``load`` means."""
         wanted = None if symbols is None else {symbol.upper() for symbol in symbols}
         best: dict[str, StoredSeries] = {}
         for stored in self.list():
@@ -100,7 +173,7 @@ class BarStore:
                 f"{self.folder} has no such bars of {', '.join(missing)}",
                 hint=f"did you mean {near[0]}?" if near else "see hybrid-tui data list",
             )
-        return {symbol: self._read(best[symbol].path) for symbol in sorted(best)}
+        return best
 
     def list(self) -> list[StoredSeries]:
         """Return what is stored, by symbol, interval and feed."""
@@ -117,6 +190,9 @@ class BarStore:
         folder, inner, name = parts
         return self.folder / folder / inner / f"{name}.parquet"
 
+    def _actions_path(self, symbol: str) -> Path:
+        return self.folder / ACTIONS / f"{quote(symbol, safe='')}.json"
+
     def _describe(self, path: Path) -> StoredSeries:
         """Read what a file holds from its footer."""
         import pyarrow as pa
@@ -125,15 +201,18 @@ class BarStore:
         try:
             footer = pq.read_metadata(path)
             facts = {key.decode(): value.decode() for key, value in (footer.metadata or {}).items()}
+            first, last = int(facts["first"]), int(facts["last"])
             return StoredSeries(
                 symbol=unquote(path.stem),
                 interval=parse_interval(path.parent.parent.name),
                 feed=unquote(path.parent.name),
                 adjusted=_adjusted(facts["adjusted"]),
-                start=datetime.fromtimestamp(int(facts["first"]), UTC),
-                end=datetime.fromtimestamp(int(facts["last"]), UTC),
+                start=datetime.fromtimestamp(first, UTC),
+                end=datetime.fromtimestamp(last, UTC),
                 bars=footer.num_rows,
                 path=path,
+                # Files of before there were spans: what they hold was looked at.
+                spans=_spans(facts["spans"]) if "spans" in facts else ((first, last + 1),),
             )
         except (pa.ArrowException, OSError, KeyError, ValueError, ConfigError) as error:
             raise DataError(f"{path} is not a file of the bar store: {error}", hint=HINT) from error
@@ -162,7 +241,13 @@ class BarStore:
             **values,
         )
 
-    def _write(self, path: Path, series: BarSeries, adjusted: Adjusted) -> None:
+    def _write(
+        self,
+        path: Path,
+        series: BarSeries,
+        adjusted: Adjusted,
+        spans: tuple[tuple[int, int], ...],
+    ) -> None:
         """Replace a file as a whole: a crash leaves the old one or the new one."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -181,6 +266,7 @@ class BarStore:
             "adjusted": adjusted,
             "first": str(int(series.start[0])),
             "last": str(int(series.start[-1])),
+            "spans": json.dumps(spans),
         }
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -191,7 +277,7 @@ class BarStore:
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
@@ -210,6 +296,17 @@ def merge_series(first: BarSeries, second: BarSeries) -> BarSeries:
         for name in ("known_at", *VALUES)
     }
     return replace(first, start=start[order], **columns)
+
+
+def merge_spans(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return stretches [first, end) in order, those that touch or overlap made one."""
+    merged: list[tuple[int, int]] = []
+    for first, end in sorted(spans):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((first, end))
+    return tuple(merged)
 
 
 def interval_text(seconds: int) -> str:
@@ -233,18 +330,12 @@ def _rank(stored: StoredSeries) -> tuple[int, datetime, int, str]:
     return (-stored.interval, stored.end, stored.bars, stored.feed)
 
 
+def _spans(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple((int(first), int(end)) for first, end in json.loads(text))
+
+
 def _adjusted(text: str) -> Adjusted:
     for known in ("none", "splits", "all"):
         if text == known:
             return known
     raise ValueError(f"adjusted for {text!r}")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable where folders can be opened (they cannot on Windows)."""
-    with suppress(PermissionError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -1,0 +1,264 @@
+"""Requests to Alpaca's market data API: time-outs, retries, and errors that a person can read.
+
+The requests are alpaca-py's own. What it lacks is added here: it has no time-out at all, and its
+retries sleep in blocks of three seconds, so they are off.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from hybrid_tui.domain.text import clean_text
+from hybrid_tui.errors import ConfigError, DataError, Fatal, HybridError, Retryable
+
+if TYPE_CHECKING:
+    from alpaca.common.exceptions import APIError
+    from alpaca.common.rest import RESTClient
+
+log = logging.getLogger(__name__)
+
+Api = Literal["stocks", "news", "actions"]
+KEY_ID, SECRET_KEY = "APCA_API_KEY_ID", "APCA_API_SECRET_KEY"
+KEY = re.compile(r"[\x21-\x7e]+")
+TIMEOUT_S = (5.0, 30.0)
+"""Seconds to connect, and to wait for the next bytes of an answer."""
+ATTEMPTS = 5
+LONGEST_BACKOFF_S = 30.0
+LONGEST_WAIT_S = 120.0
+MOST_DETAIL = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlpacaKeys:
+    """An account's two keys; neither is shown where the object is printed."""
+
+    key_id: str = field(repr=False)
+    secret: str = field(repr=False)
+    source: str = f"{KEY_ID} and {SECRET_KEY}"
+
+    def __post_init__(self) -> None:
+        for name, value in ((KEY_ID, self.key_id), (SECRET_KEY, self.secret)):
+            if not KEY.fullmatch(value):
+                raise ConfigError(
+                    f"{name} is {'empty' if not value else 'not a key'}",
+                    hint="copy it from Alpaca's dashboard, without quotes, spaces or line ends",
+                )
+
+    @staticmethod
+    def of(environment: Mapping[str, str]) -> AlpacaKeys:
+        """Return the keys that the environment holds; ConfigError names the one that is missing."""
+        for name in (KEY_ID, SECRET_KEY):
+            if not environment.get(name):
+                raise ConfigError(
+                    f"{name} is not set", hint="Alpaca's dashboard makes keys, free of charge"
+                )
+        return AlpacaKeys(key_id=environment[KEY_ID], secret=environment[SECRET_KEY])
+
+    def redact(self, text: str) -> str:
+        """Return text from outside as one short line without the keys in it."""
+        for secret in (self.key_id, self.secret):
+            text = text.replace(secret, "***")
+        text = clean_text(text)
+        return text if len(text) <= MOST_DETAIL else f"{text[:MOST_DETAIL]}..."
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why a request failed, whether the same one may succeed later, and when to ask again."""
+
+    error: HybridError
+    may_pass: bool = False
+    wait_s: float | None = None
+
+
+class AlpacaRest:
+    """Alpaca's market data API, one request at a time.
+
+    ``data_url`` None is Alpaca's own; ``timeout_s`` is (connect, read). ``sleep`` takes seconds and
+    ``jitter`` returns 0..1.
+    """
+
+    def __init__(
+        self,
+        keys: AlpacaKeys,
+        data_url: str | None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        jitter: Callable[[], float] = random.random,
+        timeout_s: tuple[float, float] = TIMEOUT_S,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        self._keys = keys
+        self._url = data_url.rstrip("/") if data_url else None
+        self._sleep = sleep
+        self._clock = clock
+        self._jitter = jitter
+        self._timeout_s = timeout_s
+        self._attempts = attempts
+        self._clients: dict[Api, RESTClient] = {}
+
+    def get(self, api: Api, path: str, params: Mapping[str, Any], what: str) -> dict[str, Any]:
+        """Return the JSON object that a request is answered with; ``what`` names it in errors.
+
+        Asks again after 429 (when the server says so), 5xx, time-outs, lost connections and answers
+        that are not JSON. Raises Retryable if they go on, Fatal where the keys or the subscription
+        do not allow the request, DataError where it or its answer makes no sense.
+        """
+        client = self._client(api)
+        for attempt in range(1, self._attempts + 1):
+            answer = self._once(client, path, params, what)
+            if not isinstance(answer, _Fault):
+                return answer
+            wait = answer.wait_s
+            if wait is None:
+                wait = min(2.0 ** (attempt - 1), LONGEST_BACKOFF_S) * (0.5 + self._jitter())
+            if not answer.may_pass or attempt == self._attempts or wait > LONGEST_WAIT_S:
+                raise answer.error
+            log.warning("%s; asking again in %.1f s", answer.error.message, wait)
+            self._sleep(wait)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _client(self, api: Api) -> RESTClient:
+        if api not in self._clients:
+            self._clients[api] = self._make(api)
+        return self._clients[api]
+
+    def _make(self, api: Api) -> RESTClient:
+        # Here, not above: alpaca-py imports pandas, which takes most of a second.
+        from alpaca.data.historical.corporate_actions import CorporateActionsClient
+        from alpaca.data.historical.news import NewsClient
+        from alpaca.data.historical.stock import StockHistoricalDataClient
+
+        kinds: dict[Api, Any] = {
+            "stocks": StockHistoricalDataClient,
+            "news": NewsClient,
+            "actions": CorporateActionsClient,
+        }
+        client: RESTClient = kinds[api](
+            self._keys.key_id, self._keys.secret, raw_data=True, url_override=self._url
+        )
+        client._retry = 0
+        adapter = _adapter(self._timeout_s)
+        client._session.mount("https://", adapter)
+        client._session.mount("http://", adapter)
+        return client
+
+    def _once(
+        self, client: RESTClient, path: str, params: Mapping[str, Any], what: str
+    ) -> dict[str, Any] | _Fault:
+        from alpaca.common.exceptions import APIError
+        from requests import exceptions
+
+        try:
+            answer: object = client.get(path, dict(params))
+        except APIError as error:
+            return self._refusal(error, what)
+        except exceptions.Timeout:
+            return _passing(f"Alpaca did not answer in time when asked for {what}")
+        except exceptions.JSONDecodeError as error:
+            return _not_json(error, what)
+        except (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema):
+            return _Fault(ConfigError(f"market.data_url: {self._url!r} is not an http(s) URL"))
+        except exceptions.RequestException as error:
+            # Only the kind of error: its text repeats the whole request.
+            return _passing(f"Alpaca could not be reached for {what} ({type(error).__name__})")
+        if answer is None:
+            return _passing(f"Alpaca's answer about {what} was empty")
+        if not isinstance(answer, dict):
+            return _Fault(DataError(f"Alpaca's answer about {what} is not a JSON object"))
+        return answer
+
+    def _refusal(self, error: APIError, what: str) -> _Fault:
+        response = error.response
+        if response is None:
+            return _passing(f"Alpaca could not be asked for {what}")
+        status = int(response.status_code)
+        said = self._keys.redact(_message(str(error)))
+        where = f"Alpaca refused {what} ({status}{': ' + said if said else ''})"
+        if status == 429:
+            return _Fault(
+                Retryable(where, hint="too many requests; wait a minute, or ask for less"),
+                may_pass=True,
+                wait_s=self._asked_to_wait(response.headers),
+            )
+        if status >= 500 or status == 408:
+            return _passing(f"Alpaca failed on {what} ({status}{': ' + said if said else ''})")
+        if status == 403 and "subscription" in said.lower():
+            return _Fault(
+                Fatal(
+                    f"the account is not entitled to that data: {where}",
+                    hint="set market.feed to iex; on the free plan sip ends 15 minutes ago",
+                )
+            )
+        if status in (401, 403):
+            return _Fault(Fatal(where, hint=keys_hint(self._keys)))
+        if status == 404:
+            return _Fault(DataError(where, hint="is market.data_url right?"))
+        return _Fault(DataError(where, hint="see the symbol, the dates and the interval"))
+
+    def _asked_to_wait(self, headers: Mapping[str, str]) -> float | None:
+        """Return the seconds until the server wants to be asked again, where it says so."""
+        after, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
+        now = self._clock()
+        if after.strip().isdigit():
+            return float(after)
+        try:
+            if after:
+                return max((parsedate_to_datetime(after) - now).total_seconds(), 0.0)
+            if reset:
+                return max(float(reset) - now.timestamp(), 0.0)
+        except (ValueError, TypeError):
+            log.warning("Alpaca's rate limit headers make no sense: %r, %r", after, reset)
+        return None
+
+
+def keys_hint(keys: AlpacaKeys) -> str:
+    """Return what to do about keys that Alpaca does not take."""
+    return f"check {keys.source}: both of one account; paper and live accounts have their own"
+
+
+def _adapter(timeout_s: tuple[float, float]) -> Any:
+    from requests.adapters import HTTPAdapter
+
+    class Adapter(HTTPAdapter):
+        """Sends every request with a time-out, whatever the caller says."""
+
+        def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+            return super().send(request, *args, **{**kwargs, "timeout": timeout_s})
+
+    return Adapter()
+
+
+def _passing(message: str) -> _Fault:
+    return _Fault(Retryable(message, hint="try again later"), may_pass=True)
+
+
+def _not_json(error: ValueError, what: str) -> _Fault:
+    text = str(getattr(error, "doc", ""))
+    if text.lstrip().startswith("<"):
+        page = DataError(
+            f"Alpaca's answer about {what} is a web page, not JSON",
+            hint="is market.data_url right? A proxy or a log-in page may stand in between",
+        )
+        return _Fault(page, may_pass=True)
+    return _passing(f"Alpaca's answer about {what} is cut off or not JSON")
+
+
+def _message(body: str) -> str:
+    """Return what an error body says: its message, else nothing for a web page, else itself."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return "" if body.lstrip().startswith("<") else body
+    message = parsed.get("message") if isinstance(parsed, dict) else None
+    return message if isinstance(message, str) else ""

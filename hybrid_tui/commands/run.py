@@ -96,7 +96,11 @@ async def _serve(state: CliState, desk: Desk, until: datetime | None) -> str:
             server.broadcast(event_line(event))
 
     desk.publisher.listen(tell)
-    publish(state.paths.engine, Endpoint(pid=os.getpid(), port=port, token=token, mode=desk.mode))
+
+    def listen() -> None:
+        endpoint = Endpoint(pid=os.getpid(), port=port, token=token, mode=desk.mode)
+        publish(state.paths.engine, endpoint)
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
@@ -104,7 +108,7 @@ async def _serve(state: CliState, desk: Desk, until: datetime | None) -> str:
     with contextlib.suppress(ValueError, AttributeError):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        return await runtime.run(desk.begins_at, until)
+        return await runtime.run(desk.begins_at, until, listen)
     finally:
         await server.stop()
 

@@ -71,15 +71,22 @@ class Runtime:
         self._stopping = self._stopping or reason
         self._wake.set()
 
-    async def run(self, begins_at: datetime, until: datetime | None = None) -> str:
+    async def run(
+        self,
+        begins_at: datetime,
+        until: datetime | None = None,
+        on_started: Callable[[], None] | None = None,
+    ) -> str:
         """Drive from ``begins_at`` until stopped, ``until`` (included), or the data's end.
 
-        Returns the reason. Raises what a journal that cannot be written raises.
+        ``on_started`` is called when the start is in the journal. Returns the reason. Raises what a journal that cannot be written raises.
         """
         now = begins_at
         self.clock.start(now)
         self._last = now
         self.engine.announce(now)
+        if on_started is not None:
+            on_started()
         with_data = self.feed.upcoming(now)
         while not self._stopping:
             due = self.engine.upcoming(now)

@@ -10,25 +10,25 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.worker import Worker, WorkerState
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.state import DeskState
-from hybrid_tui.errors import ConfigError, HybridError
+from hybrid_tui.errors import ConfigError, HybridError, Refused
 from hybrid_tui.tui.bindings import DESK_BINDINGS
 from hybrid_tui.tui.desk import NARROW, SHORT, DeskScreen
 from hybrid_tui.tui.link import BACKOFF_SECONDS, Link
-from hybrid_tui.tui.model import DeskModel, LinkStatus
+from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hybrid_tui.config import Paths
     from hybrid_tui.tui.connection import Connector
     from hybrid_tui.tui.history import History
@@ -58,7 +58,7 @@ class DeskApp(App[str]):
     """The screen of one profile's desk; its result is what to say after it."""
 
     TITLE = "hybrid-tui"
-    CSS_PATH = "desk.tcss"
+    CSS_PATH = Path(__file__).with_name("desk.tcss")
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "leave", show=False, priority=True, id="app.quit",
@@ -100,6 +100,7 @@ class DeskApp(App[str]):
             on_event=self._on_event,
             backoff=backoff,
         )
+        self._follower: Worker[None] | None = None
         self.desk_screen = DeskScreen()
         self.register_theme(DARK)
         self.theme = DARK.name
@@ -132,7 +133,7 @@ class DeskApp(App[str]):
             for name in ("SIGHUP", "SIGTERM"):
                 if hasattr(signal, name):
                     loop.add_signal_handler(getattr(signal, name), self.exit)
-        self.run_worker(self._link.run(), name="link", exit_on_error=False)
+        self._follow()
 
     async def send(self, command: Command) -> Ack:
         """Send a command to the engine; read-only sends nothing."""
@@ -142,6 +143,8 @@ class DeskApp(App[str]):
 
     def again(self) -> None:
         """Start the engine again, or try again now."""
+        if self._follower is None or not self._follower.is_running:
+            self._follow()
         self._link.again()
 
     def leave(self, *, running: bool) -> None:
@@ -168,6 +171,25 @@ class DeskApp(App[str]):
     async def on_unmount(self) -> None:
         """Hang up."""
         await self._link.close()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Log and tell what failed in the background; it never ends the screen."""
+        if event.state is not WorkerState.ERROR:
+            return
+        error = event.worker.error
+        log.error("%s failed", event.worker.name, exc_info=error)
+        words = f"{type(error).__name__}: {error}; the log says more"
+        if event.worker is self._follower:
+            self._on_status(LinkStatus(phase=Phase.FAILED, text=f"the screen lost it: {words}"))
+        self.desk_screen.say(f"internal error: {words}", "bad")
+
+    def _fatal_error(self) -> None:
+        """End the screen with its traceback in the log, not on the terminal."""
+        log.critical("the screen failed", exc_info=True)
+        self._close_messages_no_wait()
+
+    def _follow(self) -> None:
+        self._follower = self.run_worker(self._link.run(), name="link", exit_on_error=False)
 
     def _on_status(self, status: LinkStatus) -> None:
         self.model.link = status
@@ -200,10 +222,10 @@ class DeskApp(App[str]):
 def run_screen(
     paths: Paths, *, global_options: Sequence[str], options: Sequence[str], read_only: bool
 ) -> None:
-    """Show the desk of a profile until the person leaves; raises ConfigError without a terminal.
+    """Show the desk of a profile until the person leaves.
 
     ``global_options`` stand before ``run --headless`` and ``options`` after it, where the engine
-    has to be started.
+    has to be started. Raises ConfigError without a terminal, Refused when the screen failed.
     """
     from hybrid_tui.tui.connection import EngineConnector
     from hybrid_tui.tui.history import JournalHistory
@@ -219,6 +241,11 @@ def run_screen(
         read_only=read_only,
     )
     said = app.run()
+    if app.return_code:
+        raise Refused(
+            "the screen failed; the desk goes on running",
+            hint=f"{paths.logs / 'screen.log'} says why",
+        )
     if said:
         sys.stderr.write(f"hybrid-tui: {said}\n")
 

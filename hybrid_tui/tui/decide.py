@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
+from textual.worker import Worker
 
 from hybrid_tui.domain.commands import (
     Approve,
@@ -81,6 +82,10 @@ class Deciding(Screen[None]):
                 markup=False,
                 timeout=TOAST_SECONDS,
             )
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Tell what failed in the background."""
+        self.desk.on_worker_state_changed(event)
 
     def action_approve(self) -> None:
         """Approve the symbol under the strategy's cursor."""

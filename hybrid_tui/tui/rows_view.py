@@ -43,6 +43,7 @@ class RowsView(Widget):
         self._top = 0
         self._cursor: int | None = None
         self._is_stale = False
+        self._styles_of: dict[tuple[str, bool], Style] = {}
         self.shown_title = ""
         self.shown_subtitle = ""
 
@@ -136,37 +137,45 @@ class RowsView(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the view."""
-        base, width = self.rich_style, self.size.width
+        width = self.size.width
         if self._header is not None:
             if y == 0:
-                return self._strip(" ", self._header, base, width)
+                return self._strip(" ", self._header, width, under_cursor=False)
             y -= 1
         index = self._top + y
         if index >= len(self._rows):
-            return Strip.blank(width, base)
+            return Strip.blank(width, self._style("", under_cursor=False))
         shown = self._rows[index]
-        marker = " "
-        if (
-            index == self._cursor
-            and shown.key is not None
-            and (self.has_focus or self._marks_always)
-        ):
-            marker = "▸"
-            base = base + self.get_component_rich_style("rows--cursor", partial=True)
-        return self._strip(marker, shown.line, base, width)
+        is_marked = self.has_focus or self._marks_always
+        if index == self._cursor and shown.key is not None and is_marked:
+            return self._strip("▸", shown.line, width, under_cursor=True)
+        return self._strip(" ", shown.line, width, under_cursor=False)
+
+    def notify_style_update(self) -> None:
+        """Forget the styles: the theme, the focus or a class has changed."""
+        self._styles_of.clear()
+        super().notify_style_update()
 
     @property
     def _room(self) -> int:
         return max(0, self.size.height - (1 if self._header is not None else 0))
 
-    def _strip(self, marker: str, line: Line, base: Style, width: int) -> Strip:
-        segments = [Segment(marker, base)] if self.can_focus else []
+    def _strip(self, marker: str, line: Line, width: int, *, under_cursor: bool) -> Strip:
+        plain = self._style("", under_cursor=under_cursor)
+        segments = [Segment(marker, plain)] if self.can_focus else []
         for text, name in line:
-            style = base
-            if name:
-                style = base + self.get_component_rich_style(f"rows--{name}", partial=True)
+            style = self._style(name, under_cursor=under_cursor)
             segments.append(Segment(text, style + DIM if self._is_stale else style))
-        return Strip(segments).adjust_cell_length(width, base)
+        return Strip(segments).adjust_cell_length(width, plain)
+
+    def _style(self, name: str, *, under_cursor: bool) -> Style:
+        found = self._styles_of.get((name, under_cursor))
+        if found is None:
+            found = self.rich_style
+            for part in (["cursor"] if under_cursor else []) + ([name] if name else []):
+                found += self.get_component_rich_style(f"rows--{part}", partial=True)
+            self._styles_of[name, under_cursor] = found
+        return found
 
     def _place(self, key: str | None, at: int | None, *, follow_first: bool) -> int | None:
         if follow_first and self.follows_first:

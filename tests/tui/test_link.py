@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from hybrid_tui.domain import events as ev
 from hybrid_tui.errors import Refused
 from hybrid_tui.tui.app import DeskApp
@@ -153,3 +155,40 @@ async def test_fills_are_toasts() -> None:
         engine.push(*more.events[len(story.events) :])
         await settled(pilot)
         assert any("sold 140 XLK at 135.00" in n.message for n in app._notifications)
+
+
+async def test_fault_in_the_background_is_told_and_can_be_mended() -> None:
+    story = normal()
+    first, second = FakeConnection(story.state), FakeConnection(normal().state)
+    app, _, _ = desk_app(story, first, second)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        last = story.events[-1]
+        first.push(ev.SignalDecided(id=last.id + 1, at=last.at, signal_id="none", symbols=(),
+                                    decision="approved", by="person"))  # fmt: skip
+        await settled(pilot)
+        assert phase_of(app) is Phase.FAILED
+        assert "KeyError" in line_two(app)
+        await press(pilot, "r")
+        await settled(pilot)
+        assert phase_of(app) is Phase.LIVE
+
+
+async def test_failing_screen_leaves_its_traceback_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app, _, _ = desk_app(normal())
+
+    def broken() -> None:
+        raise RuntimeError("broken")
+
+    async def run() -> None:
+        async with app.run_test(size=(120, 40)) as pilot:
+            app.call_later(broken)
+            await settled(pilot)
+
+    with pytest.raises(RuntimeError, match="broken"):
+        await run()
+    assert "the screen failed" in caplog.text
+    assert app.return_code == 1
+    assert app._exit_renderables == []

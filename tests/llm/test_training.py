@@ -54,6 +54,7 @@ def data_folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.full
 def test_training_twice_gives_the_same_bytes(data_folder: Path, tmp_path: Path) -> None:
     train(data_folder, tmp_path / "one")
     train(data_folder, tmp_path / "two")

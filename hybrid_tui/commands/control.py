@@ -109,7 +109,7 @@ def _do_alone(state: CliState, command: Command) -> Ack:
         raise Refused("nothing is held: the journal is empty")
     from hybrid_tui.commands.run import log_to, parse_day
 
-    day = parse_day(info.day) if info.mode == "recorded" else None
+    day = parse_day(info.day.split()[0]) if info.mode == "recorded" else None
     lock = ProfileLock(state.paths)
     lock.acquire()
     try:

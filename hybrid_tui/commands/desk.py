@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -210,10 +211,18 @@ def _simulated(config: Config, calendar: TradingCalendar) -> _Market:
     return _Market(
         feed=feed,
         begins_at=feed.begins_at,
-        day=f"seed {config.sim.seed}",
+        day=_identity(f"seed{config.sim.seed}", config),
         kind="simulated",
         source="simulated market",
     )
+
+
+def _identity(label: str, config: Config) -> str:
+    """Return what tells one run from another: an account belongs to one market and watchlist."""
+    chosen = [config.app.watchlist, config.sim.edge_bps if config.app.mode == "sim" else None]
+    if chosen == [WATCHLIST, None]:
+        return label
+    return f"{label} {hashlib.sha256(repr(chosen).encode()).hexdigest()[:6]}"
 
 
 def _recorded(
@@ -259,7 +268,11 @@ def _recorded(
         series, read_news(journal.connection), calendar=calendar, begins_at=begins_at
     )
     return _Market(
-        feed=feed, begins_at=begins_at, day=str(day), kind="real", source="recorded bars"
+        feed=feed,
+        begins_at=begins_at,
+        day=_identity(str(day), config),
+        kind="real",
+        source="recorded bars",
     )
 
 
@@ -276,6 +289,6 @@ def _recover(journal: Journal, mode: str, market: _Market) -> tuple[str, DeskSta
                 log.info("going on with run %s at %s", info.run, state.now)
                 return info.run, state, True
             return info.run, state, False
-    run = f"{mode}-{market.day.replace(' ', '')}-{len(before) + 1}"
+    run = f"{mode}-{market.day.replace(' ', '-')}-{len(before) + 1}"
     journal.start_run(run, mode, market.day, market.begins_at)
     return run, DeskState(), False

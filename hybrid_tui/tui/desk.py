@@ -81,11 +81,11 @@ class DeskScreen(Deciding, Screen[None]):
         self._arrange()
         self.call_after_refresh(self.paint)
 
-    def on_descendant_focus(self) -> None:
-        """Follow the focus, however it moved."""
-        focused = self.focused
-        if focused is not None and focused.id in PANES and focused.id != self._current:
-            self._current = focused.id
+    def on_rows_view_picked(self, event: RowsView.Picked) -> None:
+        """Follow the mouse to another pane."""
+        name = event.view.id
+        if name in PANES and name != self._current:
+            self._current = name
             self._arrange()
 
     def paint(self) -> None:

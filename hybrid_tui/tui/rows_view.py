@@ -27,8 +27,15 @@ class RowsView(Widget):
         *(f"rows--{name}" for name in STYLES),
     }
 
+    class Picked(Message):
+        """The view was clicked."""
+
+        def __init__(self, view: RowsView) -> None:
+            super().__init__()
+            self.view = view
+
     class Opened(Message):
-        """A row was clicked twice or opened otherwise."""
+        """A row was clicked twice."""
 
         def __init__(self, view: RowsView) -> None:
             super().__init__()
@@ -239,6 +246,7 @@ class RowsView(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """Select the row under the pointer; twice opens it."""
+        self.post_message(self.Picked(self))
         offset = event.get_content_offset(self)
         if offset is None:
             return

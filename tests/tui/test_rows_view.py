@@ -123,6 +123,11 @@ async def test_click_selects_and_a_second_opens() -> None:
         await pilot.click("#positions", offset=(3, 3), times=2)
         await settled(pilot)
         assert type(app.screen).__name__ == "Reading"
+        await press(pilot, "escape")
+        await pilot.click("#tape", offset=(3, 2))
+        await press(pilot, "j")
+        assert app.desk_screen.query_one("#tape", RowsView).cursor_key is not None
+        assert view.cursor_key == "NVDA"
 
 
 async def test_colours_follow_the_theme() -> None:

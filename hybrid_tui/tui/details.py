@@ -114,6 +114,9 @@ def entry_page(
         if signal is not None:
             rows += [row(""), row(("The strategy", "head"))]
             rows += _signal(signal, None, state, width)
+    elif isinstance(entry.event, (ev.EntryRefused, ev.StopMoved)):
+        rows += [row(""), row((f"{entry.event.symbol} now", "head"))]
+        rows += symbol_page(model, entry.event.symbol, now, width)
     elif isinstance(entry.event, ev.NewsArrived):
         item = entry.event.item
         rows.append(row(""))

@@ -21,7 +21,8 @@ HEALTH = {
 }
 TIERS = ("rules", "ml", "llm")
 ROOMY = 100
-STALE_QUOTES = timedelta(seconds=30)
+STALE_QUOTES = {"paper": timedelta(seconds=30), "live": timedelta(seconds=30)}
+STALE_REPLAYED_QUOTES = timedelta(seconds=90)
 
 Section = tuple[int, Line]
 """A rank (the highest goes first when there is no room) and the spans."""
@@ -175,7 +176,8 @@ def _quotes(state: DeskState, now: datetime) -> Line:
     if not state.quoted_at:
         return (("quotes ", ""), ("-", "dim"))
     age = now - max(state.quoted_at.values())
-    if age >= STALE_QUOTES and state.session is not None:
+    mode = state.started.mode if state.started is not None else ""
+    if age >= STALE_QUOTES.get(mode, STALE_REPLAYED_QUOTES) and state.session is not None:
         return (("quotes ", ""), ("✗", "bad"), (f" {f.span(age)} old", "bad"))
     sign = ("●", "good") if state.session is not None else ("○", "dim")
     return (("quotes ", ""), sign, (f" {f.span(age)}", "dim"))

@@ -14,6 +14,8 @@ from hybrid_tui.tui.tape import Tape
 
 CHART_BARS = 60
 SILENT_SECONDS = 10.0
+SILENT_STEPS = 2.5
+LONGEST_STEP = timedelta(minutes=1)
 FASTEST_INTERPOLATED = 10.0
 FURTHEST_INTERPOLATED = timedelta(minutes=2)
 
@@ -46,6 +48,7 @@ class DeskModel:
     charts: dict[str, deque[float]] = field(default_factory=dict)
     link: LinkStatus = field(default_factory=LinkStatus)
     heard_at: float = 0.0
+    steps: deque[timedelta] = field(default_factory=lambda: deque(maxlen=20))
     version: int = 0
     read_only: bool = False
 
@@ -54,6 +57,7 @@ class DeskModel:
         self.state = state
         self.tape = Tape()
         self.charts.clear()
+        self.steps.clear()
         self.heard_at = wall
         self.version += 1
 
@@ -61,7 +65,10 @@ class DeskModel:
         """Fold one event in."""
         if self.state is None:
             return
+        before = self.state.now
         self.state.apply(event)
+        if before is not None and event.at > before:
+            self.steps.append(min(event.at - before, LONGEST_STEP))
         self._chart(event)
         self.tape.take(event, self.state)
         self.heard_at = wall
@@ -99,11 +106,17 @@ class DeskModel:
         return max(state.now, min(ahead, state.session.close))
 
     def silence(self, wall: float) -> float | None:
-        """Return for how many seconds the engine was silent, where that is not as it should be."""
-        if self.link.phase is not Phase.LIVE or self.state is None or self.state.session is None:
+        """Return for how many seconds the engine was silent, where that is not as it should be.
+
+        What is usual follows from the longest of its last steps in time, at its speed.
+        """
+        state = self.state
+        if self.link.phase is not Phase.LIVE or state is None or state.session is None:
             return None
+        longest = max(self.steps, default=LONGEST_STEP).total_seconds()
+        usual = longest / state.speed if state.speed else 0.0
         seconds = wall - self.heard_at
-        return seconds if seconds >= SILENT_SECONDS else None
+        return seconds if seconds >= max(SILENT_SECONDS, SILENT_STEPS * usual) else None
 
     @property
     def is_stale(self) -> bool:

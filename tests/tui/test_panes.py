@@ -104,9 +104,24 @@ def test_old_quotes_are_told_with_their_age() -> None:
     assert "quotes ✗ 1m53 old" in header(story)[1]
 
 
-def test_silence_of_the_engine_is_told() -> None:
+def test_silence_of_the_engine_is_told_after_longer_than_its_usual_step() -> None:
     assert "engine silent for 12 s" in header(normal(), wall=12.5)[1]
     assert "silent" not in header(empty(), wall=500.0)[1]
+    story, model = normal(speed=1.0), model_of(normal(speed=1.0))
+    assert model.silence(100.0) is None
+    for second in range(10, 40, 5):
+        at_five_seconds = story.tell(ev.Ticked, f"10:43:{second}", quotes={"NVDA": (1.0, 1.0)})
+        model.apply(at_five_seconds, 100.0)
+    model.steps.popleft()
+    assert model.silence(112.0) is None
+    assert model.silence(113.0) == 13.0
+
+
+def test_quotes_of_a_live_market_are_old_sooner() -> None:
+    for mode, is_old in (("recorded", False), ("live", True)):
+        story = normal(mode=mode, speed=1.0)
+        story.tell(ev.Heartbeat, "10:42:45", tier="rules", health="ok")
+        assert ("quotes ✗ 38s old" in header(story)[1]) is is_old
 
 
 def test_time_runs_on_between_events_only_at_low_speed_and_within_the_session() -> None:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from hybrid_tui.domain.bars import BarSeries, CorporateAction, NewsItem, Quote
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.errors import DataError
-from hybrid_tui.market.alpaca_http import TIMEOUT_S, AlpacaKeys, AlpacaRest, Api
+from hybrid_tui.market.alpaca_http import TIMEOUT_S, URL_HINT, AlpacaKeys, AlpacaRest, Api
 from hybrid_tui.market.alpaca_rows import (
     actions,
     alpaca_symbol,
@@ -96,7 +96,7 @@ class AlpacaHistory:
         for asked_at, page in self._pages("stocks", "/stocks/bars", request, what):
             rows = _member(page, "bars", dict, what).get(alpaca_symbol(symbol)) or []
             if not isinstance(rows, list):
-                raise DataError(f"{what}: the bars are not a list")
+                raise DataError(f"Alpaca's answer about {what}: not a list", hint=URL_HINT)
             starts, values = bar_rows(rows, self.dropped)
             kept = (starts >= first) & (starts < last)
             if len(starts) and not kept.all():
@@ -186,7 +186,7 @@ class AlpacaHistory:
             found |= dict.fromkeys(actions(symbol, answer, self._calendar, self.dropped))
         return sorted(
             (action for action in found if start <= action.ex_at <= end),
-            key=lambda action: (action.ex_at, action.amount),
+            key=lambda action: (action.ex_at, action.amount, action.ratio),
         )
 
     def _pages(
@@ -206,7 +206,9 @@ class AlpacaHistory:
             if not token:
                 return
             if not isinstance(token, str) or token in tokens:
-                raise DataError(f"Alpaca's answer about {what} never ends: a page came twice")
+                raise DataError(
+                    f"Alpaca's answer about {what} never ends: a page came twice", hint=URL_HINT
+                )
             tokens.add(token)
             params["page_token"] = token
 
@@ -216,12 +218,12 @@ def _member(
 ) -> Any:
     """Return a member of an answer; null is an empty one, for Alpaca writes that too."""
     if name not in answer:
-        raise DataError(
-            f"Alpaca's answer about {what} has no {name!r}", hint="is market.data_url right?"
-        )
+        raise DataError(f"Alpaca's answer about {what} has no {name!r}", hint=URL_HINT)
     value = answer[name]
     if value is None:
         return kind()
     if not isinstance(value, kind):
-        raise DataError(f"Alpaca's answer about {what}: {name!r} is of the wrong type")
+        raise DataError(
+            f"Alpaca's answer about {what}: {name!r} is of the wrong type", hint=URL_HINT
+        )
     return value

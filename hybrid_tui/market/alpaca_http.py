@@ -35,6 +35,7 @@ ATTEMPTS = 5
 LONGEST_BACKOFF_S = 30.0
 LONGEST_WAIT_S = 120.0
 MOST_DETAIL = 200
+URL_HINT = "is market.data_url right?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,10 +173,14 @@ class AlpacaRest:
         except exceptions.RequestException as error:
             # Only the kind of error: its text repeats the whole request.
             return _passing(f"Alpaca could not be reached for {what} ({type(error).__name__})")
+        except RecursionError:
+            return _passing(f"Alpaca's answer about {what} is cut off or not JSON")
         if answer is None:
             return _passing(f"Alpaca's answer about {what} was empty")
         if not isinstance(answer, dict):
-            return _Fault(DataError(f"Alpaca's answer about {what} is not a JSON object"))
+            return _Fault(
+                DataError(f"Alpaca's answer about {what} is not a JSON object", hint=URL_HINT)
+            )
         return answer
 
     def _refusal(self, error: APIError, what: str) -> _Fault:
@@ -203,7 +208,7 @@ class AlpacaRest:
         if status in (401, 403):
             return _Fault(Fatal(where, hint=keys_hint(self._keys)))
         if status == 404:
-            return _Fault(DataError(where, hint="is market.data_url right?"))
+            return _Fault(DataError(where, hint=URL_HINT))
         return _Fault(DataError(where, hint="see the symbol, the dates and the interval"))
 
     def _asked_to_wait(self, headers: Mapping[str, str]) -> float | None:
@@ -248,7 +253,7 @@ def _not_json(error: ValueError, what: str) -> _Fault:
     if text.lstrip().startswith("<"):
         page = DataError(
             f"Alpaca's answer about {what} is a web page, not JSON",
-            hint="is market.data_url right? A proxy or a log-in page may stand in between",
+            hint=f"{URL_HINT} A proxy or a log-in page may stand in between",
         )
         return _Fault(page, may_pass=True)
     return _passing(f"Alpaca's answer about {what} is cut off or not JSON")

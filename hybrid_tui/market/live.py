@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -13,6 +14,7 @@ from hybrid_tui.domain.ports import MarketUpdate
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=5)
 NEWS_REACH = timedelta(days=3)
+MOST_WAITING_QUOTES = 1_000
 
 
 class LiveSource(Protocol):
@@ -54,7 +56,9 @@ class LiveFeed:
         self._lock = threading.Lock()
         self._bars: dict[tuple[datetime, datetime], dict[str, Bar]] = {}
         self._last_start: dict[str, datetime] = {}
-        self._waiting_quotes: dict[str, list[Quote]] = {}
+        self._waiting_quotes: dict[str, deque[Quote]] = {
+            symbol: deque(maxlen=MOST_WAITING_QUOTES) for symbol in self.symbols
+        }
         self._quotes: dict[str, Quote] = {}
         self._waiting_news: list[NewsItem] = []
         self._seen_news: set[str] = set()
@@ -73,7 +77,7 @@ class LiveFeed:
                 self._put_bars(one)
             for quote in update.quotes:
                 if quote.symbol in self._wanted:
-                    self._waiting_quotes.setdefault(quote.symbol, []).append(quote)
+                    self._waiting_quotes[quote.symbol].append(quote)
             for item in update.news:
                 if item.id not in self._seen_news:
                     self._seen_news.add(item.id)
@@ -128,6 +132,9 @@ class LiveFeed:
         """Return the headlines received in the three days up to ``before``, oldest first."""
         since = before - NEWS_REACH
         with self._lock:
+            later = [item for item in self._earlier_news if item.received_at > before]
+            self._earlier_news = [n for n in self._earlier_news if n.received_at <= before]
+            self._waiting_news += later
             return [item for item in self._earlier_news if since <= item.received_at <= before]
 
     def quote_age(self, symbol: str, now: datetime) -> float | None:
@@ -168,7 +175,9 @@ class LiveFeed:
         read: list[Quote] = []
         for symbol, waiting in sorted(self._waiting_quotes.items()):
             due = [quote for quote in waiting if quote.at <= now]
-            self._waiting_quotes[symbol] = [quote for quote in waiting if quote.at > now]
+            later = [quote for quote in waiting if quote.at > now]
+            waiting.clear()
+            waiting.extend(later)
             last = self._quotes.get(symbol)
             newest = max(reversed(due), key=lambda quote: quote.at, default=None)
             if newest is not None and (last is None or newest.at > last.at):

@@ -1,0 +1,1 @@
+"""Loopback servers that speak what the outside services speak."""

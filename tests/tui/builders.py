@@ -31,7 +31,10 @@ from hybrid_tui.tui.connection import Connection, Say
 OPEN = datetime(2026, 3, 20, 13, 30, tzinfo=UTC)
 CLOSE = datetime(2026, 3, 20, 20, 0, tzinfo=UTC)
 WATCHLIST = ("AMD", "META", "NVDA", "SOXL", "TSLA", "XLK")
-PRICES = {"AMD": 131.2, "META": 606.12, "NVDA": 178.56, "SOXL": 41.3, "TSLA": 240.5, "XLK": 135.6}
+PRICES = {
+    "AMD": 131.2, "META": 606.12, "NVDA": 178.56, "SOXL": 41.3, "TSLA": 240.5, "XLK": 135.6,
+    "AAPL": 252.3, "MSFT": 418.75, "AMZN": 214.9, "GOOG": 301.44, "AVGO": 342.1, "JPM": 291.05,
+}  # fmt: skip
 Made = TypeVar("Made", bound=ev.Event)
 
 
@@ -204,7 +207,9 @@ def sold(story: Story, symbol: str, price: float, clock: str, reason: str) -> No
     story.tell(ev.LockSet, clock, cause=filled, lock=lock)
 
 
-def normal(*, mode: str = "sim", speed: float = 60.0) -> Story:
+def normal(
+    *, mode: str = "sim", speed: float = 60.0, proposal: StrategySignal | None = None
+) -> Story:
     """Return a morning: three positions, one stopped out, a list that waits for a decision."""
     story = Story()
     tell = story.tell
@@ -245,7 +250,7 @@ def normal(*, mode: str = "sim", speed: float = 60.0) -> Story:
     tell(ev.Heartbeat, "10:40", tier="ml", health="ok", next_at=at("10:45"))
     tell(ev.LlmCharged, "10:41", call_id="c1", model="gpt-6-luna", reserved_usd=0.01,
          settled_usd=0.0006)  # fmt: skip
-    tell(ev.SignalProposed, "10:41", signal=signal("10:41"), pending_until=at("11:11"))
+    tell(ev.SignalProposed, "10:41", signal=proposal or signal("10:41"), pending_until=at("11:11"))
     tell(ev.Heartbeat, "10:41", tier="llm", health="ok", reason="10:41 done", next_at=at("12:00"))
     tell(ev.BarsClosed, "10:42", start=at("10:41"), bars=bars())
     tell(ev.Heartbeat, "10:42", tier="rules", health="ok")

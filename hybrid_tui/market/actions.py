@@ -19,11 +19,15 @@ LEAST_LEAP = 1.4
 
 
 def merge_actions(*groups: Iterable[CorporateAction]) -> list[CorporateAction]:
-    """Return each action once, by ex-date, symbol and kind; where two differ the first stays."""
-    found: dict[tuple[datetime, str, bool, bool], CorporateAction] = {}
+    """Return each action once, by ex-date, symbol and kind; where two differ the first stays.
+
+    Vendors agree on the date, not on the hour from which an action counts.
+    """
+    found: dict[tuple[date, str, bool, bool], CorporateAction] = {}
     for group in groups:
         for action in group:
-            key = (action.ex_at, action.symbol, action.ratio != 1.0, action.amount != 0.0)
+            day = action.ex_at.astimezone(NEW_YORK).date()
+            key = (day, action.symbol, action.ratio != 1.0, action.amount != 0.0)
             found.setdefault(key, action)
     return [found[key] for key in sorted(found)]
 

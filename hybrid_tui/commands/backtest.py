@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from hybrid_tui.commands.backtest_output import Progress, print_summary
 from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
 from hybrid_tui.errors import ConfigError, DataError
 
@@ -102,7 +101,7 @@ def backtest(
     if as_json:
         print_json(document)
     else:
-        _print_summary(document)
+        print_summary(document)
 
 
 def _run(
@@ -212,7 +211,7 @@ def _run(
         with_quotes=False,
     )
     engine.warm_up(history.before, feed.earlier_news(history.begins_at))
-    with _progress(history.begins_at, history.ends_at) as progress:
+    with Progress(history.begins_at, history.ends_at) as progress:
         run_backtest(engine, feed, history.begins_at, history.ends_at, host.run, progress)
     return {
         "settings": {
@@ -370,60 +369,3 @@ def _warnings(
     if len(ledger.trades) < 30:
         warnings.append(f"only {len(ledger.trades)} closed trades: too few to conclude from")
     return warnings
-
-
-class _progress:
-    """A progress bar on stderr where it is a terminal."""
-
-    def __init__(self, begins_at: datetime, ends_at: datetime) -> None:
-        self._begins_at = begins_at
-        self._span = max((ends_at - begins_at).total_seconds(), 1.0)
-        self._bar: Any = None
-
-    def __enter__(self) -> Callable[[datetime], None] | None:
-        if not sys.stderr.isatty():
-            return None
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bar = Progress(
-            TextColumn("backtest {task.description}"),
-            BarColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._bar.start()
-        task = self._bar.add_task("", total=self._span)
-        shown = self._begins_at
-
-        def advance(now: datetime) -> None:
-            nonlocal shown
-            if (now - shown).total_seconds() >= self._span / 500:
-                shown = now
-                done = (now - self._begins_at).total_seconds()
-                self._bar.update(task, completed=done, description=f"{now:%Y-%m-%d}")
-
-        return advance
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-
-def _print_summary(document: dict[str, Any]) -> None:
-    from collections import Counter
-
-    summary = document["summary"]
-    typer.echo(f"tiers {','.join(document['settings']['tiers'])}   bars {summary['bars']:,}")
-    for name in ("total_return", "cagr", "max_drawdown", "volatility", "exposure", "win_rate"):
-        value = summary[name]
-        typer.echo(f"{name:<16}{'-' if value is None else f'{value:+.2%}'}")
-    for name in ("sharpe", "sortino", "profit_factor", "turnover", "fees", "slippage_cost"):
-        value = summary[name]
-        typer.echo(f"{name:<16}{'-' if value is None else f'{value:.2f}'}")
-    reasons = Counter(row["exit_reason"] or "open" for row in document["trades"])
-    counts = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
-    typer.echo(f"{'trades':<16}{summary['trades']} ({counts})")
-    for warning in document["warnings"]:
-        typer.echo(f"warning: {warning}", err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.config import Config
 from hybrid_tui.domain.signals import Hybrid, MLPrediction
-from hybrid_tui.errors import ConfigError
+from hybrid_tui.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import BarSeries, NewsItem
@@ -70,11 +70,21 @@ def make_predictor(
     calendar: TradingCalendar,
     market: MarketKind,
     strategist: Strategist | None,
+    trained_after: datetime | None = None,
 ) -> EnsemblePredictor:
-    """Return tier 2 as the desk runs it; importing torch takes a second."""
+    """Return tier 2 as the desk runs it; importing torch takes a second.
+
+    Raises ModelError, also for a model that was not trained after ``trained_after``.
+    """
     from hybrid_tui.ml.predictor import EnsemblePredictor
 
     model = load_model(state, config.ml.model, market)
+    until = model.manifest.trained_until
+    if trained_after is not None and until <= trained_after:
+        raise ModelError(
+            f"model {model.id} has expired: it was trained on data up to {until:%Y-%m-%d}",
+            hint="hybrid-tui ml train, or a larger ml.max_age_days",
+        )
     return EnsemblePredictor(model, calendar, strategist.score if strategist else None)
 
 

@@ -48,6 +48,7 @@ class EngineSetup:
     min_probability: float
     quotes_age: bool = False
     keeps_history: bool = True
+    halted: Collection[str] = ()
 
 
 class Engine:
@@ -282,6 +283,7 @@ class Engine:
             now,
             confirmed=holds,
             stale=self._stale(now) if self.setup.quotes_age else (),
+            halted=self.setup.halted,
             in_overnight_window=in_window,
             setup=self._entry_rules,
         )

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Ack, Command, SetSpeed, Stop
@@ -15,6 +16,7 @@ from hybrid_tui.engine.clock import Clock
 from hybrid_tui.engine.engine import Cycle, Engine
 from hybrid_tui.engine.jobs import Job, JobResult, ScoreJob
 from hybrid_tui.engine.tier_host import TierHost
+from hybrid_tui.errors import HybridError
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,15 @@ LATEST_SECONDS = 60.0
 BETWEEN = timedelta(milliseconds=1)
 CHECKPOINT_EVERY = 5_000
 DATA_ENDED = "the data has ended"
+
+
+class Source(Protocol):
+    """What delivers live data."""
+
+    async def run(
+        self, put: Callable[[MarketUpdate], None], on_status: Callable[[str, bool], None]
+    ) -> None:
+        """Deliver updates until cancelled; ``on_status`` takes a text and whether all is well."""
 
 
 class Runtime:
@@ -42,6 +53,7 @@ class Runtime:
         *,
         checkpoint: Callable[[], None],
         flush: Callable[[], None],
+        source: Source | None = None,
     ) -> None:
         self.engine = engine
         self.feed = feed
@@ -49,6 +61,7 @@ class Runtime:
         self._host = host
         self._checkpoint = checkpoint
         self._flush = flush
+        self._source = source
         self._commands: list[tuple[Command, asyncio.Future[Ack]]] = []
         self._wake = asyncio.Event()
         self._stopping = ""
@@ -79,7 +92,9 @@ class Runtime:
     ) -> str:
         """Drive from ``begins_at`` until stopped, ``until`` (included), or the data's end.
 
-        ``on_started`` is called when the start is in the journal. Returns the reason. Raises what a journal that cannot be written raises.
+        ``on_started`` is called when the start is in the journal.
+
+        Returns the reason. Raises what a journal that cannot be written raises.
         """
         now = begins_at
         self.clock.start(now)
@@ -87,6 +102,8 @@ class Runtime:
         self.engine.announce(now)
         if on_started is not None:
             on_started()
+        if self._source is not None:
+            self._start_source(self._source)
         with_data = self.feed.upcoming(now)
         while not self._stopping:
             due = self.engine.upcoming(now)
@@ -111,6 +128,26 @@ class Runtime:
                 self._checkpoint()
         await self._end(now)
         return self._stopping
+
+    def _start_source(self, source: Source) -> None:
+        """Let a live source deliver into the feed; what becomes of it is told as alerts."""
+
+        def tell(text: str, _healthy: bool) -> None:
+            now = max(self.clock.now(), self._last or self.clock.now())
+            self.engine.recorder.emit(ev.Alert, now, text=text)
+
+        async def deliver() -> None:
+            try:
+                await source.run(self.feed.put, tell)  # type: ignore[attr-defined]
+            except HybridError as error:
+                tell(f"no live data: {error.render()}", False)
+            except Exception as error:
+                log.exception("the live source failed")
+                tell(f"no live data: {type(error).__name__}: {error}", False)
+
+        task = asyncio.create_task(deliver())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _present(self, instant: datetime) -> datetime:
         """Return the instant, or the present where the wall clock has left it far behind."""

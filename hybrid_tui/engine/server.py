@@ -8,6 +8,7 @@ that does not read is dropped: nothing that a screen does may delay the engine.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import logging
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 8 * 1024 * 1024
 LONGEST_LINE = 1024 * 1024
 HELLO_SECONDS = 5.0
+LAST_WORDS_SECONDS = 0.5
+ANSWERING_SECONDS = 0.05
 
 Obey = Callable[[Command], Awaitable[Ack]]
 
@@ -49,7 +52,10 @@ class EngineServer:
         if self._server is None:
             return
         self._server.close()
+        await asyncio.sleep(ANSWERING_SECONDS)
         for client in list(self._clients):
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                await asyncio.wait_for(client.drain(), LAST_WORDS_SECONDS)
             client.close()
         for task in list(self._tasks):
             task.cancel()

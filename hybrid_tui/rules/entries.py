@@ -57,13 +57,15 @@ def decide_entries(
     *,
     confirmed: Iterable[str],
     stale: Collection[str],
+    halted: Collection[str] = (),
     in_overnight_window: bool,
     setup: EntryRules,
 ) -> tuple[list[EntryDecision], list[Refusal]]:
     """Return the entries decided at ``now`` in their order, and what was refused.
 
     ``confirmed`` are the symbols with technical confirmation on a bar ending now; ``stale`` those
-    without a recent quote. Order: higher buy probability first, then symbol.
+    without a recent quote, ``halted`` those in which trading is halted. Order: higher buy
+    probability first, then symbol.
     """
     entries: list[EntryDecision] = []
     refusals: list[Refusal] = []
@@ -72,7 +74,10 @@ def decide_entries(
         if symbol in state.positions or state.has_order(symbol):
             continue
         prediction = state.prediction(symbol, now) if setup.use_ml else None
-        reason = _refused(state, symbol, now, prediction, stale, in_overnight_window, setup)
+        reason = "trading is halted" if symbol in halted else None
+        reason = reason or _refused(
+            state, symbol, now, prediction, stale, in_overnight_window, setup
+        )
         quantity = 0
         if reason is None:
             quantity = shares_at_decision(

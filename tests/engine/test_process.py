@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_tui.config import Paths
-from hybrid_tui.domain.commands import Approve, Pause, Resume, SetSpeed
+from hybrid_tui.domain.commands import Approve, Pause, Resume, SetSpeed, Stop
 from hybrid_tui.domain.events import BarsClosed, Event, SignalProposed
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.client import EngineClient, EngineGone, send_command
@@ -158,6 +158,14 @@ async def test_a_client_that_does_not_read_does_not_delay_the_engine(engine: Pat
             break
     await attentive.close()
     await deaf.close()
+
+
+def test_stop_is_acknowledged_before_the_engine_goes(engine: Paths) -> None:
+    ack = send_command(engine.engine, Stop(by="test"))
+    assert ack.ok
+    assert "the engine stops" in ack.message
+    wait_for(lambda: not is_held(engine))
+    assert not state_of(engine).running
 
 
 def test_sigterm_stops_it_cleanly(tmp_path: Path, paths: Paths) -> None:

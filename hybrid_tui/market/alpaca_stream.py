@@ -161,11 +161,13 @@ class _Channel:
         self.stream = stream
         self.put = put
         self.status = status
+        self.ready_at: datetime | None = None
         self._filling: asyncio.Task[None] | None = None
         self._stopped = threading.Event()
 
     def ready(self) -> None:
         """Fill what is missing since the last connection, then say that all is well."""
+        self.ready_at = self.ready_at or self.stream._clock()
         self.stop()
         self._stopped = threading.Event()
         self._filling = asyncio.create_task(self._fill(self._stopped))
@@ -194,6 +196,10 @@ class _Channel:
             span = f"since {since:%H:%M} UTC " if since else ""
             wrong = f"{self.name}: what came {span}is missing: {error.render()}"
             log.warning("%s", wrong)
+        except Exception as error:
+            # Whatever it is, the live bars must not be held back for ever.
+            log.exception("the hole in %s was not filled", self.name)
+            wrong = f"{self.name}: filling the hole failed ({type(error).__name__})"
         self.filled()
         self.status.set(self.name, wrong)
 
@@ -224,21 +230,18 @@ class _Stocks(_Channel):
         self._last: dict[str, datetime] = {}
         self._halted_at: dict[str, datetime] = {}
         self._held: list[BarSeries] | None = None
-        self._ready_at: datetime | None = None
         self._from = stream._since
 
     def ready(self) -> None:
         """Hold live bars back until the older ones are there: bars go out oldest first."""
-        if self._ready_at is None:
-            self._ready_at = self.stream._clock()
         if self._held is None:
             self._held = []
         super().ready()
 
     def down(self, why: str, wait_s: float) -> None:
         """Say that the connection is lost; from the first one on there is a hole to fill."""
-        if self._from is None and self._ready_at is not None:
-            self._from = self._ready_at - timedelta(seconds=INTERVAL_S)
+        if self._from is None and self.ready_at is not None:
+            self._from = self.ready_at - timedelta(seconds=INTERVAL_S)
         super().down(why, wait_s)
 
     def message(self, message: dict[str, Any]) -> None:
@@ -358,9 +361,8 @@ class _News(_Channel):
         self.put(update)
 
     def down(self, why: str, wait_s: float) -> None:
-        """Say that the connection is lost."""
-        if self._heard_at is None:
-            self._heard_at = self.stream._clock()
+        """Say that the connection is lost; from the first one on there is a hole to fill."""
+        self._heard_at = self._heard_at or self.ready_at
         super().down(why, wait_s)
 
     def since(self) -> datetime | None:

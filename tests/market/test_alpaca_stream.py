@@ -1,0 +1,433 @@
+"""Alpaca's stream through alpaca-py's own sockets, against local servers with faults to order."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hybrid_tui.domain.bars import Bar, NewsItem, Quote
+from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.ports import MarketUpdate
+from hybrid_tui.errors import ConfigError, DataError, Fatal, HybridError
+from hybrid_tui.market.alpaca_history import AlpacaHistory
+from hybrid_tui.market.alpaca_http import AlpacaKeys
+from hybrid_tui.market.alpaca_rows import bar_rows, news_item, quote
+from hybrid_tui.market.alpaca_stream import AlpacaStream
+from hybrid_tui.market.live import LiveSource
+from tests.servers.alpaca_data import KEYS, AlpacaData, article, minutes, serve_data
+from tests.servers.alpaca_socket import (
+    NEWS,
+    STOCKS,
+    AlpacaSocket,
+    serve_socket,
+    streamed_bar,
+    streamed_news,
+    streamed_quote,
+    trading_status,
+)
+
+OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class Desk:
+    """A stream, its servers, and what came out of it."""
+
+    def __init__(self, data: AlpacaData, socket: AlpacaSocket, calendar: TradingCalendar) -> None:
+        self.data = data
+        self.socket = socket
+        self.now = OPEN + 10 * MINUTE
+        self.slept: list[float] = []
+        self.updates: list[MarketUpdate] = []
+        self.statuses: list[tuple[str, bool]] = []
+        self.halts: list[tuple[str, bool]] = []
+        self._calendar = calendar
+        self.task: asyncio.Task[None] | None = None
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0.01)
+
+    def start(
+        self,
+        *symbols: str,
+        keys: AlpacaKeys = KEYS,
+        since: datetime | None = None,
+        url: str | None = None,
+    ) -> AlpacaStream:
+        history = AlpacaHistory(
+            KEYS,
+            self.data.url,
+            "iex",
+            calendar=self._calendar,
+            sleep=lambda seconds: None,
+            clock=lambda: self.now,
+        )
+        stream = AlpacaStream(
+            keys,
+            symbols or ("AAPL", "BRK-B"),
+            history,
+            calendar=self._calendar,
+            stream_url=url or self.socket.url,
+            since=since,
+            on_halt=lambda symbol, halted: self.halts.append((symbol, halted)),
+            clock=lambda: self.now,
+            sleep=self.sleep,
+        )
+
+        def on_status(text: str, well: bool) -> None:
+            self.statuses.append((text, well))
+
+        source: LiveSource = stream
+        self.task = asyncio.create_task(source.run(self.updates.append, on_status))
+        return stream
+
+    async def until(self, done: Callable[[], object]) -> None:
+        """Wait until something holds; fails with the stream's own error where that ends first."""
+        assert self.task is not None
+        async with asyncio.timeout(10):
+            while not done():
+                if self.task.done():
+                    await self.task
+                    raise AssertionError("the stream ended")
+                await asyncio.sleep(0.005)
+
+    async def live(self) -> None:
+        await self.until(lambda: self.statuses and self.statuses[-1][1])
+
+    async def refused(self) -> HybridError:
+        """Return the error that the stream ends with."""
+        assert self.task is not None
+        with pytest.raises(HybridError) as caught:
+            await asyncio.wait_for(self.task, 10)
+        return caught.value
+
+    @property
+    def bars(self) -> list[tuple[str, datetime, float]]:
+        return [
+            (symbol, one.start, bar.close)
+            for update in self.updates
+            for one in update.bars
+            for symbol, bar in one.bars.items()
+        ]
+
+    @property
+    def quotes(self) -> list[Quote]:
+        return [one for update in self.updates for one in update.quotes]
+
+    @property
+    def news(self) -> list[NewsItem]:
+        return [one for update in self.updates for one in update.news]
+
+
+@asynccontextmanager
+async def desk_of(calendar: TradingCalendar) -> AsyncIterator[Desk]:
+    with serve_data() as data:
+        async with serve_socket() as socket:
+            desk = Desk(data, socket, calendar)
+            try:
+                yield desk
+            finally:
+                if desk.task is not None:
+                    desk.task.cancel()
+                    await asyncio.gather(desk.task, return_exceptions=True)
+
+
+async def test_bars_quotes_halts_and_headlines_come_through(calendar: TradingCalendar) -> None:
+    async with desk_of(calendar) as desk:
+        desk.start()
+        await desk.live()
+        asked = await desk.socket.subscribed(STOCKS)
+        assert {name: sorted(asked[name]) for name in ("bars", "quotes", "statuses")} == {
+            "bars": ["AAPL", "BRK.B"],
+            "quotes": ["AAPL", "BRK.B"],
+            "statuses": ["AAPL", "BRK.B"],
+        }
+        assert not asked.get("updatedBars")
+        assert (await desk.socket.subscribed(NEWS))["news"] == ["*"]
+        at = desk.now - MINUTE
+        await desk.socket.send(
+            STOCKS,
+            streamed_bar("AAPL", at, 101.0),
+            streamed_bar("BRK.B", at, 480.0),
+            streamed_bar("MSFT", at),
+            streamed_quote("BRK.B", at, 479.0, 481.0),
+            streamed_quote("AAPL", desk.now + timedelta(seconds=9), 100.0, 102.0),
+            streamed_quote("AAPL", at, 0.0, 102.0),
+            trading_status("AAPL", at, "H"),
+        )
+        await desk.socket.send(NEWS, streamed_news(5, at, "<i>Apple</i> rises"))
+        await desk.until(lambda: desk.halts and desk.news)
+        assert desk.bars == [("AAPL", at, 101.0), ("BRK-B", at, 480.0)]
+        assert desk.updates[0].bars[0].known_at == desk.now
+        assert desk.updates[0].bars[0].bars["AAPL"] == Bar(101.0, 102.0, 100.0, 101.0, 500.0)
+        assert [(q.symbol, q.mid, q.at) for q in desk.quotes] == [
+            ("BRK-B", 480.0, at),
+            ("AAPL", 101.0, desk.now),
+        ]
+        assert desk.halts == [("AAPL", True)]
+        (item,) = desk.news
+        assert (item.id, item.headline) == ("alpaca-5", "Apple rises")
+        assert (item.received_at, item.published_at) == (desk.now, at)
+        assert desk.statuses[-1] == ("Alpaca iex: live", True)
+        assert desk.slept == [], "nothing was missing, so nothing was waited for"
+
+
+async def test_trading_resumes_by_message_or_by_a_bar(calendar: TradingCalendar) -> None:
+    async with desk_of(calendar) as desk:
+        desk.start("AAPL", "NVDA")
+        await desk.live()
+        half = OPEN + timedelta(seconds=30)
+        await desk.socket.send(
+            STOCKS,
+            trading_status("AAPL", half, "P"),
+            trading_status("NVDA", half, "2"),
+            trading_status("AAPL", half, "Q"),
+            streamed_bar("AAPL", OPEN),
+            trading_status("NVDA", half, "3"),
+            trading_status("NVDA", half, "3"),
+            streamed_bar("AAPL", OPEN + MINUTE),
+        )
+        await desk.until(lambda: len(desk.halts) >= 4)
+        assert desk.halts == [("AAPL", True), ("NVDA", True), ("NVDA", False), ("AAPL", False)]
+
+
+async def test_the_hole_of_a_lost_connection_is_filled_in_order(
+    calendar: TradingCalendar,
+) -> None:
+    async with desk_of(calendar) as desk:
+        desk.data.bars["AAPL"] = minutes(OPEN, 9)
+        desk.data.news = [article(2, OPEN + 5 * MINUTE)]
+        desk.now = OPEN + 2 * MINUTE
+        desk.start("AAPL")
+        await desk.live()
+        await desk.socket.send(STOCKS, streamed_bar("AAPL", OPEN + MINUTE, 101.0))
+        await desk.until(lambda: desk.bars)
+        desk.now = OPEN + 9 * MINUTE
+        desk.data.fault(status=503)
+        desk.socket.cut(STOCKS)
+        desk.socket.cut(NEWS)
+        await desk.socket.subscribed(STOCKS, 2)
+        await desk.socket.send(STOCKS, streamed_bar("AAPL", OPEN + 8 * MINUTE, 108.5))
+        await desk.until(lambda: any(close == 108.5 for _, _, close in desk.bars))
+        await desk.live()
+        closes = [close for _, _, close in desk.bars]
+        assert closes == [101.0, 102.0, 103.0, 104.0, 105.0, 106.0, 107.0, 108.0, 108.5]
+        await desk.until(lambda: desk.news)
+        assert [(item.id, item.received_at) for item in desk.news] == [("alpaca-2", desk.now)]
+        assert ("stocks: Alpaca's stream was cut; connecting again in 1 s", False) in desk.statuses
+
+
+async def test_what_came_between_the_history_and_the_first_connection_is_filled(
+    calendar: TradingCalendar,
+) -> None:
+    async with desk_of(calendar) as desk:
+        desk.data.bars["AAPL"] = minutes(OPEN, 10)
+        desk.start("AAPL", since=OPEN + 7 * MINUTE)
+        await desk.live()
+        assert [close for _, _, close in desk.bars] == [107.0, 108.0, 109.0]
+        assert desk.slept == [3.0, 3.0]
+
+
+async def test_a_hole_that_cannot_be_filled_is_said(calendar: TradingCalendar) -> None:
+    async with desk_of(calendar) as desk:
+        desk.data.fault(status=500, times=None)
+        desk.start("AAPL", since=OPEN)
+        await desk.until(lambda: any("is missing" in text for text, _ in desk.statuses))
+        text, well = desk.statuses[-1]
+        assert not well
+        assert "what came since 14:30 UTC is missing: Alpaca failed on" in text
+        await desk.socket.send(STOCKS, streamed_bar("AAPL", OPEN + 9 * MINUTE))
+        await desk.until(lambda: desk.bars)
+
+
+async def test_connections_that_fail_are_tried_ever_more_rarely(
+    calendar: TradingCalendar,
+) -> None:
+    async with desk_of(calendar) as desk:
+        stocks = desk.socket.paths[STOCKS]
+        stocks.statuses = [500, 502, 503, 429, 500, 500, 500, 500]
+        stocks.refusals = [(0, ""), (404, "auth timeout"), (500, "internal error")]
+        desk.start("AAPL")
+        await desk.live()
+        assert desk.slept == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0, 60.0]
+        assert stocks.connects == 12
+        texts = [text for text, _ in desk.statuses]
+        assert any("refused the connection (HTTP 503); connecting again in 4 s" in t for t in texts)
+        assert any("internal error; connecting again in 60 s" in t for t in texts)
+
+
+@pytest.mark.parametrize("path", [STOCKS, NEWS])
+@pytest.mark.parametrize(
+    ("refusal", "message", "hint"),
+    [
+        ((402, "auth failed"), "auth failed", "APCA_API_KEY_ID and APCA_API_SECRET_KEY"),
+        ((401, "not authenticated"), "not authenticated", "paper and live accounts"),
+        ((406, "connection limit exceeded"), "connection limit", "another program holds it"),
+        ((409, "insufficient subscription"), "insufficient sub", r"market\.feed = iex"),
+        ((408, "v2 not enabled"), "v2 not enabled", "plan lacks this feed"),
+        ((499, "something new"), "something new", "APCA_API_KEY_ID"),
+    ],
+)
+async def test_a_refusal_ends_the_stream_at_once(
+    calendar: TradingCalendar, path: str, refusal: tuple[int, str], message: str, hint: str
+) -> None:
+    async with desk_of(calendar) as desk:
+        desk.socket.paths[path].refusals = [refusal] * 9
+        desk.start("AAPL")
+        error = await desk.refused()
+        assert type(error) is Fatal
+        with pytest.raises(Fatal, match=message):
+            raise error
+        with pytest.raises(AssertionError, match=hint):
+            raise AssertionError(error.hint)
+        assert desk.socket.paths[path].connects == 1
+        assert desk.slept == []
+
+
+async def test_a_wrong_key_is_tried_once_and_not_shown(
+    calendar: TradingCalendar, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = AlpacaKeys(key_id="PKWRONGKEY", secret="wrong/secret")
+    with caplog.at_level(logging.DEBUG):
+        async with desk_of(calendar) as desk:
+            desk.start("AAPL", keys=wrong)
+            error = await desk.refused()
+            assert isinstance(error, Fatal)
+            assert desk.socket.paths[STOCKS].connects == 1
+    shown = error.render() + caplog.text
+    assert wrong.key_id not in shown
+    assert wrong.secret not in shown
+    assert wrong.secret.encode().hex(" ") not in shown
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, Fatal), (403, Fatal), (404, DataError)])
+async def test_a_refused_handshake_ends_the_stream(
+    calendar: TradingCalendar, status: int, kind: type[HybridError]
+) -> None:
+    async with desk_of(calendar) as desk:
+        desk.socket.paths[STOCKS].statuses = [status] * 9
+        desk.start("AAPL")
+        assert type(await desk.refused()) is kind
+        assert desk.socket.paths[STOCKS].connects == 1
+
+
+async def test_an_address_that_is_none_ends_the_stream(calendar: TradingCalendar) -> None:
+    async with desk_of(calendar) as desk:
+        desk.start("AAPL", url="http://127.0.0.1:9")
+        assert type(await desk.refused()) is ConfigError
+
+
+async def test_our_own_lost_connection_may_hold_the_only_place_for_a_while(
+    calendar: TradingCalendar,
+) -> None:
+    async with desk_of(calendar) as desk:
+        stocks = desk.socket.paths[STOCKS]
+        desk.start("AAPL")
+        await desk.live()
+        limit = (406, "connection limit exceeded")
+        stocks.refusals = [limit] * 3
+        desk.socket.cut(STOCKS)
+        await desk.socket.subscribed(STOCKS, 2)
+        assert desk.slept[:4] == [1.0, 2.0, 4.0, 8.0]
+        stocks.refusals = [limit] * 99
+        desk.socket.cut(STOCKS)
+        assert isinstance(await desk.refused(), Fatal)
+        assert 99 - len(stocks.refusals) == 6
+
+
+async def test_too_many_symbols_end_the_stream(calendar: TradingCalendar) -> None:
+    async with desk_of(calendar) as desk:
+        desk.start("AAPL")
+        await desk.live()
+        error = {"T": "error", "code": 405, "msg": "symbol limit exceeded"}
+        await desk.socket.send(STOCKS, error)
+        refused = await desk.refused()
+        assert isinstance(refused, Fatal)
+        assert "app.watchlist" in str(refused.hint)
+
+
+async def test_the_quotes_that_iex_does_not_stream_are_asked_for(
+    calendar: TradingCalendar,
+) -> None:
+    symbols = [f"S{chr(65 + i // 26)}{chr(65 + i % 26)}" for i in range(32)]
+    async with desk_of(calendar) as desk:
+        at = f"{desk.now + timedelta(seconds=2):%Y-%m-%dT%H:%M:%SZ}"
+        desk.data.quotes = {s: {"t": at, "bp": 9.0, "ap": 11.0} for s in symbols}
+        desk.start(*symbols)
+        await desk.until(lambda: desk.quotes)
+        assert {q.symbol for q in desk.quotes} == set(symbols[30:])
+        assert {q.at for q in desk.quotes} == {desk.now}
+        asked = await desk.socket.subscribed(STOCKS)
+        assert (len(asked["bars"]), len(asked["quotes"])) == (32, 30)
+
+
+async def test_messages_that_make_no_sense_do_not_stop_the_next(
+    calendar: TradingCalendar, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with desk_of(calendar) as desk:
+        stream = desk.start("AAPL")
+        await desk.live()
+        await desk.socket.send_raw(STOCKS, b"\xc1 not msgpack")
+        await desk.socket.send(STOCKS, 7, None)
+        await desk.socket.send(STOCKS, {"T": "zz"}, {"T": "b"}, {"S": "AAPL"})
+        await desk.socket.send(
+            STOCKS,
+            {"T": "b", "S": "AAPL", "t": None},
+            streamed_bar("AAPL", OPEN, c=None),
+            streamed_bar("AAPL", OPEN, h=1.0),
+            streamed_bar("AAPL", OPEN - timedelta(hours=2)),
+            {"T": "q", "S": "AAPL", "bp": "x"},
+            {"T": "s", "S": "AAPL"},
+            streamed_bar("AAPL", OPEN, 123.0),
+        )
+        await desk.socket.send(NEWS, {"T": "n"}, {"T": "n", "id": 1, "symbols": None})
+        await desk.socket.send(NEWS, streamed_news(7, OPEN, "News"))
+        await desk.until(lambda: desk.bars and desk.news)
+        assert desk.bars == [("AAPL", OPEN, 123.0)]
+        assert [item.id for item in desk.news] == ["alpaca-7"]
+        assert sum(stream.dropped.values()) >= 5
+        assert "Traceback" not in caplog.text
+
+
+async def test_stopping_takes_no_time_and_leaves_nothing_open(calendar: TradingCalendar) -> None:
+    async with desk_of(calendar) as desk:
+        desk.start("AAPL")
+        await desk.live()
+        assert desk.task is not None
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        desk.task.cancel()
+        await asyncio.gather(desk.task, return_exceptions=True)
+        assert loop.time() - began < 2.0
+        async with asyncio.timeout(2):
+            for path in desk.socket.paths.values():
+                await asyncio.gather(*(one.wait_closed() for one in tuple(path.open)))
+
+
+def test_messages_of_the_documentation_are_understood(shared_data: Path) -> None:
+    path = shared_data / "alpaca_payloads" / "documentation_messages.jsonl.gz"
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    found: dict[str, list[Any]] = {"b": [], "q": [], "n": []}
+    for line in lines:
+        message = json.loads(line)["message"]
+        for one in message if isinstance(message, list) else [message]:
+            if isinstance(one, dict) and one.get("T") in found:
+                found[one["T"]].append(one)
+    dropped: Counter[str] = Counter()
+    assert all(len(bar_rows([one], dropped)[0]) == 1 for one in found["b"])
+    assert all(quote(one["S"], one, dropped) for one in found["q"])
+    assert all(news_item(one, {}, dropped, OPEN) for one in found["n"])
+    assert not dropped
+    assert all(found.values())

@@ -37,7 +37,7 @@ def engine(tmp_path: Path, paths: Paths) -> Iterator[Paths]:
     process = start(tmp_path / "home", *QUICK, "run", "--headless", "--speed", "600")
     wait_for(lambda: read_endpoint(paths.engine) is not None)
     yield paths
-    if process.poll() is None:
+    if is_held(paths):
         process.send_signal(signal.SIGTERM)
     _, complaints = process.communicate(timeout=20)
     assert process.returncode in (0, -signal.SIGKILL), complaints

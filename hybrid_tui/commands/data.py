@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hybrid_tui.commands.context import iso, print_json, state_of
+from hybrid_tui.commands.check import check_bars, finding_lines, finding_row, rejections
+from hybrid_tui.commands.common import progress, split_symbols, tell
+from hybrid_tui.commands.context import CliState, iso, print_json, state_of
+from hybrid_tui.commands.fetch import fetch_bars
 from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hybrid_tui.domain.bars import BarSeries
     from hybrid_tui.market.quality import Finding
-    from hybrid_tui.market.store import BarStore
-    from hybrid_tui.market.tables import Rejected
 
 MOST_LINES = 20
 
-app = typer.Typer(name="data", help="Bars: import, list and check them.", no_args_is_help=True)
+app = typer.Typer(
+    name="data", help="Bars: fetch, import, list and check them.", no_args_is_help=True
+)
+app.command("fetch")(fetch_bars)
+app.command("check")(check_bars)
 
 
 class Adjustment(StrEnum):
@@ -33,7 +35,9 @@ class Adjustment(StrEnum):
     ALL = "all"
 
 
-PathsArgument = Annotated[list[Path], typer.Argument(help="bar files, or folders of them")]
+PathsArgument = Annotated[
+    list[Path] | None, typer.Argument(help="bar files, or folders of them", show_default=False)
+]
 TzOption = Annotated[str, typer.Option("--tz", help="the time zone of times without an offset")]
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 SymbolsOption = Annotated[str | None, typer.Option("--symbols", help="A,B,...; default: all")]
@@ -42,7 +46,7 @@ SymbolsOption = Annotated[str | None, typer.Option("--symbols", help="A,B,...; d
 @app.command("import")
 def import_bars(
     context: typer.Context,
-    paths: PathsArgument,
+    paths: PathsArgument = None,
     tz: TzOption = "America/New_York",
     adjusted: Annotated[
         Adjustment, typer.Option(help="what the prices are adjusted for")
@@ -54,14 +58,28 @@ def import_bars(
     interval: Annotated[
         str | None, typer.Option(help="1m, 5m, 1h, 1d; default: the data's")
     ] = None,
+    actions: Annotated[
+        list[Path] | None,
+        typer.Option(help="splits and dividends: Lean's factor files, or folders of them"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring bars from CSV, CSV.gz or Parquet files into the bar store; repeating adds nothing."""
+    """Bring bars from CSV, CSV.gz or Parquet files into the bar store; repeating adds nothing.
+
+    Splits and dividends apply to the bars that were imported with --adjusted none.
+    """
+    state = state_of(context)
+    if not paths and not actions:
+        raise ConfigError("there is nothing to import", hint="PATH... or --actions PATH")
+    actions_added = _import_actions(state, actions or [])
+    if not paths:
+        if as_json:
+            print_json({"actions_added": actions_added})
+        return
     from hybrid_tui.market.files import counted, read_bars
     from hybrid_tui.market.quality import check
     from hybrid_tui.market.store import BarStore, interval_text, parse_interval
 
-    state = state_of(context)
     calendar = state.calendar()
     read = read_bars(
         paths,
@@ -87,9 +105,9 @@ def import_bars(
                 }
             )
             findings += check(series, calendar)
-    _tell(read.report.warnings)
-    _tell(_rejections(read.report.rejected))
-    _tell(_finding_lines([finding for finding in findings if finding.is_fault]))
+    tell(read.report.warnings)
+    tell(rejections(read.report.rejected))
+    tell(finding_lines([finding for finding in findings if finding.is_fault]))
     if as_json:
         print_json(
             {
@@ -110,8 +128,9 @@ def import_bars(
                     for row in read.report.rejected
                 ],
                 "warnings": read.report.warnings,
-                "findings": [_finding_row(finding) for finding in findings],
+                "findings": [finding_row(finding) for finding in findings],
                 "fingerprint": read.report.fingerprint,
+                "actions_added": actions_added,
             }
         )
         return
@@ -119,6 +138,20 @@ def import_bars(
     total = sum(row["bars"] for row in rows)
     symbols_read = counted(len(rows), "symbol")
     typer.echo(f"{counted(added, 'bar')} added, {total - added} there already, {symbols_read}")
+
+
+def _import_actions(state: CliState, paths: Sequence[Path]) -> int:
+    """Keep the splits and dividends of Lean's factor files; returns how many were new."""
+    if not paths:
+        return 0
+    from hybrid_tui.market.actions_lean import read_lean_actions
+    from hybrid_tui.market.store import BarStore
+
+    found = read_lean_actions(paths, state.calendar())
+    added = BarStore(state.paths.bars).add_actions(found)
+    symbols = len({action.symbol for action in found})
+    tell([f"{len(found)} splits and dividends of {symbols} symbols read, {added} added"])
+    return added
 
 
 @app.command("list")
@@ -145,145 +178,6 @@ def list_bars(context: typer.Context, as_json: JsonOption = False) -> None:
         typer.echo("the bar store is empty: hybrid-tui data import PATH...", err=True)
         return
     _print_table(rows)
-
-
-@app.command("check")
-def check_bars(
-    context: typer.Context,
-    paths: Annotated[
-        list[Path] | None, typer.Argument(help="files or folders; default: the bar store")
-    ] = None,
-    tz: TzOption = "America/New_York",
-    symbols: SymbolsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Look for gaps, impossible rows, false volume, unadjusted splits; exit 1 if there are faults.
-
-    Bars missing inside a session are told but are no fault: thin shares do not trade each minute.
-    """
-    from hybrid_tui.market.quality import check
-    from hybrid_tui.market.store import BarStore
-
-    state = state_of(context)
-    calendar = state.calendar()
-    wanted = split_symbols(symbols)
-    warnings: list[str] = []
-    rejected: Sequence[Rejected] = ()
-    if paths:
-        from hybrid_tui.market.files import read_bars
-
-        read = read_bars(paths, calendar=calendar, tz=tz, symbols=wanted)
-        series = list(read.series.values())
-        warnings, rejected = read.report.warnings, read.report.rejected
-    else:
-        series = list(_stored(BarStore(state.paths.bars), wanted))
-    findings: list[Finding] = []
-    with progress("checking", len(series)) as track:
-        for bars in track(series):
-            findings += check(bars, calendar)
-    faults = len(rejected) + sum(1 for finding in findings if finding.is_fault)
-    _tell(warnings)
-    if as_json:
-        print_json(
-            {
-                "series": len(series),
-                "bars": sum(len(bars) for bars in series),
-                "faults": faults,
-                "rejected": [
-                    {"file": row.file, "line": row.line, "reason": row.reason} for row in rejected
-                ],
-                "findings": [_finding_row(finding) for finding in findings],
-                "warnings": warnings,
-            }
-        )
-    else:
-        for line in [*_rejections(rejected), *_finding_lines(findings)]:
-            typer.echo(line)
-        bars_checked = sum(len(bars) for bars in series)
-        typer.echo(
-            f"{bars_checked} bars of {len(series)} series checked, {faults} faults", err=True
-        )
-    if faults:
-        raise typer.Exit(1)
-
-
-def split_symbols(text: str | None) -> list[str] | None:
-    """Return the symbols of an ``A,B,...`` option; raises ConfigError where it names none."""
-    if text is None:
-        return None
-    symbols = [symbol.strip().upper() for symbol in text.split(",") if symbol.strip()]
-    if not symbols:
-        raise ConfigError(f"--symbols {text!r} names no symbol", hint="such as --symbols NVDA,SPY")
-    return symbols
-
-
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Any]:
-    """Give a function that passes items through and draws a bar on stderr if it is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda items: items
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-
-        def track(items: Iterable[Any]) -> Iterator[Any]:
-            for item in items:
-                yield item
-                bar.advance(task)
-
-        yield track
-
-
-def _stored(store: BarStore, wanted: Sequence[str] | None) -> Iterator[BarSeries]:
-    """Yield every stored series of the wanted symbols, all intervals and feeds."""
-    if wanted is not None:
-        store.load(wanted)
-    for stored in store.list():
-        if wanted is None or stored.symbol in wanted:
-            found = store.load([stored.symbol], stored.interval, stored.feed)
-            yield found[stored.symbol]
-
-
-def _tell(lines: Sequence[str]) -> None:
-    for line in lines:
-        typer.echo(line, err=True)
-
-
-def _rejections(rejected: Sequence[Rejected]) -> list[str]:
-    lines = [f"{row.file}, line {row.line}: {row.reason}" for row in rejected[:MOST_LINES]]
-    if len(rejected) > MOST_LINES:
-        lines.append(f"... and {len(rejected) - MOST_LINES} more rows that cannot be bars")
-    return lines
-
-
-def _finding_lines(findings: Sequence[Finding]) -> list[str]:
-    """Return one line a finding, those of a symbol and kind that come often cut short."""
-    lines: list[str] = []
-    seen: dict[tuple[str, str], int] = {}
-    for finding in findings:
-        key = (finding.symbol, finding.kind)
-        seen[key] = seen.get(key, 0) + 1
-        if seen[key] <= MOST_LINES:
-            kind = finding.kind.replace("_", " ")
-            lines.append(f"{finding.symbol} {iso(finding.at)} {kind}: {finding.detail}")
-    for (symbol, kind), count in seen.items():
-        if count > MOST_LINES:
-            lines.append(f"{symbol}: {count - MOST_LINES} more of {kind.replace('_', ' ')}")
-    return lines
-
-
-def _finding_row(finding: Finding) -> dict[str, Any]:
-    return {
-        "symbol": finding.symbol,
-        "kind": finding.kind,
-        "at": iso(finding.at),
-        "count": finding.count,
-        "fault": finding.is_fault,
-        "detail": finding.detail,
-    }
 
 
 def _print_table(rows: Sequence[dict[str, Any]]) -> None:

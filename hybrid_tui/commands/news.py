@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hybrid_tui.commands.context import iso, parse_bound, print_json, state_of
+from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
+from hybrid_tui.commands.fetch import (
+    EndOption,
+    ProviderOption,
+    StartOption,
+    SymbolsOption,
+    make_source,
+    wanted_symbols,
+)
+from hybrid_tui.errors import ConfigError, HybridError
+
+if TYPE_CHECKING:
+    from hybrid_tui.domain.bars import NewsItem
+
+DEFAULT_REACH = timedelta(days=3)
 
 app = typer.Typer(help="Headlines into the journal.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
@@ -23,26 +39,80 @@ def import_news(
     as_json: AsJson = False,
 ) -> None:
     """Import headlines; the first text received under an id stays."""
-    from hybrid_tui.engine.endpoint import ProfileLock
-    from hybrid_tui.journal.journal import Journal
     from hybrid_tui.market.news import read_news
 
     items = read_news(paths, received_from=received_from)
+    added = _keep(state_of(context), items)
+    if as_json:
+        print_json({"read": len(items), "added": added})
+    else:
+        typer.echo(f"{len(items)} headlines read, {added} added")
+
+
+@app.command("fetch")
+def fetch_news(
+    context: typer.Context,
+    provider: ProviderOption,
+    symbols: SymbolsOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download headlines into the journal; without --start those of the last three days.
+
+    Yahoo's count as received now, whatever their publication: it changes the text of live pages.
+    """
+    from hybrid_tui.market.news import merge_news
+
     state = state_of(context)
+    now = datetime.now(UTC)
+    begin = parse_bound(start, "--start", is_end=False) or now - DEFAULT_REACH
+    finish = min(parse_bound(end, "--end", is_end=True) or now, now)
+    if begin >= finish:
+        raise ConfigError(f"--start {iso(begin)} is not before the end, {iso(finish)}")
+    wanted = wanted_symbols(state, symbols)
+    source = make_source(state, provider, state.calendar())
+    items: list[NewsItem] = []
+    failed: HybridError | None = None
+    try:
+        items.extend(source.news(wanted, begin, finish))
+    except HybridError as error:
+        # What came before the fault is kept; the same command asks for the rest.
+        failed = error
+    added = _keep(state, merge_news(items)) if items else 0
+    for reason, count in sorted(source.dropped.items()):
+        typer.echo(f"left out: {count} {reason}", err=True)
+    if as_json:
+        print_json(
+            {
+                "provider": provider.value,
+                "read": len(items),
+                "added": added,
+                "dropped": dict(sorted(source.dropped.items())),
+                "error": failed.render() if failed else None,
+            }
+        )
+    else:
+        typer.echo(f"{len(items)} headlines read, {added} added")
+    if failed is not None:
+        raise failed
+
+
+def _keep(state: CliState, items: Sequence[NewsItem]) -> int:
+    """Add headlines to the journal, which has one writer; returns how many were new."""
+    from hybrid_tui.engine.endpoint import ProfileLock
+    from hybrid_tui.journal.journal import Journal
+
     lock = ProfileLock(state.paths)
     lock.acquire()
     try:
         journal = Journal(state.paths.journal)
         try:
-            added = journal.add_news(items)
+            return journal.add_news(items)
         finally:
             journal.close()
     finally:
         lock.release()
-    if as_json:
-        print_json({"read": len(items), "added": added})
-    else:
-        typer.echo(f"{len(items)} headlines read, {added} added")
 
 
 @app.command("list")

@@ -29,7 +29,7 @@ def merge_actions(*groups: Iterable[CorporateAction]) -> list[CorporateAction]:
             day = action.ex_at.astimezone(NEW_YORK).date()
             key = (day, action.symbol, action.ratio != 1.0, action.amount != 0.0)
             found.setdefault(key, action)
-    return [found[key] for key in sorted(found)]
+    return sorted(found.values(), key=lambda action: (action.ex_at, action.symbol))
 
 
 def ex_instant(day: date) -> datetime:

@@ -59,9 +59,11 @@ def write_actions(path: Path, symbol: str, actions: Iterable[CorporateAction]) -
         partial.replace(path)
         sync_folder(path.parent)
     except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        # After a fault or Ctrl+C; after the rename there is none.
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written: {error.strerror or error}") from error
     return len(merged) - len(known)
 
 

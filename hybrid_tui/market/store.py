@@ -279,9 +279,11 @@ class BarStore:
             partial.replace(path)
             sync_folder(path.parent)
         except OSError as error:
+            raise DataError(f"{path} cannot be written: {error.strerror or error}") from error
+        finally:
+            # After a fault or Ctrl+C; after the rename there is none.
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
-            raise DataError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def merge_series(first: BarSeries, second: BarSeries) -> BarSeries:

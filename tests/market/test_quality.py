@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.market.files import read_bars
-from hybrid_tui.market.quality import check, running_totals
+from hybrid_tui.market.quality import check, late_prints, running_totals
 from hybrid_tui.market.sim_profiles import SimulatedConfig
 from hybrid_tui.market.simulated import SimulatedMarket
 from hybrid_tui.market.store import merge_series
@@ -37,7 +37,7 @@ def test_missing_minutes_are_counted_and_the_longest_gap_is_named(
 ) -> None:
     bars = series(minutes=[0, 1, 5, 6, 16])
     (finding,) = check(bars, calendar)
-    assert (finding.kind, finding.count, finding.is_fault) == ("gap", 12, False)
+    assert (finding.kind, finding.count, finding.is_fault) == ("thin", 12, False)
     assert finding.at == OPEN + timedelta(minutes=7)
     assert "12 bars (70.6%) are missing inside 1 sessions; the longest gap is 9" in finding.detail
 
@@ -103,7 +103,76 @@ def test_real_splits_are_found_and_adjusted_prices_are_clean(
     assert [f.at.year for f in splits] == [2000, 2005, 2014, 2020]
     clean = read_bars([shared_data / "daily_stocknet"], calendar=calendar)
     kinds = Counter(f.kind for bars in clean.series.values() for f in check(bars, calendar))
-    assert kinds == {"missing_session": 3}
+    assert kinds == {"missing_session": 3, "zero_volume": 2}
+
+
+def test_few_missing_minutes_do_not_make_a_share_thin(calendar: TradingCalendar) -> None:
+    (finding,) = check(series(minutes=[*range(100), *range(120, 390)]), calendar)
+    assert (finding.kind, finding.count, finding.is_fault) == ("gap", 20, False)
+
+
+def test_a_wrong_opening_price_is_an_outlier_and_no_split(calendar: TradingCalendar) -> None:
+    bars = two_days(104.0)
+    opens = bars.open.copy()
+    opens[390] *= 2
+    (finding,) = check(replace(bars, open=opens), calendar)
+    assert (finding.kind, finding.at) == ("outlier", OPEN + timedelta(days=1))
+
+
+def test_rows_after_an_early_close_are_late_prints(calendar: TradingCalendar) -> None:
+    close = int(datetime(2025, 11, 28, 18, 0, tzinfo=UTC).timestamp())
+    start = close + np.array([-60, 0, 60, 3 * 3600 - 60, 3 * 3600], dtype=np.int64)
+    (finding,) = late_prints("A", start, calendar)
+    assert (finding.kind, finding.count, finding.is_fault) == ("late_print", 3, False)
+    assert finding.at == datetime.fromtimestamp(close, UTC)
+    assert late_prints("A", start + 3 * 86_400, calendar) == []
+
+
+def test_another_feed_shows_in_the_volume_and_a_busy_week_does_not(
+    calendar: TradingCalendar,
+) -> None:
+    rng = np.random.default_rng(3)
+    days = [s.open for s in calendar.sessions if s.open.year == 2025][:40]
+    start = np.array([int(d.timestamp()) + 300 * n for d in days for n in range(78)])
+    volume = rng.lognormal(8, 0.5, 40)
+    volume[5:8] *= 20
+
+    def sessions(scale: float) -> BarSeries:
+        scaled = volume.copy()
+        scaled[20:] *= scale
+        flat = np.full(len(start), 50.0)
+        return BarSeries(
+            symbol="A",
+            interval=300,
+            feed="test",
+            start=start,
+            known_at=start + 300,
+            open=flat,
+            high=flat,
+            low=flat,
+            close=flat,
+            volume=np.repeat(scaled, 78),
+        )
+
+    assert check(sessions(1.0), calendar) == []
+    for scale in (30.0, 1 / 30):
+        (finding,) = check(sessions(scale), calendar)
+        assert (finding.kind, finding.at, finding.is_fault) == ("feed_change", days[20], True)
+
+
+def test_the_real_seam_between_feeds_and_the_thin_shares_are_found(
+    shared_data: Path, calendar: TradingCalendar
+) -> None:
+    read = read_bars([shared_data / "bars_1min_2025"], calendar=calendar)
+    found = {s: check(bars, calendar) for s, bars in read.series.items()}
+    seams = {s: f.at.date() for s in found for f in found[s] if f.kind == "feed_change"}
+    assert set(read.series) - set(seams) == {"AVGO", "GS", "LCID"}
+    assert set(seams.values()) == {date(2026, 1, 22)}
+    assert {s for s in found for f in found[s] if f.kind == "thin"} == {"CRSP", "FAS"}
+    assert sum(f.count for s in found for f in found[s] if f.kind == "zero_volume") == 1_576
+    assert {f.kind for s in found for f in found[s]} == {
+        "gap", "thin", "zero_volume", "feed_change"
+    }  # fmt: skip
 
 
 def test_real_consolidated_bars_raise_no_alarm(

@@ -103,6 +103,13 @@ def test_a_bar_that_comes_after_a_later_one_was_read_stays_out() -> None:
     assert feed.late_bars == 1
 
 
+def test_a_bar_of_two_ends_comes_out_once() -> None:
+    feed = LiveFeed(("A",), 60)
+    feed.put(update(minute(0, A=1.5)))
+    feed.put(update(BarSlice(start=OPEN, known_at=OPEN + 2 * MINUTE, bars={"A": bar(2.5)})))
+    assert closes(feed.read(OPEN + 5 * MINUTE)) == [("A", 1.5)]
+
+
 def test_the_past_is_given_as_it_was_known_and_the_rest_is_read() -> None:
     feed = LiveFeed(("A",), 60, history={"A": series("A", 5), "B": series("B", 5)})
     past = feed.warm_up(OPEN + 3 * MINUTE)
@@ -130,6 +137,8 @@ def test_the_last_quote_of_each_symbol_comes_out_and_has_an_age() -> None:
     feed.put(MarketUpdate(quotes=(quote("B", 2.5, 19),)))
     assert [(q.symbol, q.bid) for q in feed.read(OPEN + 10 * SECOND).quotes] == [("A", 12)]
     assert feed.quote_age("B", OPEN + 10 * SECOND) == 7.0
+    feed.put(MarketUpdate(quotes=(quote("A", 11, 13), quote("A", 11, 14))))
+    assert [q.bid for q in feed.read(OPEN + 15 * SECOND).quotes] == [14]
 
 
 def test_headlines_keep_their_first_text_and_come_once() -> None:

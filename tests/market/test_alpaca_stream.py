@@ -23,7 +23,7 @@ from hybrid_tui.market.alpaca_history import AlpacaHistory
 from hybrid_tui.market.alpaca_http import AlpacaKeys
 from hybrid_tui.market.alpaca_rows import bar_rows, news_item, quote
 from hybrid_tui.market.alpaca_stream import AlpacaStream
-from hybrid_tui.market.live import LiveSource
+from hybrid_tui.market.live import LiveFeed, LiveSource
 from tests.servers.alpaca_data import KEYS, AlpacaData, article, minutes, serve_data
 from tests.servers.alpaca_socket import (
     NEWS,
@@ -224,6 +224,11 @@ async def test_the_hole_of_a_lost_connection_is_filled_in_order(
         await desk.live()
         closes = [close for _, _, close in desk.bars]
         assert closes == [101.0, 102.0, 103.0, 104.0, 105.0, 106.0, 107.0, 108.0, 108.5]
+        feed = LiveFeed(("AAPL",), 60)
+        for update in desk.updates:
+            feed.put(update)
+        read = [one.bars["AAPL"].close for one in feed.read(desk.now).bars]
+        assert read == closes[:-1], "the minute that came on both ways counts once"
         await desk.until(lambda: desk.news)
         assert [(item.id, item.received_at) for item in desk.news] == [
             ("alpaca-2", desk.now),
@@ -232,12 +237,13 @@ async def test_the_hole_of_a_lost_connection_is_filled_in_order(
         assert ("stocks: Alpaca's stream was cut; connecting again in 1 s", False) in desk.statuses
 
 
+@pytest.mark.parametrize("seconds", [0, 1, 30, 59.9])
 async def test_what_came_between_the_history_and_the_first_connection_is_filled(
-    calendar: TradingCalendar,
+    calendar: TradingCalendar, seconds: float
 ) -> None:
     async with desk_of(calendar) as desk:
         desk.data.bars["AAPL"] = minutes(OPEN, 10)
-        desk.start("AAPL", since=OPEN + 7 * MINUTE)
+        desk.start("AAPL", since=OPEN + 7 * MINUTE + timedelta(seconds=seconds))
         await desk.live()
         assert [close for _, _, close in desk.bars] == [107.0, 108.0, 109.0]
         assert desk.slept == [3.0, 3.0]

@@ -50,9 +50,9 @@ class AlpacaStream:
     """A LiveSource of one-minute bars, quotes, halts and all headlines over Alpaca's sockets.
 
     ``since`` is an instant whose known bars the desk has already: what became known between it and
-    the first connection is filled like a hole. ``on_halt`` takes a symbol and whether trading in it is
-    halted. The free feed ``iex`` streams quotes of 30 symbols; the others' are asked for every ten
-    seconds. ``dropped`` counts by reason what came in and could not be what it claims to be.
+    the first connection is filled like a hole. ``on_halt`` takes a symbol and whether trading in
+    it is halted. The free feed ``iex`` streams quotes of 30 symbols; the others' are asked for
+    every ten seconds. ``dropped`` counts by reason what came in and could not be what it claims.
     """
 
     def __init__(
@@ -230,8 +230,8 @@ class _Stocks(_Channel):
         self._last: dict[str, datetime] = {}
         self._halted_at: dict[str, datetime] = {}
         self._held: list[BarSeries] | None = None
-        # A bar that had begun by then was not known: only those known by then are left out.
-        self._from = stream._since and stream._since - timedelta(seconds=INTERVAL_S - 1)
+        # The minute that had begun by then was not known yet.
+        self._from = stream._since and stream._since.replace(second=0, microsecond=0)
 
     def ready(self) -> None:
         """Hold live bars back until the older ones are there: bars go out oldest first."""

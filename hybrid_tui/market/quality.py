@@ -158,7 +158,8 @@ def _gaps(series: BarSeries, calendar: TradingCalendar, session: IntArray) -> li
     return [
         _find(
             series,
-            "gap" if share < THIN_SHARE else "thin",
+            # No share trades each second.
+            "thin" if share >= THIN_SHARE and step >= 60 else "gap",
             second,
             total,
             f"{total} bars ({share:.1%}) are missing inside {sessions} sessions; the longest gap "

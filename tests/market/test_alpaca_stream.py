@@ -1,146 +1,31 @@
-"""Alpaca's stream through alpaca-py's own sockets, against local servers with faults to order."""
+"""Alpaca's stream through alpaca-py's own sockets, against local servers."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
 import json
-import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hybrid_tui.domain.bars import Bar, NewsItem, Quote
+from hybrid_tui.domain.bars import Bar
 from hybrid_tui.domain.calendar import TradingCalendar
-from hybrid_tui.domain.ports import MarketUpdate
-from hybrid_tui.errors import ConfigError, DataError, Fatal, HybridError
-from hybrid_tui.market.alpaca_history import AlpacaHistory
-from hybrid_tui.market.alpaca_http import AlpacaKeys
 from hybrid_tui.market.alpaca_rows import bar_rows, news_item, quote
-from hybrid_tui.market.alpaca_stream import AlpacaStream
-from hybrid_tui.market.live import LiveFeed, LiveSource
-from tests.servers.alpaca_data import KEYS, AlpacaData, article, minutes, serve_data
+from hybrid_tui.market.live import LiveFeed
+from tests.servers.alpaca_data import article, minutes
+from tests.servers.alpaca_desk import MINUTE, OPEN, desk_of
 from tests.servers.alpaca_socket import (
     NEWS,
     STOCKS,
-    AlpacaSocket,
-    serve_socket,
     streamed_bar,
     streamed_news,
     streamed_quote,
     trading_status,
 )
-
-OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-
-
-class Desk:
-    """A stream, its servers, and what came out of it."""
-
-    def __init__(self, data: AlpacaData, socket: AlpacaSocket, calendar: TradingCalendar) -> None:
-        self.data = data
-        self.socket = socket
-        self.now = OPEN + 10 * MINUTE
-        self.slept: list[float] = []
-        self.updates: list[MarketUpdate] = []
-        self.statuses: list[tuple[str, bool]] = []
-        self.halts: list[tuple[str, bool]] = []
-        self._calendar = calendar
-        self.task: asyncio.Task[None] | None = None
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        await asyncio.sleep(0.01)
-
-    def start(
-        self,
-        *symbols: str,
-        keys: AlpacaKeys = KEYS,
-        since: datetime | None = None,
-        url: str | None = None,
-    ) -> AlpacaStream:
-        history = AlpacaHistory(
-            KEYS,
-            self.data.url,
-            "iex",
-            calendar=self._calendar,
-            sleep=lambda seconds: None,
-            clock=lambda: self.now,
-        )
-        stream = AlpacaStream(
-            keys,
-            symbols or ("AAPL", "BRK-B"),
-            history,
-            calendar=self._calendar,
-            stream_url=url or self.socket.url,
-            since=since,
-            on_halt=lambda symbol, halted: self.halts.append((symbol, halted)),
-            clock=lambda: self.now,
-            sleep=self.sleep,
-        )
-
-        def on_status(text: str, well: bool) -> None:
-            self.statuses.append((text, well))
-
-        source: LiveSource = stream
-        self.task = asyncio.create_task(source.run(self.updates.append, on_status))
-        return stream
-
-    async def until(self, done: Callable[[], object]) -> None:
-        """Wait until something holds; fails with the stream's own error where that ends first."""
-        assert self.task is not None
-        async with asyncio.timeout(10):
-            while not done():
-                if self.task.done():
-                    await self.task
-                    raise AssertionError("the stream ended")
-                await asyncio.sleep(0.005)
-
-    async def live(self) -> None:
-        await self.until(lambda: self.statuses and self.statuses[-1][1])
-
-    async def refused(self) -> HybridError:
-        """Return the error that the stream ends with."""
-        assert self.task is not None
-        with pytest.raises(HybridError) as caught:
-            await asyncio.wait_for(self.task, 10)
-        return caught.value
-
-    @property
-    def bars(self) -> list[tuple[str, datetime, float]]:
-        return [
-            (symbol, one.start, bar.close)
-            for update in self.updates
-            for one in update.bars
-            for symbol, bar in one.bars.items()
-        ]
-
-    @property
-    def quotes(self) -> list[Quote]:
-        return [one for update in self.updates for one in update.quotes]
-
-    @property
-    def news(self) -> list[NewsItem]:
-        return [one for update in self.updates for one in update.news]
-
-
-@asynccontextmanager
-async def desk_of(calendar: TradingCalendar) -> AsyncIterator[Desk]:
-    with serve_data() as data:
-        async with serve_socket() as socket:
-            desk = Desk(data, socket, calendar)
-            try:
-                yield desk
-            finally:
-                if desk.task is not None:
-                    desk.task.cancel()
-                    await asyncio.gather(desk.task, return_exceptions=True)
 
 
 async def test_bars_quotes_halts_and_headlines_come_through(calendar: TradingCalendar) -> None:
@@ -288,114 +173,6 @@ async def test_a_hole_that_cannot_be_filled_is_said(calendar: TradingCalendar) -
         assert "what came since 14:30 UTC is missing: Alpaca failed on" in text
         await desk.socket.send(STOCKS, streamed_bar("AAPL", OPEN + 9 * MINUTE))
         await desk.until(lambda: desk.bars)
-
-
-async def test_connections_that_fail_are_tried_ever_more_rarely(
-    calendar: TradingCalendar,
-) -> None:
-    async with desk_of(calendar) as desk:
-        stocks = desk.socket.paths[STOCKS]
-        stocks.statuses = [500, 502, 503, 429, 500, 500, 500, 500]
-        stocks.refusals = [(0, ""), (404, "auth timeout"), (500, "internal error")]
-        desk.start("AAPL")
-        await desk.live()
-        assert desk.slept == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0, 60.0]
-        assert stocks.connects == 12
-        texts = [text for text, _ in desk.statuses]
-        assert any("refused the connection (HTTP 503); connecting again in 4 s" in t for t in texts)
-        assert any("internal error; connecting again in 60 s" in t for t in texts)
-
-
-@pytest.mark.parametrize("path", [STOCKS, NEWS])
-@pytest.mark.parametrize(
-    ("refusal", "message", "hint"),
-    [
-        ((402, "auth failed"), "auth failed", "APCA_API_KEY_ID and APCA_API_SECRET_KEY"),
-        ((401, "not authenticated"), "not authenticated", "paper and live accounts"),
-        ((406, "connection limit exceeded"), "connection limit", "another program holds it"),
-        ((409, "insufficient subscription"), "insufficient sub", r"market\.feed = iex"),
-        ((408, "v2 not enabled"), "v2 not enabled", "plan lacks this feed"),
-        ((499, "something new"), "something new", "APCA_API_KEY_ID"),
-    ],
-)
-async def test_a_refusal_ends_the_stream_at_once(
-    calendar: TradingCalendar, path: str, refusal: tuple[int, str], message: str, hint: str
-) -> None:
-    async with desk_of(calendar) as desk:
-        desk.socket.paths[path].refusals = [refusal] * 9
-        desk.start("AAPL")
-        error = await desk.refused()
-        assert type(error) is Fatal
-        with pytest.raises(Fatal, match=message):
-            raise error
-        with pytest.raises(AssertionError, match=hint):
-            raise AssertionError(error.hint)
-        assert desk.socket.paths[path].connects == 1
-        assert desk.slept == []
-
-
-async def test_a_wrong_key_is_tried_once_and_not_shown(
-    calendar: TradingCalendar, caplog: pytest.LogCaptureFixture
-) -> None:
-    wrong = AlpacaKeys(key_id="PKWRONGKEY", secret="wrong/secret")
-    with caplog.at_level(logging.DEBUG):
-        async with desk_of(calendar) as desk:
-            desk.start("AAPL", keys=wrong)
-            error = await desk.refused()
-            assert isinstance(error, Fatal)
-            assert desk.socket.paths[STOCKS].connects == 1
-    logged = [r.getMessage() for r in caplog.records if not r.name.startswith("websockets.server")]
-    shown = "\n".join([error.render(), *logged])
-    assert wrong.key_id not in shown
-    assert wrong.secret not in shown
-    assert "BINARY" not in shown, "a frame in the log, and the first one holds the keys"
-    assert "Traceback" not in caplog.text
-
-
-@pytest.mark.parametrize(("status", "kind"), [(401, Fatal), (403, Fatal), (404, DataError)])
-async def test_a_refused_handshake_ends_the_stream(
-    calendar: TradingCalendar, status: int, kind: type[HybridError]
-) -> None:
-    async with desk_of(calendar) as desk:
-        desk.socket.paths[STOCKS].statuses = [status] * 9
-        desk.start("AAPL")
-        assert type(await desk.refused()) is kind
-        assert desk.socket.paths[STOCKS].connects == 1
-
-
-async def test_an_address_that_is_none_ends_the_stream(calendar: TradingCalendar) -> None:
-    async with desk_of(calendar) as desk:
-        desk.start("AAPL", url="http://127.0.0.1:9")
-        assert type(await desk.refused()) is ConfigError
-
-
-async def test_our_own_lost_connection_may_hold_the_only_place_for_a_while(
-    calendar: TradingCalendar,
-) -> None:
-    async with desk_of(calendar) as desk:
-        stocks = desk.socket.paths[STOCKS]
-        desk.start("AAPL")
-        await desk.live()
-        limit = (406, "connection limit exceeded")
-        stocks.refusals = [limit] * 3
-        desk.socket.cut(STOCKS)
-        await desk.socket.subscribed(STOCKS, 2)
-        assert desk.slept[:4] == [1.0, 2.0, 4.0, 8.0]
-        stocks.refusals = [limit] * 99
-        desk.socket.cut(STOCKS)
-        assert isinstance(await desk.refused(), Fatal)
-        assert 99 - len(stocks.refusals) == 6
-
-
-async def test_too_many_symbols_end_the_stream(calendar: TradingCalendar) -> None:
-    async with desk_of(calendar) as desk:
-        desk.start("AAPL")
-        await desk.live()
-        error = {"T": "error", "code": 405, "msg": "symbol limit exceeded"}
-        await desk.socket.send(STOCKS, error)
-        refused = await desk.refused()
-        assert isinstance(refused, Fatal)
-        assert "app.watchlist" in str(refused.hint)
 
 
 async def test_the_quotes_that_iex_does_not_stream_are_asked_for(

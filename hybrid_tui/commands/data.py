@@ -168,6 +168,7 @@ def list_bars(context: typer.Context, as_json: JsonOption = False) -> None:
             "start": iso(stored.start),
             "end": iso(stored.end),
             "bars": stored.bars,
+            "adjusted": stored.adjusted,
         }
         for stored in store.list()
     ]

@@ -87,7 +87,7 @@ def fetch_bars(
         )
     error = fetching.failure(results, wanted)
     for reason, count in sorted(source.dropped.items()):
-        typer.echo(f"left out: {count} {reason}", err=True)
+        typer.echo(f"{reason}: {count}", err=True)
     if as_json:
         print_json(
             {

@@ -81,7 +81,7 @@ def fetch_news(
         failed = error
     added = _keep(state, merge_news(items)) if items else 0
     for reason, count in sorted(source.dropped.items()):
-        typer.echo(f"left out: {count} {reason}", err=True)
+        typer.echo(f"{reason}: {count}", err=True)
     if as_json:
         print_json(
             {

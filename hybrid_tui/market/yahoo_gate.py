@@ -145,6 +145,8 @@ class YahooGate:
         self._refused = 0
         if CHART in url:
             _complain(document, url)
+        if status >= 400:
+            raise YahooDeclined(f"Yahoo has nothing there: it answered {status}")
         return response
 
     def _wait(self) -> None:

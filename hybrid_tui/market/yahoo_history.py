@@ -23,7 +23,7 @@ import numpy as np
 
 from hybrid_tui.domain.bars import BarSeries, CorporateAction, FloatArray, IntArray, NewsItem
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
-from hybrid_tui.errors import ConfigError, DataError, HybridError
+from hybrid_tui.errors import ConfigError, DataError, HybridError, Retryable
 from hybrid_tui.market.actions import as_traded, ex_instant, merge_actions
 from hybrid_tui.market.yahoo_gate import YahooDeclined, YahooGate
 from hybrid_tui.market.yahoo_rows import FEED, chart_series, news_items, plain
@@ -252,6 +252,8 @@ class YahooHistory:
             raise
         except yf.exceptions.YFException as error:
             raise DataError(f"Yahoo has no {what}: {error}") from error
+        except OSError as error:
+            raise Retryable(f"{what} did not come: {error}", hint="try later") from error
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             kind = type(error).__name__
             raise DataError(f"{what} cannot be read: {kind} {error}") from error

@@ -23,7 +23,8 @@ from hybrid_tui.market.sessions import regular_session
 FEED = "yahoo"
 SETTLE_S = 60
 """Yahoo goes on to change a bar for some seconds after its end."""
-RUNNING = "volumes that were running totals of the day: set to 0"
+RUNNING = "volumes that were running totals of the day, set to 0"
+SILENT = "bars without volume, kept"
 UNFINISHED = "bars that were not finished"
 OUTSIDE = "bars outside regular sessions"
 OFF_GRID = "bars that do not begin on a multiple of their interval"
@@ -44,7 +45,8 @@ def chart_series(
     """Return the finished regular-session bars of a chart.
 
     ``start`` holds UTC epoch seconds, shape (n,); ``values`` open, high, low, close, volume, shape
-    (5, n). Volumes that are running totals become 0: what was traded in those minutes is not known.
+    (5, n). Bars without volume are kept and counted. Volumes that are running totals become 0: what
+    was traded in those minutes is not known.
     """
     sound, reasons = sound_rows(start, values)
     dropped.update(f"rows: {reason}" for _, reason in reasons)
@@ -69,6 +71,8 @@ def chart_series(
     start, known_at = start[keep], known_at[keep]
     prices = plain(values[:4, keep])
     volume = values[4, keep].copy()
+    if (volume == 0).any():
+        dropped[SILENT] += int((volume == 0).sum())
     if interval_s < 3_600:
         _without_running_totals(start, volume, calendar, dropped)
     return BarSeries(

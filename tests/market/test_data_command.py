@@ -47,6 +47,7 @@ def test_import_list_and_import_again(bars: Path) -> None:
                 "start": "2026-03-02T14:30:00Z",
                 "end": "2026-03-02T14:31:00Z",
                 "bars": 2,
+                "adjusted": "splits",
             }
         ]
     }

@@ -18,7 +18,14 @@ from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import ConfigError, DataError, Retryable
 from hybrid_tui.market.yahoo_gate import BUSY_WAITS_S, PASSING_WAITS_S
 from hybrid_tui.market.yahoo_history import YahooHistory
-from hybrid_tui.market.yahoo_rows import OFF_GRID, OUTSIDE, RUNNING, UNFINISHED, chart_series
+from hybrid_tui.market.yahoo_rows import (
+    OFF_GRID,
+    OUTSIDE,
+    RUNNING,
+    SILENT,
+    UNFINISHED,
+    chart_series,
+)
 from tests.servers.yahoo import Row, Share, Yahoo, loopback, yahoo_server
 
 NOW = datetime(2026, 3, 24, 21, 0, tzinfo=UTC)
@@ -308,6 +315,19 @@ def test_a_split_that_yahoo_has_not_worked_in_is_left_alone(desk: Desk, yahoo: Y
     yahoo.shares["AAA"] = Share({"1d": rows}, splits=[(rows[2][0], 4, 1)])
     (series,) = desk.history.bars("AAA", 86_400, datetime(2026, 3, 17, tzinfo=UTC), NOW)
     assert series.close.tolist() == [40.0, 40.0, 10.1, 10.0]
+
+
+def test_minutes_without_volume_are_kept_and_counted(desk: Desk, yahoo: Yahoo) -> None:
+    yahoo.shares["AAA"] = Share({"1m": [*minutes(3, volume=0.0), *minutes(6)[3:]]})
+    assert desk.day("AAA").volume.tolist() == [0.0] * 3 + [1000.0] * 3
+    assert desk.history.dropped == {SILENT: 3}
+
+
+def test_a_page_that_is_not_there_is_an_answer(desk: Desk, yahoo: Yahoo) -> None:
+    yahoo.shares["AAA"] = Share(earnings=[1])
+    yahoo.faults = ["404 {}"]
+    with pytest.raises(DataError, match="it answered 404"):
+        desk.history.earnings_dates("AAA")
 
 
 def article(item_id: str, title: str, **more: Any) -> dict[str, Any]:

@@ -127,7 +127,8 @@ class Yahoo:
             case "time-out":
                 time.sleep(0.6)
                 return 200, text.encode()
-        return int(fault), b"Edge: Too Many Requests"
+        status, _, said = fault.partition(" ")
+        return int(status), said.encode() or b"Edge: Too Many Requests"
 
 
 def error(code: str, description: str) -> bytes:

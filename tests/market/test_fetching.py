@@ -26,6 +26,7 @@ from hybrid_tui.market.fetching import Fetched, failure, fetch_bars
 from hybrid_tui.market.store import BarStore
 from hybrid_tui.market.yahoo_history import YahooHistory
 from tests.market.builders import OPEN, headline, series
+from tests.servers.alpaca_data import KEYS, article, minutes, serve_data
 from tests.servers.yahoo import Row, Share, Yahoo, loopback, yahoo_server
 
 DAYS = [OPEN + timedelta(days=n) for n in (0, 1, 2, 3, 4)]  # Monday to Friday
@@ -283,3 +284,26 @@ def test_headlines_that_came_before_a_fault_are_kept(monkeypatch: pytest.MonkeyP
     result = invoke(news_app, "fetch", "--provider", "yahoo", "--symbols", "A", "--json")
     assert isinstance(result.exception, Retryable)
     assert json.loads(result.stdout)["added"] == 1
+
+
+@pytest.mark.usefixtures("home")
+def test_alpaca_pages_and_headlines_come_through_the_same_commands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("APCA_API_KEY_ID", KEYS.key_id)
+    monkeypatch.setenv("APCA_API_SECRET_KEY", KEYS.secret)
+    dates = ("--start", "2026-03-02", "--end", "2026-03-02", "--json")
+    with serve_data(page=4) as server:
+        monkeypatch.setenv("HYBRID_TUI__MARKET__DATA_URL", server.url)
+        server.bars["AAPL"] = minutes(OPEN, 10)
+        server.news = [article(1, OPEN)]
+        wanted = ("fetch", "--provider", "alpaca", "--symbols", "AAPL")
+        told = json.loads(invoke(data_app, *wanted, *dates).stdout)
+        assert (told["feed"], told["error"]) == ("iex", None)
+        assert (told["series"][0]["pages"], told["series"][0]["added"]) == (3, 10)
+        told = json.loads(invoke(news_app, *wanted, *dates).stdout)
+        assert (told["read"], told["added"]) == (1, 1)
+        pages = [asked.path for asked in server.asked].count("/v2/stocks/bars")
+        assert json.loads(invoke(data_app, *wanted, *dates).stdout)["series"][0]["added"] == 0
+        # Bars may still come after the last one of that session, so it is asked for again.
+        assert [asked.path for asked in server.asked].count("/v2/stocks/bars") == 2 * pages

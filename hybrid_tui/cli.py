@@ -11,7 +11,7 @@ import typer
 
 from hybrid_tui import __version__
 from hybrid_tui.commands import backtest, control, data, doctor, ml, news, run, sentiment, show
-from hybrid_tui.commands.context import CliState
+from hybrid_tui.commands.context import CliState, check_speed
 from hybrid_tui.errors import ConfigError, HybridError
 
 app = typer.Typer(
@@ -70,8 +70,7 @@ def root(
     """Open the desk, or run one of the commands."""
     if live:
         raise ConfigError("--live is not in this version", hint="leave it out: app.mode 'sim'")
-    if speed is not None and speed < 0:
-        raise ConfigError(f"--speed {speed:g} is negative", hint="0 is as fast as it goes")
+    check_speed(speed)
     context.obj = CliState(
         profile=profile,
         overrides=tuple(settings or ()),
@@ -87,6 +86,8 @@ def root(
 
 def main() -> None:
     """Run the command line; errors are one line on stderr, and the exit code says what kind."""
+    # Positions, trades and logs are nobody else's business.
+    os.umask(0o077)
     try:
         app()
     except HybridError as error:

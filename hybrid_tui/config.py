@@ -58,7 +58,9 @@ Level = Annotated[
 class Section(BaseModel):
     """A table of the configuration: frozen, and closed to unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class AppConfig(Section):
@@ -97,7 +99,7 @@ class MarketConfig(Section):
 class SimConfig(Section):
     """[sim]: the simulated market."""
 
-    seed: int = 7
+    seed: int = Field(7, ge=0)
     edge_bps: float | None = Field(None, ge=0)
     speed: float = Field(60.0, ge=0)
 
@@ -168,9 +170,9 @@ class RiskConfig(Section):
         "stop_guard",
         "daily_loss",
     )
-    cooldown_minutes: float = Field(30, ge=0)
+    cooldown_minutes: float = Field(30, ge=0, le=100_000)
     stop_guard_count: int = Field(3, ge=1)
-    stop_guard_minutes: float = Field(60, gt=0)
+    stop_guard_minutes: float = Field(60, gt=0, le=1_440)
     daily_loss: float = Field(0.03, gt=0, lt=1)
     max_drawdown: float = Field(0.15, gt=0, lt=1)
     max_entries: int = Field(20, ge=1)
@@ -204,6 +206,12 @@ class Config(Section):
                 f"app.mode {self.app.mode!r} trades on the paper broker; broker.kind 'alpaca' needs"
                 " app.mode 'paper' or 'live'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rules_are_on(self) -> Config:
+        if "rules" not in self.app.tiers:
+            raise ValueError("app.tiers needs 'rules': nothing else can trade or protect")
         return self
 
     def flat(self) -> dict[str, Any]:

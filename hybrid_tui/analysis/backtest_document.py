@@ -5,21 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import hybrid_tui
 from hybrid_tui.analysis.statistics import daily_returns, performance, sharpe_interval
 from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.orders import Position
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.backtest import Ledger
-
-
-def iso(instant: datetime) -> str:
-    """Return a UTC instant as ISO 8601 with ``Z``."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def code_version() -> str:

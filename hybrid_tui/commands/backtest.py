@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from hybrid_tui.commands.backtest_output import Progress, print_summary
+from hybrid_tui.commands.common import split_symbols
 from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
 from hybrid_tui.errors import ConfigError, DataError
 
@@ -55,7 +56,7 @@ def backtest(
     news: Annotated[list[Path] | None, typer.Option(help="JSON lines")] = None,
     llm: Annotated[str, typer.Option(help="local, recorded or off")] = "local",
     path: Annotated[str, typer.Option(help="event")] = "event",
-    seed: Annotated[int, typer.Option(help="of the bootstrap")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
     equity: Annotated[str, typer.Option(help="daily or bars")] = "daily",
     tz: Annotated[str, typer.Option(help="of naive times in the data")] = "America/New_York",
     more_data: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
@@ -144,7 +145,7 @@ def _run(
 
     check_hybrid(config)
     calendar = state.calendar()
-    wanted = [word.strip().upper() for word in symbols.split(",")] if symbols else None
+    wanted = split_symbols(symbols)
     history = load_history(
         state, calendar, sources, wanted, start=start, end=end, interval=interval, tz=tz
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from hybrid_tui.domain.instants import iso
 from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,14 +62,20 @@ def state_of(context: typer.Context) -> CliState:
     return state if isinstance(state, CliState) else CliState()
 
 
+__all__ = ["CliState", "check_speed", "iso", "parse_bound", "print_json", "state_of"]
+
+
 def print_json(document: Any) -> None:
     """Print one JSON document on stdout."""
     typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
-def iso(instant: datetime) -> str:
-    """Return a UTC instant as ISO 8601 with ``Z``."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def check_speed(speed: float | None) -> None:
+    """Raise ConfigError for what is not a speed."""
+    if speed is not None and not 0 <= speed < math.inf:
+        raise ConfigError(
+            f"--speed {speed:g} is negative or endless", hint="0 is as fast as it goes"
+        )
 
 
 def parse_bound(text: str | None, option: str, *, is_end: bool) -> datetime | None:
@@ -77,20 +85,25 @@ def parse_bound(text: str | None, option: str, *, is_end: bool) -> datetime | No
     """
     if text is None:
         return None
-    from datetime import timedelta
-
     from hybrid_tui.domain.calendar import NEW_YORK
 
     try:
-        if len(text) == 10:
-            day = date.fromisoformat(text) + timedelta(days=1 if is_end else 0)
+        day = date.fromisoformat(text)
+    except ValueError:
+        pass
+    else:
+        try:
+            day += timedelta(days=1 if is_end else 0)
             return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).astimezone(UTC)
+        except OverflowError as error:
+            raise ConfigError(f"{option} {text!r} is out of the calendar") from error
+    try:
         instant = datetime.fromisoformat(text)
-    except ValueError as error:
+        if instant.tzinfo is None:
+            instant = instant.replace(tzinfo=NEW_YORK)
+        return instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{option} {text!r} is neither a date nor an instant",
             hint="e.g. 2026-03-20 or 2026-03-20T10:00:00-04:00",
         ) from error
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=NEW_YORK)
-    return instant.astimezone(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from hybrid_tui.domain.commands import (
     Veto,
 )
 from hybrid_tui.errors import ConfigError, Refused
+
+if TYPE_CHECKING:
+    from hybrid_tui.commands.desk import Desk
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 Yes = Annotated[bool, typer.Option("--yes", help="really do it")]
@@ -99,22 +102,25 @@ def _send(context: typer.Context, command: Command, as_json: bool, *, alone: boo
 def _do_alone(state: CliState, command: Command) -> Ack:
     """Take the lock, run the engine until what the command sells is sold, and stop again."""
     from hybrid_tui.commands.desk import DeskOptions, compose_desk
+    from hybrid_tui.commands.run import log_to, parse_day
     from hybrid_tui.engine.endpoint import ProfileLock
-    from hybrid_tui.journal.reader import latest_run, open_read_only
+    from hybrid_tui.journal.reader import latest_run, open_read_only, read_state
 
     connection = open_read_only(state.paths.journal)
     info = latest_run(connection)
+    held = sorted(read_state(connection, info.run).positions) if info else []
     connection.close()
-    if info is None:
-        raise Refused("nothing is held: the journal is empty")
-    from hybrid_tui.commands.run import log_to, parse_day
-
+    wanted = command.symbol if isinstance(command, ClosePosition) else None
+    if info is None or not held or (wanted is not None and wanted not in held):
+        what = wanted or "anything"
+        raise Refused(f"{what} is not held; held: {', '.join(held) or 'nothing'}")
     day = parse_day(info.day.split()[0]) if info.mode == "recorded" else None
     lock = ProfileLock(state.paths)
     lock.acquire()
     try:
         log_to(state.paths.logs / "engine.log")
-        desk = compose_desk(state, DeskOptions(recorded_day=day, speed=0))
+        options = DeskOptions(recorded_day=day, speed=0, only_run=info.run)
+        desk = compose_desk(state, options)
         try:
             return asyncio.run(_until_sold(desk, command))
         finally:
@@ -123,11 +129,9 @@ def _do_alone(state: CliState, command: Command) -> Ack:
         lock.release()
 
 
-async def _until_sold(desk: object, command: Command) -> Ack:
-    from hybrid_tui.commands.desk import Desk
+async def _until_sold(desk: Desk, command: Command) -> Ack:
     from hybrid_tui.domain.events import Event, OrderCancelled, OrderFilled
 
-    assert isinstance(desk, Desk)
     runtime = desk.runtime
 
     def stop_when_sold(event: Event) -> None:
@@ -136,7 +140,13 @@ async def _until_sold(desk: object, command: Command) -> Ack:
 
     desk.publisher.listen(stop_when_sold)
     running = asyncio.create_task(runtime.run(desk.begins_at))
-    ack = await runtime.obey(command)
+    obeying = asyncio.create_task(runtime.obey(command))
+    await asyncio.wait({running, obeying}, return_when=asyncio.FIRST_COMPLETED)
+    if not obeying.done():
+        obeying.cancel()
+        await running
+        raise Refused("the engine ended before it could obey")
+    ack = obeying.result()
     if not desk.state.orders:
         runtime.stop("done")
     await running

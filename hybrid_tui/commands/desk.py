@@ -16,7 +16,7 @@ from hybrid_tui.commands.compose import (
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.commands.markets import DeskMarket, open_market
 from hybrid_tui.config import Config
-from hybrid_tui.errors import ConfigError
+from hybrid_tui.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.ports import Predictor
@@ -34,6 +34,7 @@ class DeskOptions:
 
     recorded_day: date | None = None
     speed: float | None = None
+    only_run: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,7 +60,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     Raises ConfigError or DataError. The caller holds the profile's lock.
     """
     from hybrid_tui.broker.paper import PaperBroker
-    from hybrid_tui.domain.events import EngineStarted
+    from hybrid_tui.domain.events import Alert, EngineStarted
     from hybrid_tui.engine.clock import ScaledClock, WallClock
     from hybrid_tui.engine.engine import Engine, EngineSetup
     from hybrid_tui.engine.publisher import Publisher
@@ -70,11 +71,20 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
 
     config = state.config(forced=forced_by(options))
     check_supported(config)
+    if options.recorded_day is not None and config.app.mode != "recorded":
+        raise ConfigError(
+            f"--recorded {options.recorded_day} and app.mode {config.app.mode!r} contradict",
+            hint="leave one of them out",
+        )
     threshold = minimum_probability(config)
     calendar = state.calendar()
     journal = Journal(state.paths.journal)
     market = open_market(state, config, calendar, options.recorded_day, journal)
-    run, desk_state, resumed = _recover(journal, config.app.mode, market)
+    if options.only_run is not None and market.source is not None:
+        raise Refused(
+            "a live market is sold on by the running desk only", hint="start hybrid-tui, then again"
+        )
+    run, desk_state, resumed = _recover(journal, config.app.mode, market, options.only_run)
     publisher = Publisher(journal)
     recorder = Recorder(desk_state, publisher)
     journal.follow(run, desk_state)
@@ -133,10 +143,13 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         recorder,
         broker,
     )
+    behind = None if resumed else _left_behind(journal, run)
+    if behind is not None:
+        recorder.emit(Alert, begins_at, text=behind)
     engine.warm_up(market.feed.warm_up(begins_at), market.feed.earlier_news(begins_at))
 
     def load_predictor() -> Predictor:
-        oldest = begins_at - timedelta(days=config.ml.max_age_days)
+        oldest = market.begins_at - timedelta(days=config.ml.max_age_days)
         return make_predictor(
             state,
             config,
@@ -187,19 +200,39 @@ def _default_speed(config: Config) -> float:
     return config.sim.speed if config.app.mode == "sim" else 1.0
 
 
-def _recover(journal: Journal, mode: str, market: DeskMarket) -> tuple[str, DeskState, bool]:
-    """Return the run to go on with and its state, or a new run."""
+def _recover(
+    journal: Journal, mode: str, market: DeskMarket, only_run: str | None
+) -> tuple[str, DeskState, bool]:
+    """Return the run to go on with and its state, or a new run (never, with ``only_run``)."""
     from hybrid_tui.domain.state import DeskState
     from hybrid_tui.journal.reader import read_state, runs
 
     before = runs(journal.connection)
     for info in reversed(before):
         if info.mode == mode and info.day == market.day and not info.finished:
+            if only_run not in (None, info.run):
+                break
             state = read_state(journal.connection, info.run)
-            if state.now is not None:
-                log.info("going on with run %s at %s", info.run, state.now)
-                return info.run, state, True
-            return info.run, state, False
+            log.info("going on with run %s at %s", info.run, state.now)
+            return info.run, state, state.now is not None
+    if only_run is not None:
+        raise Refused(
+            f"run {only_run} has ended, or belongs to another market or watchlist",
+            hint="give the same --set options that it was started with",
+        )
     run = f"{mode}-{market.day.replace(' ', '-')}-{len(before) + 1}"
     journal.start_run(run, mode, market.day, market.begins_at)
     return run, DeskState(), False
+
+
+def _left_behind(journal: Journal, run: str) -> str | None:
+    """Return what to say where another run holds positions that this one does not see."""
+    rows = journal.connection.execute(
+        "select run, count(*) from positions join runs using (run)"
+        " where run <> ? and not finished group by run order by run",
+        (run,),
+    ).fetchall()
+    if not rows:
+        return None
+    behind = ", ".join(f"{other} holds {count}" for other, count in rows)
+    return f"this run sees only its own account; beside it {behind}"

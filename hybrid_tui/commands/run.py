@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hybrid_tui.commands.context import CliState, parse_bound, state_of
+from hybrid_tui.commands.context import CliState, check_speed, parse_bound, state_of
 from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def run(
     state = state_of(context)
     if not headless:
         raise ConfigError("run needs --headless", hint="hybrid-tui alone opens the screen")
-    if speed is not None and speed < 0:
-        raise ConfigError(f"--speed {speed:g} is negative", hint="0 is as fast as it goes")
+    check_speed(speed)
     options = DeskOptions(
         recorded_day=parse_day(recorded if recorded is not None else state.recorded),
         speed=speed if speed is not None else state.speed,
@@ -69,7 +69,7 @@ def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_j
         log_to(state.paths.logs / "engine.log")
         desk = compose_desk(state, options)
         if as_json:
-            desk.publisher.listen(_print_event)
+            desk.publisher.listen(_Printer(desk.runtime.stop))
         try:
             reason = asyncio.run(_serve(state, desk, until))
         finally:
@@ -88,7 +88,9 @@ async def _serve(state: CliState, desk: Desk, until: datetime | None) -> str:
 
     runtime = desk.runtime
     token = new_token()
-    server = EngineServer(token, lambda: dump_state(desk.state), runtime.obey)
+    server = EngineServer(
+        token, lambda: runtime.between_cycles(lambda: dump_state(desk.state)), runtime.obey
+    )
     port = await server.start()
 
     def tell(event: Event) -> None:
@@ -113,11 +115,26 @@ async def _serve(state: CliState, desk: Desk, until: datetime | None) -> str:
         await server.stop()
 
 
-def _print_event(event: Event) -> None:
-    from hybrid_tui.journal.codec import event_line
+class _Printer:
+    """Prints events on stdout; a reader that goes away stops the engine cleanly."""
 
-    sys.stdout.write(event_line(event).decode())
-    sys.stdout.flush()
+    def __init__(self, stop: Callable[[str], None]) -> None:
+        self._stop = stop
+        self._is_read = True
+
+    def __call__(self, event: Event) -> None:
+        """Print one event, one line."""
+        from hybrid_tui.journal.codec import event_line
+
+        if not self._is_read:
+            return
+        try:
+            sys.stdout.write(event_line(event).decode())
+            sys.stdout.flush()
+        except BrokenPipeError:
+            self._is_read = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._stop("the reader of the events has gone")
 
 
 def log_to(path: Path) -> None:

@@ -137,6 +137,10 @@ class MLPrediction:
         _check_range("confidence", self.confidence, 0.0, 1.0)
         _check_range("target_position", self.target_position, 0.0, 1.0)
         _check_range("volatility_forecast", self.volatility_forecast, 0.0, 1e3)
+        for name in ("reference_price", "price_forecast_1h"):
+            _check_range(name, getattr(self, name), 0.0, 1e9)
+        _check_range("interval.low", self.interval.low, 0.0, 1e9)
+        _check_range("interval.high", self.interval.high, self.interval.low, 1e9)
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether the prediction holds at ``now``."""

@@ -226,8 +226,9 @@ def _proposed(state: DeskState, event: ev.SignalProposed) -> None:
         event_id=event.id,
         symbols=dict.fromkeys(signal.focus_stocks, "pending"),
     )
+    needed = {state.strategy_id, *(held.strategy_id for held in state.positions.values())}
     for old in list(state.signals)[:-RECENT_SIGNALS]:
-        if old != state.strategy_id:
+        if old not in needed:
             del state.signals[old]
 
 

@@ -12,6 +12,7 @@ from hybrid_tui.domain.state import DeskState, SignalState
 from hybrid_tui.engine.recorder import Recorder
 
 PENDING_FOR = timedelta(minutes=30)
+OFF = "tier 3 is switched off"
 
 
 class Approvals:
@@ -34,25 +35,19 @@ class Approvals:
         for found in list(self._state.signals.values()):
             waiting = _undecided(found)
             if now >= found.pending_until and (found.status == "pending" or waiting):
-                self._recorder.emit(
-                    ev.SignalDecided,
-                    now,
-                    cause=found.event_id,
-                    signal_id=found.signal.id,
-                    symbols=waiting,
-                    decision="expired",
-                    by="clock",
-                    whole=found.status == "pending",
-                )
+                self._expired(now, found, waiting)
         current = self._state.strategy_id
         if current is not None and now >= self._state.signals[current].signal.expires_at:
-            self._recorder.emit(
-                ev.StrategyEnded,
-                now,
-                cause=self._state.signals[current].event_id,
-                signal_id=current,
-                reason="expired",
-            )
+            self._ended(now, current, "expired")
+
+    def switch_off(self, now: datetime) -> None:
+        """End the strategy in force and what is pending: tier 3 has no say any more."""
+        for found in list(self._state.signals.values()):
+            waiting = _undecided(found)
+            if found.status == "pending" or waiting:
+                self._expired(now, found, waiting, OFF)
+        if self._state.strategy_id is not None:
+            self._ended(now, self._state.strategy_id, OFF)
 
     def approve(self, now: datetime, command: Approve) -> Ack:
         """Approve symbols (none named: all that are pending); the first puts it in force."""
@@ -104,23 +99,27 @@ class Approvals:
     def _replace(self, now: datetime, old: SignalState, new: str) -> None:
         waiting = _undecided(old)
         if waiting:
-            self._recorder.emit(
-                ev.SignalDecided,
-                now,
-                cause=old.event_id,
-                signal_id=old.signal.id,
-                symbols=waiting,
-                decision="expired",
-                by="clock",
-                reason=f"replaced by {new}",
-            )
+            self._expired(now, old, waiting, f"replaced by {new}")
+        self._ended(now, old.signal.id, f"replaced by {new}")
+
+    def _expired(
+        self, now: datetime, found: SignalState, symbols: tuple[str, ...], reason: str = ""
+    ) -> None:
         self._recorder.emit(
-            ev.StrategyEnded,
+            ev.SignalDecided,
             now,
-            cause=old.event_id,
-            signal_id=old.signal.id,
-            reason=f"replaced by {new}",
+            cause=found.event_id,
+            signal_id=found.signal.id,
+            symbols=symbols,
+            decision="expired",
+            by="clock",
+            reason=reason,
+            whole=found.status == "pending",
         )
+
+    def _ended(self, now: datetime, signal_id: str, reason: str) -> None:
+        cause = self._state.signals[signal_id].event_id
+        self._recorder.emit(ev.StrategyEnded, now, cause=cause, signal_id=signal_id, reason=reason)
 
     def _open(
         self, now: datetime, signal_id: str, symbols: Sequence[str]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.events import Event
@@ -22,6 +24,10 @@ LONGEST_LINE = 64 * 1024 * 1024
 
 class EngineGone(Refused):
     """No engine answers, or the one that did has gone."""
+
+
+class NoAnswer(Refused):
+    """An engine got a command and did not say what became of it."""
 
 
 class EngineClient:
@@ -64,8 +70,9 @@ class EngineClient:
                     if waiting is not None and not waiting.done():
                         waiting.set_result(Ack(ok=document["ok"], message=document["message"]))
                     continue
-                kind = document.pop("event")
-                yield load_event(kind, json.dumps(document))
+                event = load_event(document.pop("event"), json.dumps(document))
+                if event.id > self.state.last_id:
+                    yield event
         except (ConnectionError, ValueError, asyncio.LimitOverrunError):
             return
         finally:
@@ -96,27 +103,51 @@ class EngineClient:
         self._writer.close()
 
 
-def send_command(path: Path, command: Command, timeout: float = ACK_SECONDS) -> Ack:
-    """Send one command from a program without a loop; raises EngineGone without an engine."""
+def send_command(path: Path, command: Command, within: float = ACK_SECONDS) -> Ack:
+    """Send one command from a program without a loop.
+
+    Raises EngineGone without an engine, and NoAnswer where one did not answer in time.
+    """
     endpoint = read_endpoint(path)
     if endpoint is None:
         raise EngineGone("no engine runs for this profile", hint="start hybrid-tui")
+    deadline = time.monotonic() + within
     try:
-        with socket.create_connection(("127.0.0.1", endpoint.port), timeout=timeout) as connection:
+        with socket.create_connection(("127.0.0.1", endpoint.port), timeout=within) as connection:
             document = {**dump_command(command), "ref": 0}
             connection.sendall(_hello(endpoint) + json.dumps(document).encode() + b"\n")
-            with connection.makefile("rb") as lines:
-                for line in lines:
-                    if line.startswith(b'{"ack"'):
-                        answer = json.loads(line)
-                        return Ack(ok=answer["ok"], message=answer["message"])
-                    if line.startswith(b'{"refused"'):
-                        raise EngineGone(f"the engine refused: {json.loads(line)['refused']}")
+            answer = _read_answer(connection, deadline)
     except TimeoutError as error:
-        raise EngineGone(f"the engine did not answer within {timeout:g} s") from error
+        raise NoAnswer(
+            f"the engine did not answer within {within:g} s: it is not known whether it was done",
+            hint="hybrid-tui status",
+        ) from error
     except OSError as error:
         raise EngineGone("no engine runs for this profile", hint="start hybrid-tui") from error
-    raise EngineGone("the engine hung up without an answer")
+    if "refused" in answer:
+        raise EngineGone(f"the engine refused: {answer['refused']}")
+    return Ack(ok=answer["ok"], message=answer["message"])
+
+
+def _read_answer(connection: socket.socket, deadline: float) -> dict[str, Any]:
+    """Return the acknowledgement or refusal among what the engine sends."""
+    waiting = b""
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        connection.settimeout(left)
+        received = connection.recv(65_536)
+        if not received:
+            raise NoAnswer(
+                "the engine hung up without an answer: it is not known whether it was done",
+                hint="hybrid-tui status",
+            )
+        *lines, waiting = (waiting + received).split(b"\n")
+        for line in lines:
+            if line.startswith((b'{"ack"', b'{"refused"')):
+                answer: dict[str, Any] = json.loads(line)
+                return answer
 
 
 def _hello(endpoint: Endpoint) -> bytes:

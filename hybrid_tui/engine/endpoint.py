@@ -62,7 +62,8 @@ class ProfileLock:
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
-        self._lock = FileLock(paths.lock, timeout=0)
+        # Not 0: whoever asks whether an engine runs holds the lock for a moment.
+        self._lock = FileLock(paths.lock, timeout=0.5)
 
     def acquire(self) -> None:
         """Take the lock; raises Refused naming the holder, or ConfigError where it cannot be."""

@@ -98,15 +98,19 @@ class Engine:
             self.market.warm(known)
             if self.board.knows(symbol):
                 self.board.warm_up(symbol, known.close)
-        seen = {item.id for item in self.state.news}
+        read = self.state.news
+        seen = {item.id for item in read}
+        last = max((item.received_at for item in read), default=None)
         for item in news:
-            if item.id in seen:
+            if item.id in seen or (last is not None and item.received_at <= last):
                 self.market.add_news(item)
             else:
                 self._unread += (item,)
 
     def announce(self, now: datetime) -> None:
         """Tell how the tiers are at the start."""
+        if "llm" not in self.setup.tiers:
+            self.approvals.switch_off(now)
         self.tiers.announce(now)
         self.recorder.commit()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -69,6 +70,8 @@ class Runtime:
         self._checkpointed = engine.state.last_id
         self._answers: list[tuple[Job, JobResult]] = []
         self._background: set[asyncio.Task[None]] = set()
+        self._notices: list[str] = []
+        self._cycling = asyncio.Lock()
 
     async def obey(self, command: Command) -> Ack:
         """Have a command carried out between two instants; return the answer after the commit."""
@@ -78,6 +81,11 @@ class Runtime:
         self._commands.append((command, waiting))
         self._wake.set()
         return await waiting
+
+    async def between_cycles(self, read: Callable[[], bytes]) -> bytes:
+        """Return what ``read`` gives while no instant is under way: all of it is committed."""
+        async with self._cycling:
+            return read()
 
     def stop(self, reason: str) -> None:
         """Stop after the instant under way."""
@@ -102,6 +110,9 @@ class Runtime:
         self.engine.announce(now)
         if on_started is not None:
             on_started()
+        loading = asyncio.create_task(asyncio.to_thread(self._host.load_early))
+        self._background.add(loading)
+        loading.add_done_callback(self._background.discard)
         if self._source is not None:
             self._start_source(self._source)
         with_data = self.feed.upcoming(now)
@@ -133,8 +144,7 @@ class Runtime:
         """Let a live source deliver into the feed; what becomes of it is told as alerts."""
 
         def tell(text: str, _healthy: bool) -> None:
-            now = max(self.clock.now(), self._last or self.clock.now())
-            self.engine.recorder.emit(ev.Alert, now, text=text)
+            self._notices.append(text)
 
         async def deliver() -> None:
             try:
@@ -187,11 +197,8 @@ class Runtime:
         try:
             await asyncio.wait_for(self._wake.wait(), min(seconds, 1.0))
         except TimeoutError:
-            self._flush_if_idle()
+            self.engine.recorder.commit()
         return False
-
-    def _flush_if_idle(self) -> None:
-        self.engine.recorder.commit()
 
     async def _carry_out(self, before: datetime) -> None:
         """Carry out the waiting commands strictly between the last instant and the next."""
@@ -216,8 +223,8 @@ class Runtime:
             if not self.clock.is_scaled:
                 waiting.set_result(Ack(ok=False, message="real time has one speed"))
                 return True
-            if command.speed < 0:
-                waiting.set_result(Ack(ok=False, message="a speed is 0 or more"))
+            if not 0 <= command.speed < math.inf:
+                waiting.set_result(Ack(ok=False, message="a speed is a number from 0 up"))
                 return True
             self.clock.set_speed(command.speed)
             self.engine.recorder.emit(ev.SpeedChanged, now, speed=command.speed)
@@ -228,6 +235,15 @@ class Runtime:
     async def _cycle(
         self, now: datetime, update: MarketUpdate, commands: list[Command] | None = None
     ) -> list[Ack]:
+        async with self._cycling:
+            return await self._cycle_alone(now, update, commands)
+
+    async def _cycle_alone(
+        self, now: datetime, update: MarketUpdate, commands: list[Command] | None
+    ) -> list[Ack]:
+        for text in self._notices:
+            self.engine.recorder.emit(ev.Alert, now, text=text)
+        self._notices.clear()
         answers, self._answers = self._answers, []
         cycle: Cycle = self.engine.cycle(now, update, commands or (), answers)
         self._last = now

@@ -33,7 +33,7 @@ Obey = Callable[[Command], Awaitable[Ack]]
 class EngineServer:
     """Serves snapshots, events and acknowledgements to any number of clients."""
 
-    def __init__(self, token: str, snapshot: Callable[[], bytes], obey: Obey) -> None:
+    def __init__(self, token: str, snapshot: Callable[[], Awaitable[bytes]], obey: Obey) -> None:
         self._token = token
         self._snapshot = snapshot
         self._obey = obey
@@ -84,8 +84,10 @@ class EngineServer:
             if not await self._is_welcome(reader):
                 writer.write(b'{"refused": "wrong token"}\n')
                 return
-            writer.write(b'{"snapshot": ' + self._snapshot() + b"}\n")
+            # Nothing may come between the snapshot and the first event after it: no await here.
+            snapshot = await self._snapshot()
             self._clients.add(writer)
+            writer.write(b'{"snapshot": ' + snapshot + b"}\n")
             while line := await reader.readline():
                 writer.write(await self._answer(line))
         except (ConnectionError, ValueError, asyncio.LimitOverrunError) as error:
@@ -106,9 +108,11 @@ class EngineServer:
         reference: Any = None
         try:
             document = json.loads(line)
+            if not isinstance(document, dict):
+                raise DataError("a command is a JSON object")
             reference = document.pop("ref", None)
             ack = await self._obey(load_command(document))
-        except (ValueError, AttributeError) as error:
+        except (ValueError, RecursionError) as error:
             ack = Ack(ok=False, message=f"not a command: {error}")
         except DataError as error:
             ack = Ack(ok=False, message=error.render())

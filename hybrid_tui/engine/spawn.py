@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from hybrid_tui.config import Paths
 from hybrid_tui.engine.endpoint import is_held, read_endpoint
-from hybrid_tui.errors import Refused
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -45,23 +44,18 @@ def start_engine(
             stdout=subprocess.DEVNULL,
             stderr=complaints,
             start_new_session=True,
+            env=_environment(),
             cwd=Path.home() if Path.home().is_dir() else None,
         )
 
 
-def wait_until_listening(
-    paths: Paths, process: subprocess.Popen[bytes], seconds: float = START_SECONDS
-) -> None:
-    """Wait until that engine listens; raises Refused with what it said otherwise."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        endpoint = read_endpoint(paths.engine)
-        if endpoint is not None and endpoint.pid == process.pid:
-            return
-        if process.poll() is not None:
-            raise Refused(why_it_ended(paths))
-        time.sleep(POLL_SECONDS)
-    raise Refused(f"the engine did not start within {seconds:g} s", hint=str(paths.logs))
+def _environment() -> dict[str, str]:
+    """Return this process's environment; the engine starts elsewhere, so its home is absolute."""
+    environment = dict(os.environ)
+    home = environment.get("HYBRID_TUI_HOME")
+    if home:
+        environment["HYBRID_TUI_HOME"] = str(Path(home).expanduser().absolute())
+    return environment
 
 
 def why_it_ended(paths: Paths) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 from hybrid_tui.domain.ports import Predictor, Strategist
@@ -21,11 +22,20 @@ class TierHost:
         self._load = load_predictor
         self._predictor: Predictor | None = None
         self._strategist = strategist
+        self._loading = threading.Lock()
 
     def load(self) -> None:
         """Load the predictor now; raises what loading raises."""
-        if self._predictor is None and self._load is not None:
-            self._predictor = self._load()
+        with self._loading:
+            if self._predictor is None and self._load is not None:
+                self._predictor = self._load()
+
+    def load_early(self) -> None:
+        """Load the predictor before it is asked; what goes wrong is said when it is."""
+        try:
+            self.load()
+        except Exception as error:
+            log.warning("tier 2 cannot be loaded yet: %s", error)
 
     def run(self, job: Job) -> JobResult:
         """Return the tier's answer; raises what the tier raises."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -58,6 +59,9 @@ def load_command(document: dict[str, Any]) -> Command:
     kind = COMMANDS.get(str(fields.pop("command", "")))
     if kind is None:
         raise DataError(f"unknown command {document.get('command')!r}")
+    strange = sorted(set(fields) - {field.name for field in dataclasses.fields(kind)})
+    if strange:
+        raise DataError(f"command {kind.__name__}: unknown field {strange[0]!r}")
     try:
         command: Command = _adapter(kind).validate_python(fields)
     except ValidationError as error:

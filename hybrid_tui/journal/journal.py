@@ -11,11 +11,12 @@ from pathlib import Path
 
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.events import Event, Heartbeat, Ticked
+from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.journal.codec import dump_event
 from hybrid_tui.journal.schema import READ_TABLES, migrate
-from hybrid_tui.journal.tables import Write, iso, rows_of
+from hybrid_tui.journal.tables import Write, rows_of
 
 FLUSH_SECONDS = 1.0
 

@@ -17,11 +17,11 @@ from pydantic import TypeAdapter
 
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.events import Event
+from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.state import RECENT_NEWS, RECENT_TRADES, DeskState
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.journal.codec import load_event
 from hybrid_tui.journal.schema import check_version
-from hybrid_tui.journal.tables import iso
 
 FINGERPRINTED = (
     "SignalProposed",
@@ -74,7 +74,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise ConfigError(f"{path}: there is no journal yet", hint="start hybrid-tui first")
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
         connection.row_factory = sqlite3.Row
         check_version(connection, path)
         connection.execute("select 1 from runs limit 1").fetchall()

@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.orders import Side
 from hybrid_tui.domain.state import DeskState
 
 Write = tuple[str, tuple[Any, ...]]
-
-
-def iso(instant: datetime) -> str:
-    """Return a UTC instant as ISO 8601 with ``Z``; such texts sort by time."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def rows_of(run: str, event: ev.Event, state: DeskState) -> Iterator[Write]:

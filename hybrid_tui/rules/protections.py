@@ -46,49 +46,33 @@ def locks_at_decision(
 ) -> list[Lock]:
     """Return the locks that equity or the count of entries sets at a decision."""
     held = state.lifted | {lock.name for lock in state.locks if lock.holds(now)}
-    locks = []
-    if (
-        "daily_loss" in risk.protections
-        and "daily_loss" not in held
-        and equity <= (1 - risk.daily_loss) * state.reference_equity
-    ):
-        loss = 1 - equity / state.reference_equity
-        locks.append(
-            Lock(
-                name="daily_loss",
-                symbol=None,
-                start=now,
-                until=next_session,
-                reason=f"equity is {loss:.1%} below that of the last close",
-            )
-        )
-    if (
-        "max_drawdown" in risk.protections
-        and "max_drawdown" not in held
-        and equity <= (1 - risk.max_drawdown) * state.peak_equity
-    ):
-        fall = 1 - equity / state.peak_equity
-        locks.append(
-            Lock(
-                name="max_drawdown",
-                symbol=None,
-                start=now,
-                until=None,
-                reason=f"equity is {fall:.1%} below its peak",
-            )
-        )
-    if (
-        "max_entries" in risk.protections
-        and "max_entries" not in held
-        and state.entries_today >= risk.max_entries
-    ):
-        locks.append(
-            Lock(
-                name="max_entries",
-                symbol=None,
-                start=now,
-                until=next_session,
-                reason=f"{state.entries_today} entries today",
-            )
-        )
-    return locks
+    daily, peak = state.reference_equity, state.peak_equity
+    found: list[tuple[str, bool, datetime | None, str]] = [
+        (
+            "daily_loss",
+            equity <= (1 - risk.daily_loss) * daily,
+            next_session,
+            f"equity is {_below(equity, daily)} below that of the last close",
+        ),
+        (
+            "max_drawdown",
+            equity <= (1 - risk.max_drawdown) * peak,
+            None,
+            f"equity is {_below(equity, peak)} below its peak",
+        ),
+        (
+            "max_entries",
+            state.entries_today >= risk.max_entries,
+            next_session,
+            f"{state.entries_today} entries today",
+        ),
+    ]
+    return [
+        Lock(name=name, symbol=None, start=now, until=until, reason=reason)
+        for name, is_due, until, reason in found
+        if is_due and name in risk.protections and name not in held
+    ]
+
+
+def _below(equity: float, reference: float) -> str:
+    return f"{1 - equity / reference:.1%}" if reference > 0 else "-"

@@ -42,7 +42,7 @@ def main() -> None:
             live(tuple(overrides), until)
             os._exit(0)
         if killed < int(kills):
-            deadline = time.monotonic() + dice.uniform(0.05, 0.9)
+            deadline = time.monotonic() + dice.uniform(0.02, 0.5)
             while time.monotonic() < deadline:
                 if os.waitpid(child, os.WNOHANG)[0]:
                     print(killed)  # noqa: T201

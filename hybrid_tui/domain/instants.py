@@ -1,0 +1,10 @@
+"""Instants as text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def iso(instant: datetime) -> str:
+    """Return an instant as ISO 8601 in UTC with ``Z``; such texts sort by time."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

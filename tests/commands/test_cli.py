@@ -138,3 +138,53 @@ def test_a_damaged_model_turns_tier_2_red_and_the_desk_goes_on(empty: Path) -> N
     assert sum(e["event"] == "BarsClosed" for e in events) == 20
     predict = hybrid_tui(empty, "ml", "predict", "--data", "store", "--model", "broken", "--json")
     assert predict.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--speed", "inf", "run", "--headless"), "--speed inf"),
+        (("run", "--headless", "--speed", "nan"), "--speed nan"),
+        (("--set", "broker.cash=inf", "run", "--headless"), "broker.cash"),
+        (("--set", "app.tiers=ml", "run", "--headless"), "'rules'"),
+        (("--set", "sim.seed=-1", "run", "--headless"), "sim.seed"),
+        (("--set", "risk.cooldown_minutes=1e15", "run", "--headless"), "cooldown_minutes"),
+        (("--set", "app.mode=sim", "--recorded", "2026-03-20", "run", "--headless"), "contradict"),
+        (("run", "--headless", "--until", "9999-12-31"), "--until"),
+        (("backtest", "--data", "store", "--symbols", ","), "--symbols"),
+    ],
+)
+def test_impossible_figures_and_contradictions_are_one_message(
+    empty: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = hybrid_tui(empty, *words)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (empty / "journal.db").exists() or "store" in words
+
+
+def test_a_home_with_odd_characters_works(tmp_path: Path) -> None:
+    home = tmp_path / "a home #1 with 50 % odd?names"
+    words = ("--set", "app.tiers=rules", "run", "--headless", "--speed", "0")
+    assert hybrid_tui(home, *words, "--until", "2026-01-05T09:40:00").returncode == 0
+    status = hybrid_tui(home, "status", "--json")
+    assert status.returncode == 0, status.stderr
+    assert json.loads(status.stdout)["mode"] == "sim"
+    assert [path.name for path in tmp_path.iterdir()] == [home.name]
+
+
+def test_a_reader_of_events_that_goes_away_stops_the_engine_cleanly(empty: Path) -> None:
+    words = " ".join([sys.executable, "-m", "hybrid_tui", "--set", "app.tiers=rules", "run"])
+    done = subprocess.run(
+        ["bash", "-c", f"{words} --headless --speed 0 --json | head -n 2"],
+        env=environment(empty),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert "the reader of the events has gone" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads(hybrid_tui(empty, "status", "--json").stdout)["running"] is False

@@ -20,8 +20,9 @@ from hybrid_tui.domain.events import BarsClosed, Event, SignalProposed
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.client import EngineClient, EngineGone, send_command
 from hybrid_tui.engine.endpoint import is_held, read_endpoint
+from hybrid_tui.engine.spawn import start_engine
 from hybrid_tui.journal.reader import latest_run, open_read_only, read_state
-from tests.desk import command, environment, hybrid_tui, start, wait_for
+from tests.desk import ROOT, command, environment, hybrid_tui, start, wait_for
 
 QUICK = ("--set", "app.tiers=rules,llm")
 
@@ -284,3 +285,58 @@ def test_what_waits_for_a_decision_still_waits_after_a_restart_and_then_expires(
     assert late.strategy(late.now) is None
     assert not late.orders
     assert not late.positions
+
+
+async def test_no_client_misses_or_repeats_an_event_whenever_it_connects(engine: Paths) -> None:
+    for _ in range(25):
+        client = await EngineClient.connect(engine.engine)
+        last = client.state.last_id
+        async for event in client.events():
+            assert event.id == last + 1
+            last = event.id
+            if last >= client.state.last_id + 20:
+                break
+        await client.close()
+
+
+def test_flatten_without_an_engine_leaves_other_accounts_alone(
+    tmp_path: Path, paths: Paths
+) -> None:
+    home = tmp_path / "home"
+    settings = ("--set", "app.tiers=rules", "--set", "app.watchlist=NVDA,AMD,SPY,TSLA")
+    words = (*settings, "run", "--headless", "--speed", "0", "--until", "2026-01-05T11:00:00")
+    assert hybrid_tui(home, *words).returncode == 0
+    held = set(state_of(paths).positions)
+    assert held
+    other = hybrid_tui(home, "flatten", "--yes")
+    assert other.returncode == 1
+    assert "another market or watchlist" in other.stderr
+    assert set(state_of(paths).positions) == held
+    same = hybrid_tui(home, *settings, "flatten", "--yes")
+    assert same.returncode == 0, same.stderr
+    assert not state_of(paths).positions
+
+
+def test_the_engine_of_a_relative_home_starts_in_the_same_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYBRID_TUI_HOME", "desk")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    paths = Paths.of()
+    process = start_engine(paths, list(QUICK), ["--speed", "0", "--until", "2026-01-05T09:40:00"])
+    assert process.wait(timeout=60) == 0
+    assert (tmp_path / "desk" / "journal.db").exists()
+
+
+def test_headlines_are_journalled_once_whatever_the_restarts(tmp_path: Path, paths: Paths) -> None:
+    for clock in ("09:31:00", "09:33:00", "09:36:00"):
+        words = (*QUICK, "run", "--headless", "--speed", "0", "--until", f"2026-01-05T{clock}")
+        assert hybrid_tui(tmp_path / "home", *words).returncode == 0
+    connection = open_read_only(paths.journal)
+    rows = connection.execute(
+        "select count(*), count(distinct json_extract(body, '$.item.id')) from events"
+        " where kind = 'NewsArrived'"
+    ).fetchone()
+    connection.close()
+    assert rows[0] == rows[1] > 0

@@ -9,7 +9,12 @@ from typing import Protocol
 
 from hybrid_tui.domain.bars import BarSeries, BarSlice, CorporateAction, NewsItem, Quote
 from hybrid_tui.domain.orders import Fill, Order
-from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
+from hybrid_tui.domain.signals import (
+    Abstention,
+    ExecutionStatus,
+    MLPrediction,
+    StrategySignal,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +94,7 @@ class StrategistBrief:
     news: tuple[NewsItem, ...]
     scores: Mapping[str, float] = field(default_factory=dict)
     predictions: Mapping[str, MLPrediction] = field(default_factory=dict)
-    positions: Mapping[str, float] = field(default_factory=dict)
+    execution: ExecutionStatus | None = None
     vetoes: tuple[str, ...] = ()
 
 

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.calendar import NEW_YORK, strategy_expiry
 from hybrid_tui.domain.ports import Abstained, MarketView, StrategistBrief
-from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
+from hybrid_tui.domain.signals import (
+    Abstention,
+    ExecutionStatus,
+    MLPrediction,
+    StrategySignal,
+)
 from hybrid_tui.engine.agenda import Agenda
 from hybrid_tui.engine.approval import Approvals
 from hybrid_tui.engine.jobs import (
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from hybrid_tui.engine.engine import EngineSetup
 
 MOST_SKIPPED = 6
+RECENT_TRADES = 10
 
 
 class TierDesk:
@@ -89,9 +95,25 @@ class TierDesk:
                     for symbol, found in sorted(state.predictions.items())
                     if found.is_fresh(now)
                 },
-                positions={name: held.quantity for name, held in sorted(state.positions.items())},
+                execution=self._execution(now),
                 vetoes=tuple(self._vetoed(now)),
             )
+        )
+
+    def _execution(self, now: datetime) -> ExecutionStatus:
+        """Return tier 1's account of itself."""
+        state = self._state
+        return ExecutionStatus(
+            at=now,
+            current_positions={s: held.quantity for s, held in sorted(state.positions.items())},
+            current_pnl=state.equity() - state.reference_equity,
+            recent_trades=tuple(
+                f"{trade.symbol} {trade.exit_reason} {trade.pnl:+.2f}"
+                for trade in list(state.trades)[-RECENT_TRADES:]
+            ),
+            risk_alerts=("entries are paused",) if state.paused else (),
+            locks=tuple(lock.name for lock in state.locks if lock.holds(now)),
+            heartbeats={tier: beat.health for tier, beat in sorted(state.beats.items())},
         )
 
     def take(self, now: datetime, job: Job, result: JobResult) -> None:

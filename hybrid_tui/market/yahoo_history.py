@@ -180,16 +180,12 @@ class YahooHistory:
         splits: list[CorporateAction] = []
         dividends: list[CorporateAction] = []
         if frame is not None:
-            for at, amount, ratio in zip(
-                frame.index, frame["Dividends"], frame["Stock Splits"], strict=True
-            ):
-                ex_at = ex_instant(at.date())
+            for day_of, amount, ratio in _event_rows(symbol, frame):
+                ex_at = ex_instant(day_of)
                 if 0 < ratio < 1e4 and ratio != 1.0 and ex_at <= now:
-                    splits.append(CorporateAction(symbol=symbol, ex_at=ex_at, ratio=float(ratio)))
+                    splits.append(CorporateAction(symbol=symbol, ex_at=ex_at, ratio=ratio))
                 if 0 < amount < 1e5 and ex_at <= now:
-                    dividends.append(
-                        CorporateAction(symbol=symbol, ex_at=ex_at, amount=float(amount))
-                    )
+                    dividends.append(CorporateAction(symbol=symbol, ex_at=ex_at, amount=amount))
         # Yahoo divides dividends by the splits that came after them, too.
         then = [
             CorporateAction(
@@ -254,7 +250,7 @@ class YahooHistory:
             raise DataError(f"Yahoo has no {what}: {error}") from error
         except OSError as error:
             raise Retryable(f"{what} did not come: {error}", hint="try later") from error
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             kind = type(error).__name__
             raise DataError(f"{what} cannot be read: {kind} {error}") from error
 
@@ -262,12 +258,22 @@ class YahooHistory:
         return yf.Ticker(symbol, session=self._session)
 
 
+def _event_rows(symbol: str, frame: Any) -> list[tuple[date, float, float]]:
+    """Return the day, the dividend and the split ratio of each row (0: none)."""
+    try:
+        amounts = frame["Dividends"].to_numpy(dtype=np.float64).tolist()
+        ratios = frame["Stock Splits"].to_numpy(dtype=np.float64).tolist()
+        return list(zip((at.date() for at in frame.index), amounts, ratios, strict=True))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"Yahoo's splits and dividends of {symbol} are none: {error}") from error
+
+
 def _arrays(symbol: str, frame: Any) -> tuple[IntArray, FloatArray]:
     """Return the starts and the values, shape (5, n), of yfinance's table."""
     try:
         start = frame.index.as_unit("s").asi8.astype(np.int64)
         values = np.array([frame[name].to_numpy(dtype=np.float64) for name in COLUMNS])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"Yahoo's chart of {symbol} is not a table of bars: {error}") from error
     return start, values
 

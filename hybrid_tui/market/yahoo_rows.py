@@ -29,6 +29,7 @@ UNFINISHED = "bars that were not finished"
 OUTSIDE = "bars outside regular sessions"
 OFF_GRID = "bars that do not begin on a multiple of their interval"
 MOST_ITEMS = 1_000
+LARGEST = 1e15
 MOST_BODY = 2_000
 
 
@@ -48,7 +49,8 @@ def chart_series(
     (5, n). Bars without volume are kept and counted. Volumes that are running totals become 0: what
     was traded in those minutes is not known.
     """
-    sound, reasons = sound_rows(start, values)
+    # Beyond single precision: no price, and no number of shares.
+    sound, reasons = sound_rows(start, np.where(np.abs(values) < LARGEST, values, np.nan))
     dropped.update(f"rows: {reason}" for _, reason in reasons)
     start, values = start[sound], values[:, sound]
     inside, known_at = regular_session(calendar, start, interval_s)

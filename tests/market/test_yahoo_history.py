@@ -26,7 +26,7 @@ from hybrid_tui.market.yahoo_rows import (
     UNFINISHED,
     chart_series,
 )
-from tests.servers.yahoo import Row, Share, Yahoo, loopback, yahoo_server
+from tests.servers.yahoo import Row, Share, Yahoo, chart, loopback, yahoo_server
 
 NOW = datetime(2026, 3, 24, 21, 0, tzinfo=UTC)
 OPEN = datetime(2026, 3, 24, 13, 30, tzinfo=UTC)
@@ -246,6 +246,54 @@ def test_a_chart_that_cannot_be_read_is_an_error(fault: str, desk: Desk, yahoo: 
     yahoo.faults = ["empty", fault]
     with pytest.raises(DataError, match="AAA"):
         list(desk.history.bars("AAA", 60, OPEN, NOW))
+
+
+@pytest.mark.parametrize(
+    ("path", "junk"),
+    [
+        (("events", "dividends", "1", "amount"), [1, 2]),
+        (("events", "splits", "1", "denominator"), 0),
+        (("indicators", "quote"), None),
+        (("indicators", "quote", 0, "volume"), "none"),
+        (("meta", "exchangeTimezoneName"), "Mars/Olympus"),
+        (("meta", "tradingPeriods"), []),
+        (("timestamp", 0), -5e18),
+        (("timestamp",), {"a": 1}),
+    ],
+)
+def test_junk_in_a_chart_is_an_error_or_nothing_at_all(
+    path: tuple[str | int, ...], junk: Any, desk: Desk, yahoo: Yahoo
+) -> None:
+    document = chart("AAA", minutes(), "1m")
+    second = int(OPEN.timestamp())
+    inner: Any = document["chart"]["result"][0]
+    inner["events"] = {
+        "splits": {"1": {"date": second, "numerator": 2, "denominator": 1}},
+        "dividends": {"1": {"date": second, "amount": 0.2}},
+    }
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = junk
+    yahoo.shares["AAA"] = Share(recorded=document)
+    try:
+        pages = list(desk.history.bars("AAA", 60, OPEN, NOW))
+    except DataError:
+        pages = []
+    # As it is, the chart has thirty sound bars; junk takes some or all of them away, adds none.
+    assert sum(map(len, pages)) <= 30
+    for page in pages:
+        assert np.isfinite([page.open, page.high, page.low, page.close, page.volume]).all()
+        assert (page.close == 100.25).all()
+
+
+def test_prices_beyond_all_reason_are_no_prices(desk: Desk, yahoo: Yahoo) -> None:
+    rows = minutes(3)
+    rows[1] = (rows[1][0], 1e308, 1e308, 1e308, 1e308, 1.0)
+    rows[2] = (*rows[2][:5], 1e30)
+    yahoo.shares["AAA"] = Share({"1m": rows}, earnings=[10**19])
+    assert len(desk.day("AAA")) == 1
+    with pytest.raises(DataError, match="cannot be read"):
+        desk.history.earnings_dates("AAA")
 
 
 def test_an_unknown_symbol_is_named(desk: Desk) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hybrid_tui.engine.backtest import Ledger
 
 TIERS = ("rules", "ml", "llm")
+SPLIT = "unadjusted_split"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +290,7 @@ def load_history(
             hint="the data spans " + loaded.span,
         )
     missing = sorted(set(loaded.series) - set(traded))
-    warnings = list(loaded.warnings)
+    warnings = [*loaded.warnings, *_doubtful(traded, calendar)]
     if missing:
         warnings.append(f"no bars in the range: {', '.join(missing)}")
     opening = min(int(series.start[0]) for series in traded.values())
@@ -306,6 +307,18 @@ def load_history(
         begins_at=datetime.fromtimestamp(opening, UTC) - timedelta(seconds=1),
         ends_at=max(known, session.close if session else known),
     )
+
+
+def _doubtful(traded: dict[str, BarSeries], calendar: TradingCalendar) -> list[str]:
+    """Return what in the data would make a result wrong: prices across an unadjusted split."""
+    from hybrid_tui.market.quality import check
+
+    return [
+        f"{found.symbol}: {found.detail} at {iso(found.at)}: the result across it means nothing"
+        for series in traded.values()
+        for found in check(series, calendar)
+        if found.kind == SPLIT
+    ]
 
 
 def _first_start(history: History) -> datetime:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ PASSING_WAITS_S = (1.0, 4.0, 15.0)
 BUSY_WAITS_S = (60.0, 180.0)
 LIFE = timedelta(minutes=10)
 MOST_DETAIL = 160
+CURL = re.compile(r"^Failed to perform, curl: \(\d+\) ")
 BUSY_HINT = "Yahoo publishes no limits; wait an hour, ask for fewer symbols, or import files"
 
 
@@ -124,7 +126,8 @@ class YahooGate:
         try:
             response = send()
         except OSError as error:  # the base of the network errors of both HTTP libraries
-            raise _Passing(_short(str(error)) or type(error).__name__) from error
+            said = CURL.sub("", str(error)).partition(" See http")[0]
+            raise _Passing(_short(said) or type(error).__name__) from error
         status = int(response.status_code)
         if status == TOO_MANY:
             raise _Busy

@@ -41,6 +41,9 @@ class Hybrid(StrEnum):
     RL = "rl"
 
 
+MOST_DOLLARS = 1e300
+
+
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not (math.isfinite(value) and low <= value <= high):
         raise DataError(f"{name} is {value!r}, outside {low:g}..{high:g}")
@@ -138,9 +141,9 @@ class MLPrediction:
         _check_range("target_position", self.target_position, 0.0, 1.0)
         _check_range("volatility_forecast", self.volatility_forecast, 0.0, 1e3)
         for name in ("reference_price", "price_forecast_1h"):
-            _check_range(name, getattr(self, name), 0.0, 1e9)
-        _check_range("interval.low", self.interval.low, 0.0, 1e9)
-        _check_range("interval.high", self.interval.high, self.interval.low, 1e9)
+            _check_range(name, getattr(self, name), 0.0, MOST_DOLLARS)
+        _check_range("interval.low", self.interval.low, 0.0, MOST_DOLLARS)
+        _check_range("interval.high", self.interval.high, self.interval.low, MOST_DOLLARS)
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether the prediction holds at ``now``."""

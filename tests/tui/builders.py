@@ -398,5 +398,7 @@ async def settled(pilot: Pilot[str]) -> None:
 async def press(pilot: Pilot[str], key: str) -> None:
     """Press a key and wait until it is handled; the pilot's own press waits for an idle process."""
     pilot.app.post_message(Key(key, key if len(key) == 1 else None))
-    await pilot.pause(0)
-    await pilot.pause(0)
+    # A key's handler posts messages (a button was pressed, the focus moved) that must come first.
+    for _ in range(4):
+        await pilot.pause(0)
+        await asyncio.sleep(0.005)

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from hybrid_tui.commands.backtest_data import held_through, load_history
 from hybrid_tui.commands.backtest_output import Progress, print_summary
 from hybrid_tui.commands.common import split_symbols
 from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
-from hybrid_tui.errors import ConfigError, DataError
+from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
     from hybrid_tui.config import Config
-    from hybrid_tui.domain.bars import BarSeries, NewsItem
-    from hybrid_tui.domain.calendar import TradingCalendar
+    from hybrid_tui.domain.bars import NewsItem
     from hybrid_tui.engine.backtest import Ledger
 
 TIERS = ("rules", "ml", "llm")
-SPLIT = "unadjusted_split"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """The bars of a backtest: those that warm up, and those that trade."""
-
-    before: dict[str, BarSeries]
-    traded: dict[str, BarSeries]
-    interval: int
-    feed: str
-    fingerprint: str
-    warnings: tuple[str, ...]
-    begins_at: datetime
-    ends_at: datetime
 
 
 def backtest(
@@ -171,8 +155,13 @@ def _run(
         interval=history.interval,
         feed_name=history.feed,
         min_probability=threshold,
-        keeps_history="llm" in tiers,
+        keeps_history="llm" in tiers or bool(history.actions),
     )
+    if history.actions and "ml" in tiers:
+        raise ConfigError(
+            "tier 2 does not run over raw bars with splits and dividends in this version",
+            hint="import bars that are adjusted for splits, or --tiers rules",
+        )
     strategist = make_strategist(config) if "llm" in tiers else None
     predictor = None
     if "ml" in tiers:
@@ -203,13 +192,17 @@ def _run(
         sources={"market": history.feed, "broker": "paper"},
         settings={},
     )
-    board = PrecomputedBoard(history.before, history.traded, config.rules)
+    # Across a split the past is restated as it happens: nothing can be made in advance.
+    board = None
+    if not history.actions:
+        board = PrecomputedBoard(history.before, history.traded, config.rules)
     engine = Engine(setup, recorder, broker, board)
     feed = RecordedMarket(
         history.traded,
         headlines,
         calendar=calendar,
         begins_at=history.begins_at,
+        actions=history.actions,
         with_quotes=False,
     )
     engine.warm_up(history.before, feed.earlier_news(history.begins_at))
@@ -228,7 +221,7 @@ def _run(
             "interval": history.interval,
             "start": iso(start) if start else None,
             "end": iso(end) if end else None,
-            "first_bar": iso(_first_start(history)),
+            "first_bar": iso(history.first_start),
             "last_bar_known_at": iso(history.ends_at),
             "data_fingerprint": history.fingerprint,
             "feed": history.feed,
@@ -239,7 +232,7 @@ def _run(
             "code_version": code_version(),
         },
         "summary": summary_of(
-            ledger, desk, history.traded, seed=seed, seconds=time.perf_counter() - begun
+            ledger, desk, held_through(history), seed=seed, seconds=time.perf_counter() - begun
         ),
         "trades": trades_of(ledger, desk),
         "equity": equity_of(ledger, every_bar=every_bar),
@@ -249,80 +242,6 @@ def _run(
             *_warnings(ledger, tiers, llm, headlines, threshold),
         ],
     }
-
-
-def load_history(
-    state: CliState,
-    calendar: TradingCalendar,
-    sources: list[str],
-    symbols: list[str] | None,
-    *,
-    start: datetime | None,
-    end: datetime | None,
-    interval: str | None,
-    tz: str,
-) -> History:
-    """Return the bars of files, folders or the bar store, cut at start <= bar start < end."""
-    from hybrid_tui.commands.bars import load_bars
-    from hybrid_tui.domain.bars import DAY_SECONDS
-
-    loaded = load_bars(state, calendar, sources, symbols, interval=interval, tz=tz)
-    if loaded.interval > DAY_SECONDS:
-        raise ConfigError(
-            f"bars of {loaded.interval // DAY_SECONDS} days: an entry would outlive its session",
-            hint="bars of a day or less",
-        )
-    first = int(start.timestamp()) if start else None
-    last = int(end.timestamp()) if end else None
-    before: dict[str, BarSeries] = {}
-    traded: dict[str, BarSeries] = {}
-    for symbol, series in loaded.series.items():
-        low = int(series.start.searchsorted(first)) if first is not None else 0
-        high = int(series.start.searchsorted(last)) if last is not None else len(series)
-        if low:
-            before[symbol] = series.slice(0, low)
-        if high > low:
-            traded[symbol] = series.slice(low, high)
-    if not traded:
-        raise DataError(
-            f"no bar between --start {iso(start) if start else 'the first'} and"
-            f" --end {iso(end) if end else 'the last'}",
-            hint="the data spans " + loaded.span,
-        )
-    missing = sorted(set(loaded.series) - set(traded))
-    warnings = [*loaded.warnings, *_doubtful(traded, calendar)]
-    if missing:
-        warnings.append(f"no bars in the range: {', '.join(missing)}")
-    opening = min(int(series.start[0]) for series in traded.values())
-    closing = max(int(series.known_at[-1]) for series in traded.values())
-    known = datetime.fromtimestamp(closing, UTC)
-    session = calendar.session_at(known - timedelta(seconds=1))
-    return History(
-        before=before,
-        traded=traded,
-        interval=loaded.interval,
-        feed=loaded.feed,
-        fingerprint=loaded.fingerprint,
-        warnings=tuple(warnings),
-        begins_at=datetime.fromtimestamp(opening, UTC) - timedelta(seconds=1),
-        ends_at=max(known, session.close if session else known),
-    )
-
-
-def _doubtful(traded: dict[str, BarSeries], calendar: TradingCalendar) -> list[str]:
-    """Return what in the data would make a result wrong: prices across an unadjusted split."""
-    from hybrid_tui.market.quality import check
-
-    return [
-        f"{found.symbol}: {found.detail} at {iso(found.at)}: the result across it means nothing"
-        for series in traded.values()
-        for found in check(series, calendar)
-        if found.kind == SPLIT
-    ]
-
-
-def _first_start(history: History) -> datetime:
-    return datetime.fromtimestamp(min(int(s.start[0]) for s in history.traded.values()), UTC)
 
 
 def _headlines(paths: list[Path]) -> list[NewsItem]:

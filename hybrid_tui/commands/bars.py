@@ -11,7 +11,7 @@ from hybrid_tui.commands.context import CliState, iso
 from hybrid_tui.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from hybrid_tui.domain.bars import BarSeries
+    from hybrid_tui.domain.bars import BarSeries, CorporateAction
     from hybrid_tui.domain.calendar import TradingCalendar
 
 STORE = "store"
@@ -27,6 +27,7 @@ class LoadedBars:
     feed: str
     fingerprint: str
     warnings: tuple[str, ...]
+    actions: tuple[CorporateAction, ...] = ()
 
     @property
     def span(self) -> str:
@@ -85,7 +86,7 @@ def _from_store(state: CliState, symbols: list[str] | None, interval: int | None
     from hybrid_tui.market.rows import fingerprint
     from hybrid_tui.market.store import BarStore
 
-    series = BarStore(state.paths.bars).load(symbols, interval)
+    series, actions = BarStore(state.paths.bars).load_with_actions(symbols, interval)
     if not series:
         raise DataError(
             f"{state.paths.bars}: the bar store has no such bars",
@@ -99,4 +100,5 @@ def _from_store(state: CliState, symbols: list[str] | None, interval: int | None
         feed=",".join(sorted({found.feed for found in series.values()})),
         fingerprint=fingerprint(chosen),
         warnings=(),
+        actions=tuple(actions),
     )

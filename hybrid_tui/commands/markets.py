@@ -131,7 +131,7 @@ def _recorded(
     from hybrid_tui.market.store import BarStore
 
     wanted = None if config.app.watchlist == WATCHLIST else list(config.app.watchlist)
-    series = BarStore(state.paths.bars).load(wanted, 60)
+    series, actions = BarStore(state.paths.bars).load_with_actions(wanted, 60)
     if not series:
         raise DataError(
             f"{state.paths.bars}: the bar store has no one-minute bars",
@@ -157,7 +157,11 @@ def _recorded(
         )
     begins_at = session.open - BEFORE_OPEN
     feed = RecordedMarket(
-        series, read_news(journal.connection), calendar=calendar, begins_at=begins_at
+        series,
+        read_news(journal.connection),
+        calendar=calendar,
+        begins_at=begins_at,
+        actions=actions,
     )
     return DeskMarket(
         feed=feed,

@@ -1,0 +1,121 @@
+"""What a backtest runs over: bars that warm up, bars that trade, and corporate actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hybrid_tui.commands.context import CliState, iso
+from hybrid_tui.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from hybrid_tui.domain.bars import BarSeries, CorporateAction
+    from hybrid_tui.domain.calendar import TradingCalendar
+
+SPLIT = "unadjusted_split"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The bars of a backtest: those that warm up, and those that trade."""
+
+    before: dict[str, BarSeries]
+    traded: dict[str, BarSeries]
+    interval: int
+    feed: str
+    fingerprint: str
+    warnings: tuple[str, ...]
+    begins_at: datetime
+    ends_at: datetime
+    actions: tuple[CorporateAction, ...] = ()
+
+    @property
+    def first_start(self) -> datetime:
+        """The start of the first bar that trades."""
+        return datetime.fromtimestamp(min(int(s.start[0]) for s in self.traded.values()), UTC)
+
+
+def load_history(
+    state: CliState,
+    calendar: TradingCalendar,
+    sources: list[str],
+    symbols: list[str] | None,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    interval: str | None,
+    tz: str,
+) -> History:
+    """Return the bars of files, folders or the bar store, cut at start <= bar start < end."""
+    from hybrid_tui.commands.bars import load_bars
+    from hybrid_tui.domain.bars import DAY_SECONDS
+    from hybrid_tui.market.actions import adjusted
+
+    loaded = load_bars(state, calendar, sources, symbols, interval=interval, tz=tz)
+    if loaded.interval > DAY_SECONDS:
+        raise ConfigError(
+            f"bars of {loaded.interval // DAY_SECONDS} days: an entry would outlive its session",
+            hint="bars of a day or less",
+        )
+    first = int(start.timestamp()) if start else None
+    last = int(end.timestamp()) if end else None
+    before: dict[str, BarSeries] = {}
+    traded: dict[str, BarSeries] = {}
+    for symbol, series in loaded.series.items():
+        low = int(series.start.searchsorted(first)) if first is not None else 0
+        high = int(series.start.searchsorted(last)) if last is not None else len(series)
+        if low:
+            before[symbol] = series.slice(0, low)
+        if high > low:
+            traded[symbol] = series.slice(low, high)
+    if not traded:
+        raise DataError(
+            f"no bar between --start {iso(start) if start else 'the first'} and"
+            f" --end {iso(end) if end else 'the last'}",
+            hint="the data spans " + loaded.span,
+        )
+    missing = sorted(set(loaded.series) - set(traded))
+    opening = min(int(series.start[0]) for series in traded.values())
+    closing = max(int(series.known_at[-1]) for series in traded.values())
+    known = datetime.fromtimestamp(closing, UTC)
+    session = calendar.session_at(known - timedelta(seconds=1))
+    begins_at = datetime.fromtimestamp(opening, UTC) - timedelta(seconds=1)
+    actions = tuple(action for action in loaded.actions if action.symbol in traded)
+    through = {s: adjusted(series, actions, known) for s, series in traded.items()}
+    warnings = [*loaded.warnings, *_doubtful(through, calendar)]
+    if missing:
+        warnings.append(f"no bars in the range: {', '.join(missing)}")
+    return History(
+        before={s: adjusted(series, actions, begins_at) for s, series in before.items()},
+        traded=traded,
+        interval=loaded.interval,
+        feed=loaded.feed,
+        fingerprint=loaded.fingerprint,
+        warnings=tuple(warnings),
+        begins_at=begins_at,
+        ends_at=max(known, session.close if session else known),
+        actions=actions,
+    )
+
+
+def _doubtful(traded: dict[str, BarSeries], calendar: TradingCalendar) -> list[str]:
+    """Return what in the data would make a result wrong: prices across an unadjusted split."""
+    from hybrid_tui.market.quality import check
+
+    return [
+        f"{found.symbol}: {found.detail} at {iso(found.at)}: the result across it means nothing"
+        for series in traded.values()
+        for found in check(series, calendar)
+        if found.kind == SPLIT
+    ]
+
+
+def held_through(history: History) -> dict[str, BarSeries]:
+    """Return the traded bars as someone who held them saw them: splits and dividends worked in."""
+    from hybrid_tui.market.actions import adjusted
+
+    return {
+        symbol: adjusted(series, history.actions, history.ends_at, "all")
+        for symbol, series in history.traded.items()
+    }

@@ -88,6 +88,8 @@ def main() -> None:
     """Run the command line; errors are one line on stderr, and the exit code says what kind."""
     # Positions, trades and logs are nobody else's business.
     os.umask(0o077)
+    # What the log says is for the log; where a command keeps none, it is not for the terminal.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         app()
     except HybridError as error:
@@ -101,6 +103,19 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:
-        logging.getLogger(__name__).exception("internal error")
-        typer.echo(f"hybrid-tui: internal error: {type(error).__name__}: {error}", err=True)
+        where = _keep_traceback()
+        typer.echo(f"hybrid-tui: internal error: {type(error).__name__}: {error}{where}", err=True)
         sys.exit(1)
+
+
+def _keep_traceback() -> str:
+    """Write the traceback to a log; return where a person finds it."""
+    from hybrid_tui.config import Paths
+
+    try:
+        path = Paths.of().logs / "error.log"
+        run.log_to(path)
+    except HybridError:
+        return ""
+    logging.getLogger(__name__).exception("internal error")
+    return f" (see {path})"

@@ -24,9 +24,13 @@ def command(*words: str) -> list[str]:
 
 
 def hybrid_tui(
-    home: Path, *words: str, stdin: str | None = None, seconds: float = 120
+    home: Path,
+    *words: str,
+    stdin: str | None = None,
+    seconds: float = 120,
+    folder: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command to its end, in ``folder`` (default: where the home is)."""
     return subprocess.run(
         command(*words),
         env=environment(home),
@@ -34,7 +38,7 @@ def hybrid_tui(
         capture_output=True,
         text=True,
         timeout=seconds,
-        cwd=home.parent,
+        cwd=folder or home.parent,
         check=False,
     )
 

@@ -12,46 +12,13 @@ from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.calendar import Session
 from hybrid_tui.domain.orders import STOP_REASONS, Fill, Lock, Order, Position, Side, Trade
-from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
+from hybrid_tui.domain.signals import Abstention, MLPrediction
+from hybrid_tui.domain.tiers import Beat, SignalState
 
 LIFTED_FOR_THE_DAY = frozenset({"daily_loss", "max_entries"})
 RECENT_TRADES = 200
 RECENT_NEWS = 400
 RECENT_SIGNALS = 40
-
-
-@dataclass(slots=True, kw_only=True)
-class SignalState:
-    """A proposed strategy and what was decided about it, whole and symbol by symbol."""
-
-    signal: StrategySignal
-    pending_until: datetime
-    event_id: int
-    status: str = "pending"
-    symbols: dict[str, str] = field(default_factory=dict)
-    decided_by: str = ""
-    decided_at: datetime | None = None
-    reasons: list[str] = field(default_factory=list)
-
-    def is_pending(self, now: datetime) -> bool:
-        """Whether a person may still decide on some of it."""
-        return now < self.pending_until and (
-            self.status == "pending" or "pending" in self.symbols.values()
-        )
-
-    def approved(self) -> set[str]:
-        """Return the symbols that may be bought."""
-        return {symbol for symbol, status in self.symbols.items() if status == "approved"}
-
-
-@dataclass(slots=True, kw_only=True)
-class Beat:
-    """The last heartbeat of a tier."""
-
-    at: datetime
-    health: str
-    reason: str = ""
-    next_at: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Ack, Approve, Veto
 from hybrid_tui.domain.signals import StrategySignal
-from hybrid_tui.domain.state import DeskState, SignalState
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.engine.recorder import Recorder
 
 PENDING_FOR = timedelta(minutes=30)

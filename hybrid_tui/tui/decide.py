@@ -25,7 +25,7 @@ from hybrid_tui.tui.pages import close_rows, flatten_rows, quit_rows
 from hybrid_tui.tui.rows_view import RowsView
 
 if TYPE_CHECKING:
-    from hybrid_tui.domain.state import SignalState
+    from hybrid_tui.domain.tiers import SignalState
     from hybrid_tui.tui.app import DeskApp
 
 REPEAT_SECONDS = 0.3

@@ -9,7 +9,8 @@ from datetime import datetime
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.orders import Side
 from hybrid_tui.domain.signals import MLPrediction
-from hybrid_tui.domain.state import DeskState, SignalState
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.lines import Row, row
 from hybrid_tui.tui.model import DeskModel, last_price

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from hybrid_tui.domain.calendar import NEW_YORK
-from hybrid_tui.domain.state import Beat, DeskState
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.domain.tiers import Beat
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.lines import Line, Span, width_of
 from hybrid_tui.tui.model import DeskModel, Phase, live_equity, live_gross

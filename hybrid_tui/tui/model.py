@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hybrid_tui.domain import events as ev
-from hybrid_tui.domain.state import DeskState, SignalState
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.tui.tape import Tape
 
 CHART_BARS = 60

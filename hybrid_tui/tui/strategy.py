@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from hybrid_tui.domain.state import DeskState, SignalState
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.lines import Row, Span, row, width_of
 

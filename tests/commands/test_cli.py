@@ -83,13 +83,19 @@ def test_commands_without_an_engine_are_refused_with_exit_1(empty: Path) -> None
         assert "no engine runs" in done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_home_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    home.mkdir(mode=0o500)
-    done = hybrid_tui(home, "run", "--headless")
-    assert done.returncode == 2
-    assert "cannot be written" in done.stderr
+    if os.geteuid() == 0:
+        home = Path("/proc/hybrid-tui")
+    else:
+        home.mkdir(mode=0o500)
+    for words in (("run", "--headless"), ("data", "import", str(ROOT / "tests")), ("news", "list")):
+        done = hybrid_tui(home, *words, folder=tmp_path)
+        assert done.returncode == 2, (words, done.stderr)
+        assert "Traceback" not in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert "cannot be written" in hybrid_tui(home, "run", "--headless", folder=tmp_path).stderr
+    assert hybrid_tui(home, "doctor", folder=tmp_path).returncode == 1
 
 
 def test_a_home_that_is_a_file_is_one_message(tmp_path: Path) -> None:

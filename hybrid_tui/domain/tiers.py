@@ -1,0 +1,42 @@
+"""What is known of the tiers: a strategist's proposals and what was decided, and heartbeats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hybrid_tui.domain.signals import StrategySignal
+
+
+@dataclass(slots=True, kw_only=True)
+class SignalState:
+    """A proposed strategy and what was decided about it, whole and symbol by symbol."""
+
+    signal: StrategySignal
+    pending_until: datetime
+    event_id: int
+    status: str = "pending"
+    symbols: dict[str, str] = field(default_factory=dict)
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    reasons: list[str] = field(default_factory=list)
+
+    def is_pending(self, now: datetime) -> bool:
+        """Whether a person may still decide on some of it."""
+        return now < self.pending_until and (
+            self.status == "pending" or "pending" in self.symbols.values()
+        )
+
+    def approved(self) -> set[str]:
+        """Return the symbols that may be bought."""
+        return {symbol for symbol, status in self.symbols.items() if status == "approved"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Beat:
+    """The last heartbeat of a tier."""
+
+    at: datetime
+    health: str
+    reason: str = ""
+    next_at: datetime | None = None

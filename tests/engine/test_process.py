@@ -198,16 +198,18 @@ def test_a_killed_engine_leaves_no_lock_and_the_next_one_goes_on(
         endpoint = read_endpoint(paths.engine)
         return endpoint is not None and endpoint.pid == again.pid
 
-    wait_for(is_listening)
-    after = state_of(paths)
+    try:
+        wait_for(is_listening)
+        after = state_of(paths)
+    finally:
+        again.send_signal(signal.SIGTERM)
+        again.communicate(timeout=20)
     assert after.paused
     assert before.now is not None
     assert after.now is not None
     assert after.now >= before.now
     assert after.started is not None
     assert after.started.resumed
-    again.send_signal(signal.SIGTERM)
-    again.communicate(timeout=20)
 
 
 def test_close_without_an_engine_takes_the_lock_and_sells(tmp_path: Path, paths: Paths) -> None:

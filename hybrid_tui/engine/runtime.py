@@ -22,6 +22,7 @@ from hybrid_tui.errors import HybridError
 log = logging.getLogger(__name__)
 
 LATEST_SECONDS = 60.0
+LAST_SECONDS = 2.0
 BETWEEN = timedelta(milliseconds=1)
 CHECKPOINT_EVERY = 5_000
 DATA_ENDED = "the data has ended"
@@ -176,6 +177,8 @@ class Runtime:
     async def _end(self, now: datetime) -> None:
         for task in self._background:
             task.cancel()
+        if self._background:
+            await asyncio.wait(set(self._background), timeout=LAST_SECONDS)
         for _, waiting in self._commands:
             waiting.set_result(Ack(ok=False, message=f"the engine is stopping: {self._stopping}"))
         self._commands.clear()

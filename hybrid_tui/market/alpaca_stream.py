@@ -39,6 +39,7 @@ SETTLE_S = 3.0
 """The REST side has a bar a moment after the stream: the hole is asked for after that."""
 FREE_QUOTES = 30
 POLL_S = 10.0
+CANCEL_AGAIN_S = 0.5
 HALTED, RESUMED = frozenset("2HP"), frozenset("3T")
 """Status codes of tapes A and B (digits) and C (letters): halt, volatility pause; resumption."""
 
@@ -115,9 +116,7 @@ class AlpacaStream:
                 task.result()
         finally:
             tasks += [task for task in (stocks.stop(), news.stop()) if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
 
     async def _poll(self, symbols: Sequence[str], put: Put) -> None:
         """Ask for the quotes that the feed does not stream."""
@@ -129,6 +128,22 @@ class AlpacaStream:
             except HybridError as error:
                 log.warning("%s", error.render())
             await self._sleep(POLL_S)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended.
+
+    Once is not enough: the library waits with ``asyncio.wait_for``, which before Python 3.12 loses
+    a cancellation that comes together with a message.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        done, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+        for task in done:
+            if not task.cancelled():
+                task.exception()
 
 
 class _Status:

@@ -12,13 +12,14 @@ import typer
 from hybrid_tui.commands.backtest_data import held_through, load_history
 from hybrid_tui.commands.backtest_output import Progress, print_summary
 from hybrid_tui.commands.common import split_symbols
-from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
+from hybrid_tui.commands.context import iso, parse_bound, print_json, state_of
 from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
+    from hybrid_tui.commands.backtest_data import History
+    from hybrid_tui.commands.backtest_run import Outcome
     from hybrid_tui.config import Config
     from hybrid_tui.domain.bars import NewsItem
-    from hybrid_tui.engine.backtest import Ledger
 
 TIERS = ("rules", "ml", "llm")
 
@@ -48,6 +49,9 @@ def backtest(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document on stdout")] = False,
 ) -> None:
     """Run the desk's engine over history and report what it would have done."""
+    from hybrid_tui.commands.backtest_run import run_history
+    from hybrid_tui.commands.compose import check_hybrid
+
     state = state_of(context)
     chosen = _tiers(tiers)
     _one_of("--llm", llm, ("local", "recorded", "off"))
@@ -69,19 +73,31 @@ def backtest(
     forced |= {key: value for key, value in given.items() if value is not None}
     config = state.config(overrides=settings or (), forced=forced)
     begun = time.perf_counter()
-    document = _run(
+    check_hybrid(config)
+    since = parse_bound(start, "--start", is_end=False)
+    until = parse_bound(end, "--end", is_end=True)
+    history = load_history(
         state,
-        config,
-        sources=[*(data or []), *(more_data or [])],
-        symbols=symbols,
-        start=parse_bound(start, "--start", is_end=False),
-        end=parse_bound(end, "--end", is_end=True),
+        state.calendar(),
+        [*(data or []), *(more_data or [])],
+        split_symbols(symbols),
+        start=since,
+        end=until,
         interval=interval,
-        news=news or [],
-        llm=llm,
+        tz=tz,
+    )
+    headlines = _headlines(news or [])
+    with Progress(history.begins_at, history.ends_at) as progress:
+        outcome = run_history(state, config, history, headlines, progress)
+    document = _document(
+        config,
+        history,
+        outcome,
+        start=since,
+        end=until,
         seed=seed,
         every_bar=equity == "bars",
-        tz=tz,
+        warnings=_warnings(outcome, llm, headlines),
         begun=begun,
     )
     if as_json:
@@ -90,20 +106,16 @@ def backtest(
         print_summary(document)
 
 
-def _run(
-    state: CliState,
+def _document(
     config: Config,
+    history: History,
+    outcome: Outcome,
     *,
-    sources: list[str],
-    symbols: str | None,
     start: datetime | None,
     end: datetime | None,
-    interval: str | None,
-    news: list[Path],
-    llm: str,
     seed: int,
     every_bar: bool,
-    tz: str,
+    warnings: list[str],
     begun: float,
 ) -> dict[str, Any]:
     from hybrid_tui.analysis.backtest_document import (
@@ -112,102 +124,8 @@ def _run(
         summary_of,
         trades_of,
     )
-    from hybrid_tui.broker.paper import PaperBroker
-    from hybrid_tui.commands.compose import (
-        check_hybrid,
-        history_predictor,
-        make_strategist,
-        minimum_probability,
-    )
-    from hybrid_tui.domain.events import EngineStarted
-    from hybrid_tui.domain.state import DeskState
-    from hybrid_tui.engine.backtest import NOT_KEPT, Ledger, run_backtest
-    from hybrid_tui.engine.engine import Engine, EngineSetup
-    from hybrid_tui.engine.recorder import Recorder
-    from hybrid_tui.engine.tier_host import TierHost
-    from hybrid_tui.market.recorded import RecordedMarket
-    from hybrid_tui.rules.board import PrecomputedBoard
 
-    check_hybrid(config)
-    calendar = state.calendar()
-    wanted = split_symbols(symbols)
-    history = load_history(
-        state, calendar, sources, wanted, start=start, end=end, interval=interval, tz=tz
-    )
-    headlines = _headlines(news)
-    tiers = frozenset(config.app.tiers)
-    names = tuple(sorted(history.traded))
-    desk = DeskState()
-    ledger = Ledger(desk)
-    threshold = minimum_probability(config)
-    ledger.threshold = threshold
-    recorder = Recorder(desk, ledger, left_out=NOT_KEPT)
-    broker = PaperBroker(
-        cash=config.broker.cash,
-        slippage_bps=config.broker.slippage_bps,
-        commission=config.broker.commission,
-    )
-    setup = EngineSetup(
-        config=config,
-        tiers=tiers,
-        calendar=calendar,
-        symbols=names,
-        interval=history.interval,
-        feed_name=history.feed,
-        min_probability=threshold,
-        keeps_history="llm" in tiers or bool(history.actions),
-    )
-    if history.actions and "ml" in tiers:
-        raise ConfigError(
-            "tier 2 does not run over raw bars with splits and dividends in this version",
-            hint="import bars that are adjusted for splits, or --tiers rules",
-        )
-    strategist = make_strategist(config) if "llm" in tiers else None
-    predictor = None
-    if "ml" in tiers:
-        predictor = history_predictor(
-            state,
-            config,
-            calendar,
-            history.before,
-            history.traded,
-            headlines,
-            history.interval,
-            history.begins_at,
-            strategist,
-        )
-    host = TierHost((lambda: predictor) if predictor is not None else None, strategist)
-    recorder.emit(
-        EngineStarted,
-        history.begins_at,
-        run="backtest",
-        mode="backtest",
-        hybrid=config.app.hybrid.value,
-        tiers=tuple(sorted(tiers)),
-        policy=config.approval.policy,
-        watchlist=names,
-        cash=config.broker.cash,
-        resumed=False,
-        speed=0.0,
-        sources={"market": history.feed, "broker": "paper"},
-        settings={},
-    )
-    # Across a split the past is restated as it happens: nothing can be made in advance.
-    board = None
-    if not history.actions:
-        board = PrecomputedBoard(history.before, history.traded, config.rules)
-    engine = Engine(setup, recorder, broker, board)
-    feed = RecordedMarket(
-        history.traded,
-        headlines,
-        calendar=calendar,
-        begins_at=history.begins_at,
-        actions=history.actions,
-        with_quotes=False,
-    )
-    engine.warm_up(history.before, feed.earlier_news(history.begins_at))
-    with Progress(history.begins_at, history.ends_at) as progress:
-        run_backtest(engine, feed, history.begins_at, history.ends_at, host.run, progress)
+    ledger, desk, tiers = outcome.ledger, outcome.desk, outcome.tiers
     return {
         "settings": {
             **config.flat(),
@@ -217,7 +135,7 @@ def _run(
             "slippage_bps": config.broker.slippage_bps,
             "commission": config.broker.commission,
             "approval": config.approval.policy,
-            "symbols": list(names),
+            "symbols": sorted(history.traded),
             "interval": history.interval,
             "start": iso(start) if start else None,
             "end": iso(end) if end else None,
@@ -225,8 +143,8 @@ def _run(
             "last_bar_known_at": iso(history.ends_at),
             "data_fingerprint": history.fingerprint,
             "feed": history.feed,
-            "model_ids": [predictor.model_id] if predictor else [],
-            "llm": (strategist.source if strategist else "off"),
+            "model_ids": [outcome.model_id] if outcome.model_id else [],
+            "llm": outcome.llm_source or "off",
             "path": "event",
             "seed": seed,
             "code_version": code_version(),
@@ -238,8 +156,8 @@ def _run(
         "equity": equity_of(ledger, every_bar=every_bar),
         "warnings": [
             *history.warnings,
-            *_in_sample(predictor.trained_until if predictor else None, history.begins_at),
-            *_warnings(ledger, tiers, llm, headlines, threshold),
+            *_in_sample(outcome.trained_until, history.begins_at),
+            *warnings,
         ],
     }
 
@@ -277,13 +195,8 @@ def _in_sample(trained_until: datetime | None, begins_at: datetime) -> list[str]
     ]
 
 
-def _warnings(
-    ledger: Ledger,
-    tiers: frozenset[str],
-    llm: str,
-    news: list[NewsItem],
-    threshold: float,
-) -> list[str]:
+def _warnings(outcome: Outcome, llm: str, news: list[NewsItem]) -> list[str]:
+    ledger, tiers, threshold = outcome.ledger, outcome.tiers, outcome.ledger.threshold
     warnings = []
     if "ml" in tiers and ledger.predictions:
         warnings.append(

@@ -1,0 +1,158 @@
+"""One run of the engine over loaded history: what ``backtest`` and everything built on it share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from hybrid_tui.commands.backtest_data import History
+from hybrid_tui.commands.compose import (
+    HistoryPredictor,
+    history_predictor,
+    make_strategist,
+    minimum_probability,
+)
+from hybrid_tui.commands.context import CliState
+from hybrid_tui.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hybrid_tui.config import Config
+    from hybrid_tui.domain.bars import NewsItem
+    from hybrid_tui.domain.ports import Strategist
+    from hybrid_tui.domain.state import DeskState
+    from hybrid_tui.engine.backtest import Ledger
+    from hybrid_tui.engine.engine import Engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one run left: its ledger, the desk at the end, and what tiers 2 and 3 were."""
+
+    ledger: Ledger
+    desk: DeskState
+    tiers: frozenset[str]
+    model_id: str | None
+    trained_until: datetime | None
+    llm_source: str | None
+
+
+def run_history(
+    state: CliState,
+    config: Config,
+    history: History,
+    headlines: Sequence[NewsItem],
+    progress: Callable[[datetime], None] | None = None,
+) -> Outcome:
+    """Run the engine over ``history`` with the tiers of ``config.app.tiers``.
+
+    Raises ConfigError or ModelError for tiers that cannot run over this history.
+    """
+    from hybrid_tui.engine.backtest import run_backtest
+    from hybrid_tui.engine.tier_host import TierHost
+    from hybrid_tui.market.recorded import RecordedMarket
+
+    tiers = frozenset(config.app.tiers)
+    strategist = make_strategist(config) if "llm" in tiers else None
+    predictor = None
+    if "ml" in tiers:
+        predictor = _predictor(state, config, history, headlines, strategist)
+    engine, ledger = make_engine(state, config, history)
+    host = TierHost((lambda: predictor) if predictor is not None else None, strategist)
+    feed = RecordedMarket(
+        history.traded,
+        headlines,
+        calendar=state.calendar(),
+        begins_at=history.begins_at,
+        actions=history.actions,
+        with_quotes=False,
+    )
+    engine.warm_up(history.before, feed.earlier_news(history.begins_at))
+    run_backtest(engine, feed, history.begins_at, history.ends_at, host.run, progress)
+    return Outcome(
+        ledger=ledger,
+        desk=engine.state,
+        tiers=tiers,
+        model_id=predictor.model_id if predictor else None,
+        trained_until=predictor.trained_until if predictor else None,
+        llm_source=strategist.source if strategist else None,
+    )
+
+
+def make_engine(state: CliState, config: Config, history: History) -> tuple[Engine, Ledger]:
+    """Return an engine at the start of ``history`` (not warmed up) and the ledger it writes to."""
+    from hybrid_tui.broker.paper import PaperBroker
+    from hybrid_tui.domain.events import EngineStarted
+    from hybrid_tui.domain.state import DeskState
+    from hybrid_tui.engine.backtest import NOT_KEPT, Ledger
+    from hybrid_tui.engine.engine import Engine, EngineSetup
+    from hybrid_tui.engine.recorder import Recorder
+    from hybrid_tui.rules.board import PrecomputedBoard
+
+    tiers = frozenset(config.app.tiers)
+    names = tuple(sorted(history.traded))
+    desk = DeskState()
+    threshold = minimum_probability(config)
+    ledger = Ledger(desk, threshold=threshold)
+    recorder = Recorder(desk, ledger, left_out=NOT_KEPT)
+    broker = PaperBroker(
+        cash=config.broker.cash,
+        slippage_bps=config.broker.slippage_bps,
+        commission=config.broker.commission,
+    )
+    setup = EngineSetup(
+        config=config,
+        tiers=tiers,
+        calendar=state.calendar(),
+        symbols=names,
+        interval=history.interval,
+        feed_name=history.feed,
+        min_probability=threshold,
+        keeps_history="llm" in tiers or bool(history.actions),
+    )
+    recorder.emit(
+        EngineStarted,
+        history.begins_at,
+        run="backtest",
+        mode="backtest",
+        hybrid=config.app.hybrid.value,
+        tiers=tuple(sorted(tiers)),
+        policy=config.approval.policy,
+        watchlist=names,
+        cash=config.broker.cash,
+        resumed=False,
+        speed=0.0,
+        sources={"market": history.feed, "broker": "paper"},
+        settings={},
+    )
+    # Across a split the past is restated as it happens: nothing can be made in advance.
+    board = None
+    if not history.actions:
+        board = PrecomputedBoard(history.before, history.traded, config.rules)
+    return Engine(setup, recorder, broker, board), ledger
+
+
+def _predictor(
+    state: CliState,
+    config: Config,
+    history: History,
+    headlines: Sequence[NewsItem],
+    strategist: Strategist | None,
+) -> HistoryPredictor:
+    if history.actions:
+        raise ConfigError(
+            "tier 2 does not run over raw bars with splits and dividends in this version",
+            hint="import bars that are adjusted for splits, or --tiers rules",
+        )
+    return history_predictor(
+        state,
+        config,
+        state.calendar(),
+        history.before,
+        history.traded,
+        headlines,
+        history.interval,
+        history.begins_at,
+        strategist,
+    )

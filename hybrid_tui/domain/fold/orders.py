@@ -1,0 +1,162 @@
+"""Orders, fills, stops, locks and equity, folded into the desk's state."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.fold.table import Handlers
+from hybrid_tui.domain.orders import STOP_REASONS, Fill, Position, Side, Trade
+
+if TYPE_CHECKING:
+    from hybrid_tui.domain.state import DeskState
+
+LIFTED_FOR_THE_DAY = frozenset({"daily_loss", "max_entries"})
+
+
+def _intended(state: DeskState, event: ev.OrderIntended) -> None:
+    order = event.order
+    state.orders[order.id] = order
+    state.intents[order.id] = event.id
+    if order.side is Side.BUY:
+        state.entries_today += 1
+
+
+def _filled(state: DeskState, event: ev.OrderFilled) -> None:
+    fill = event.fill
+    state.fees += fill.commission
+    if fill.side is Side.BUY:
+        _bought(state, fill)
+    else:
+        _sold(state, fill)
+    state.filled[fill.order_id] = state.filled.get(fill.order_id, 0.0) + fill.quantity
+    if fill.final:
+        _order_over(state, fill.order_id)
+
+
+def _bought(state: DeskState, fill: Fill) -> None:
+    state.cash -= fill.cost
+    held = state.positions.get(fill.symbol)
+    if held is None:
+        order = state.orders.get(fill.order_id)
+        state.positions[fill.symbol] = Position(
+            symbol=fill.symbol,
+            quantity=fill.quantity,
+            entry_price=fill.price,
+            entry_at=fill.at,
+            entry_reason=order.reason if order else fill.reason,
+            entry_fees=fill.commission,
+            high=fill.price,
+            level=0.0,
+            entry_order_id=fill.order_id,
+            strategy_id=order.strategy_id if order else None,
+        )
+        state.closes.setdefault(fill.symbol, fill.price)
+        return
+    total = held.quantity + fill.quantity
+    held.entry_price = (held.entry_price * held.quantity + fill.price * fill.quantity) / total
+    held.quantity = total
+    held.entry_fees += fill.commission
+    held.high = max(held.high, fill.price)
+
+
+def _sold(state: DeskState, fill: Fill) -> None:
+    held = state.positions[fill.symbol]
+    share = fill.quantity / held.quantity
+    entry_fees = held.entry_fees * share
+    fees = entry_fees + fill.commission
+    state.cash -= fill.cost
+    pnl = (fill.price - held.entry_price) * fill.quantity - fees
+    state.trades.append(
+        Trade(
+            symbol=fill.symbol,
+            quantity=fill.quantity,
+            entry_at=held.entry_at,
+            entry_price=held.entry_price,
+            entry_reason=held.entry_reason,
+            exit_at=fill.at,
+            exit_price=fill.price,
+            exit_reason=fill.reason,
+            fees=fees,
+            pnl=pnl,
+            entry_order_id=held.entry_order_id,
+            exit_order_id=fill.order_id,
+        )
+    )
+    state.trades_closed += 1
+    state.realized += pnl
+    if fill.reason in STOP_REASONS:
+        state.stop_fills.append(fill.at)
+        horizon = fill.at - timedelta(days=1)
+        state.stop_fills = [at for at in state.stop_fills if at >= horizon]
+    if fill.quantity >= held.quantity:
+        del state.positions[fill.symbol]
+    else:
+        held.quantity -= fill.quantity
+        held.entry_fees -= entry_fees
+
+
+def _cancelled(state: DeskState, event: ev.OrderCancelled) -> None:
+    order = state.orders.get(event.order_id)
+    if (
+        order is not None
+        and order.side is Side.BUY
+        and event.order_id not in state.filled
+        and state.session is not None
+        and order.at >= state.session.open
+    ):
+        state.entries_today -= 1
+    _order_over(state, event.order_id)
+
+
+def _order_over(state: DeskState, order_id: str) -> None:
+    state.orders.pop(order_id, None)
+    state.filled.pop(order_id, None)
+    state.intents.pop(order_id, None)
+
+
+def _stop_moved(state: DeskState, event: ev.StopMoved) -> None:
+    held = state.positions[event.symbol]
+    held.level = event.level
+    held.high = event.high
+    held.level_from = type(held.level_from)(event.level_from)
+
+
+def _lock_set(state: DeskState, event: ev.LockSet) -> None:
+    state.locks.append(event.lock)
+
+
+def _lock_lifted(state: DeskState, event: ev.LockLifted) -> None:
+    if event.name in LIFTED_FOR_THE_DAY:
+        state.lifted.add(event.name)
+    state.locks = [
+        lock for lock in state.locks if (lock.name, lock.symbol) != (event.name, event.symbol)
+    ]
+    if event.name == "max_drawdown":
+        state.peak_equity = state.equity()
+
+
+def _paused(state: DeskState, _event: ev.EntriesPaused) -> None:
+    state.paused = True
+
+
+def _resumed(state: DeskState, _event: ev.EntriesResumed) -> None:
+    state.paused = False
+
+
+def _marked(state: DeskState, event: ev.EquityMarked) -> None:
+    state.peak_equity = max(state.peak_equity, event.equity)
+
+
+HANDLERS: Handlers = {
+    ev.OrderIntended: _intended,
+    ev.OrderFilled: _filled,
+    ev.OrderCancelled: _cancelled,
+    ev.StopMoved: _stop_moved,
+    ev.LockSet: _lock_set,
+    ev.LockLifted: _lock_lifted,
+    ev.EntriesPaused: _paused,
+    ev.EntriesResumed: _resumed,
+    ev.EquityMarked: _marked,
+}

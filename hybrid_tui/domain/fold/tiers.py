@@ -1,0 +1,79 @@
+"""Signals, predictions, heartbeats and charges, folded into the desk's state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.fold.table import Handlers
+from hybrid_tui.domain.tiers import Beat, SignalState
+
+if TYPE_CHECKING:
+    from hybrid_tui.domain.state import DeskState
+
+RECENT_SIGNALS = 40
+
+
+def _proposed(state: DeskState, event: ev.SignalProposed) -> None:
+    signal = event.signal
+    state.signals[signal.id] = SignalState(
+        signal=signal,
+        pending_until=event.pending_until,
+        event_id=event.id,
+        symbols=dict.fromkeys(signal.focus_stocks, "pending"),
+    )
+    needed = {state.strategy_id, *(held.strategy_id for held in state.positions.values())}
+    for old in list(state.signals)[:-RECENT_SIGNALS]:
+        if old not in needed:
+            del state.signals[old]
+
+
+def _decided(state: DeskState, event: ev.SignalDecided) -> None:
+    found = state.signals[event.signal_id]
+    for symbol in event.symbols:
+        found.symbols[symbol] = event.decision
+    if event.reason:
+        found.reasons.append(event.reason)
+    if event.decision == "approved":
+        if found.status != "approved":
+            state.strategy_id = event.signal_id
+        found.status = "approved"
+        found.decided_by, found.decided_at = event.by, event.at
+    elif event.whole and found.status == "pending":
+        found.status = event.decision
+        found.decided_by, found.decided_at = event.by, event.at
+
+
+def _strategy_ended(state: DeskState, event: ev.StrategyEnded) -> None:
+    if state.strategy_id == event.signal_id:
+        state.strategy_id = None
+
+
+def _predicted(state: DeskState, event: ev.PredictionsMade) -> None:
+    for prediction in event.predictions:
+        state.predictions[prediction.symbol] = prediction
+        state.abstentions.pop(prediction.symbol, None)
+    for abstention in event.abstentions:
+        state.abstentions[abstention.symbol] = abstention
+    state.prediction_event = event.id
+
+
+def _charged(state: DeskState, event: ev.LlmCharged) -> None:
+    amount = event.reserved_usd if event.settled_usd is None else event.settled_usd
+    state.charges[event.call_id] = (event.at, amount)
+
+
+def _beat(state: DeskState, event: ev.Heartbeat) -> None:
+    state.beats[event.tier] = Beat(
+        at=event.at, health=event.health, reason=event.reason, next_at=event.next_at
+    )
+
+
+HANDLERS: Handlers = {
+    ev.SignalProposed: _proposed,
+    ev.SignalDecided: _decided,
+    ev.StrategyEnded: _strategy_ended,
+    ev.PredictionsMade: _predicted,
+    ev.LlmCharged: _charged,
+    ev.Heartbeat: _beat,
+}

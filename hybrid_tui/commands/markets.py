@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ class DeskMarket:
     kind: MarketKind
     name: str
     source: LiveSource | None = None
-    halted: Collection[str] = ()
+    halted: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_market(
@@ -96,7 +96,7 @@ def _alpaca(config: Config, calendar: TradingCalendar) -> DeskMarket:
         calendar=calendar,
         stream_url=config.market.stream_url,
         since=now,
-        on_halt=feed.set_halted,
+        on_halt=feed.halts.note,
     )
     return DeskMarket(
         feed=feed,
@@ -105,7 +105,7 @@ def _alpaca(config: Config, calendar: TradingCalendar) -> DeskMarket:
         kind="real",
         name=f"Alpaca {config.market.feed}",
         source=stream,
-        halted=feed.halted,
+        halted=feed.halts,
     )
 
 

@@ -8,7 +8,7 @@ is shown and not kept.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar, Literal
 
@@ -84,10 +84,22 @@ class SessionClosed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked(Event):
-    """All quotes of one instant: symbol to (bid, ask)."""
+    """All quotes of one instant: symbol to (bid, ask).
+
+    ``ages`` has the seconds since a quote was made, where it was old when it was read.
+    """
 
     durability: ClassVar[Durability] = "batched"
     quotes: Mapping[str, tuple[float, float]]
+    ages: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltsChanged(Event):
+    """Nothing may be bought in ``halted`` (symbol to reason) any more; in ``resumed`` it may."""
+
+    halted: Mapping[str, str]
+    resumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +289,7 @@ EVENTS: dict[str, type[Event]] = {
         SessionOpened,
         SessionClosed,
         Ticked,
+        HaltsChanged,
         BarsClosed,
         NewsArrived,
         ActionApplied,

@@ -40,6 +40,7 @@ class DeskState:
     closed_at: dict[str, datetime] = field(default_factory=dict)
     quotes: dict[str, tuple[float, float]] = field(default_factory=dict)
     quoted_at: dict[str, datetime] = field(default_factory=dict)
+    halts: dict[str, str] = field(default_factory=dict)
     day_open: dict[str, float] = field(default_factory=dict)
     predictions: dict[str, MLPrediction] = field(default_factory=dict)
     prediction_event: int | None = None

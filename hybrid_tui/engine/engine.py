@@ -7,7 +7,7 @@ it yields as jobs, so that a driver may wait for them (off the wall clock) or go
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hybrid_tui.config import Config
@@ -32,6 +32,9 @@ from hybrid_tui.rules.entries import EntryRules, decide_entries
 from hybrid_tui.rules.exits import decide_exits
 from hybrid_tui.rules.protections import locks_at_decision
 
+RECENT_S = 5.0
+"""A quote this old or younger counts from the instant at which it was read."""
+
 Cycle = Generator[Job, JobResult | None, list[Ack]]
 
 
@@ -48,7 +51,7 @@ class EngineSetup:
     min_probability: float
     quotes_age: bool = False
     keeps_history: bool = True
-    halted: Collection[str] = ()
+    halted: Mapping[str, str] = field(default_factory=dict)
 
 
 class Engine:
@@ -133,6 +136,8 @@ class Engine:
         entries. What was decided is committed before it is sent.
         """
         self._roll_session(now)
+        if self.setup.halted != self.state.halts:
+            self._note_halts(now)
         ended = self._bars_end(now, update.bars) if update.bars else ()
         closing = self._is_closing(now)
         if closing:
@@ -235,7 +240,18 @@ class Engine:
     def _quote(self, now: datetime, update: MarketUpdate) -> None:
         if self.recorder.wants(ev.Ticked):
             quotes = {quote.symbol: (quote.bid, quote.ask) for quote in update.quotes}
-            self.recorder.emit(ev.Ticked, now, quotes=quotes)
+            ages = {quote.symbol: (now - quote.at).total_seconds() for quote in update.quotes}
+            old = {symbol: round(age, 1) for symbol, age in ages.items() if age > RECENT_S}
+            self.recorder.emit(ev.Ticked, now, quotes=quotes, ages=old)
+
+    def _note_halts(self, now: datetime) -> None:
+        told, halted = self.state.halts, dict(self.setup.halted)
+        self.recorder.emit(
+            ev.HaltsChanged,
+            now,
+            halted={s: why for s, why in sorted(halted.items()) if told.get(s) != why},
+            resumed=tuple(sorted(told.keys() - halted.keys())),
+        )
 
     def _receive(
         self, now: datetime, items: tuple[NewsItem, ...]

@@ -28,12 +28,16 @@ from hybrid_tui.domain.bars import (
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.domain.text import clean_text
 from hybrid_tui.errors import ConfigError
+from hybrid_tui.market.halts import HALTED
 from hybrid_tui.market.rows import sound_rows
 from hybrid_tui.market.sessions import regular_session
 
 FIELDS = ("o", "h", "l", "c", "v")
 COLUMNS = ("open", "high", "low", "close", "volume")
 HALF_HOUR = 1_800
+LULD_CODES = frozenset({"LUDP", "LUDS", "M"})
+"""Pauses of the limit up-limit down rule: tape C's two codes, and that of tapes A and B."""
+MOST_REASON = 60
 SPLITS = ("forward_splits", "reverse_splits")
 
 
@@ -170,6 +174,14 @@ def quote(symbol: str, row: object, dropped: Counter[str]) -> Quote | None:
     else:
         return Quote(symbol=symbol, bid=bid, ask=ask, at=at)
     return None
+
+
+def halt_reason(message: Mapping[str, Any]) -> str:
+    """Return why trading is halted, in the words of a trading status message."""
+    code = _text(message, "rc")
+    words = _text(message, "rm") or _text(message, "sm") or code
+    said = "LULD" if code in LULD_CODES else words
+    return f"{HALTED}: {said[:MOST_REASON]}" if said else HALTED
 
 
 def news_item(

@@ -24,6 +24,7 @@ from hybrid_tui.market.alpaca_http import AlpacaKeys
 from hybrid_tui.market.alpaca_rows import (
     bar_rows,
     bar_series,
+    halt_reason,
     instant,
     news_item,
     quote,
@@ -51,9 +52,9 @@ class AlpacaStream:
     """A LiveSource of one-minute bars, quotes, halts and all headlines over Alpaca's sockets.
 
     ``since`` is an instant whose known bars the desk has already: what became known between it and
-    the first connection is filled like a hole. ``on_halt`` takes a symbol and whether trading in
-    it is halted. The free feed ``iex`` streams quotes of 30 symbols; the others' are asked for
-    every ten seconds. ``dropped`` counts by reason what came in and could not be what it claims.
+    the first connection is filled like a hole. ``on_halt`` takes a symbol and why trading in it is
+    halted (None: it goes on). The free feed ``iex`` streams quotes of 30 symbols; the others' are
+    asked for every ten seconds. ``dropped`` counts by reason what came in and could not be what it claims.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class AlpacaStream:
         calendar: TradingCalendar,
         stream_url: str | None = None,
         since: datetime | None = None,
-        on_halt: Callable[[str, bool], None] = lambda symbol, halted: None,
+        on_halt: Callable[[str, str | None], None] = lambda symbol, reason: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -315,16 +316,17 @@ class _Stocks(_Channel):
     def _trading_status(self, symbol: str, message: dict[str, Any]) -> None:
         code = str(message.get("sc"))
         if code in HALTED:
-            self._halt(symbol, instant(message.get("t")) or self.stream._clock())
+            since = instant(message.get("t")) or self.stream._clock()
+            self._halt(symbol, since, halt_reason(message))
         elif code in RESUMED:
             self._halt(symbol, None)
 
-    def _halt(self, symbol: str, since: datetime | None) -> None:
+    def _halt(self, symbol: str, since: datetime | None, reason: str | None = None) -> None:
         if since is not None:
             self._halted_at[symbol] = since
         elif self._halted_at.pop(symbol, None) is None:
             return
-        self.stream._on_halt(symbol, since is not None)
+        self.stream._on_halt(symbol, reason)
 
     def since(self) -> datetime | None:
         """Return the oldest last bar of a symbol."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from hybrid_tui.domain.bars import Bar, BarSeries, BarSlice, CorporateAction, NewsItem, Quote
 from hybrid_tui.domain.ports import MarketUpdate
+from hybrid_tui.market.halts import Halts
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=5)
@@ -36,7 +37,8 @@ class LiveFeed:
 
     ``history`` holds each symbol's past bars, ``news`` the headlines of the last days. A bar is
     handed out once and never after a later one of its symbol: what comes too late stays out of the
-    decisions, as it was out of them when they were made. The feed never ends.
+    decisions, as it was out of them when they were made. ``halts`` says why a symbol may not be
+    bought. The feed never ends.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class LiveFeed:
     ) -> None:
         self.symbols = tuple(symbols)
         self.interval = interval
-        self.halted: set[str] = set()
+        self.halts = Halts(symbols)
         self.late_bars = 0
         self._wanted = frozenset(symbols)
         self._history = {s: b for s, b in (history or {}).items() if s in self._wanted and len(b)}
@@ -86,14 +88,6 @@ class LiveFeed:
                 if action.symbol in self._wanted and action not in self._seen_actions:
                     self._seen_actions.add(action)
                     self._waiting_actions.append(action)
-
-    def set_halted(self, symbol: str, halted: bool) -> None:
-        """Note that trading in a symbol was halted, or resumed."""
-        with self._lock:
-            if not halted:
-                self.halted.discard(symbol)
-            elif symbol in self._wanted:
-                self.halted.add(symbol)
 
     def upcoming(self, after: datetime) -> datetime:
         """Return the next 5-second boundary, or the instant before it at which a bar is known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,15 +57,15 @@ def decide_entries(
     *,
     confirmed: Iterable[str],
     stale: Collection[str],
-    halted: Collection[str] = (),
+    halted: Mapping[str, str] | None = None,
     in_overnight_window: bool,
     setup: EntryRules,
 ) -> tuple[list[EntryDecision], list[Refusal]]:
     """Return the entries decided at ``now`` in their order, and what was refused.
 
     ``confirmed`` are the symbols with technical confirmation on a bar ending now; ``stale`` those
-    without a recent quote, ``halted`` those in which trading is halted. Order: higher buy
-    probability first, then symbol.
+    without a recent quote, ``halted`` says why nothing may be bought in a symbol now. Order: higher
+    buy probability first, then symbol.
     """
     entries: list[EntryDecision] = []
     refusals: list[Refusal] = []
@@ -74,7 +74,7 @@ def decide_entries(
         if symbol in state.positions or state.has_order(symbol):
             continue
         prediction = state.prediction(symbol, now) if setup.use_ml else None
-        reason = "trading is halted" if symbol in halted else None
+        reason = halted.get(symbol) if halted else None
         reason = reason or _refused(
             state, symbol, now, prediction, stale, in_overnight_window, setup
         )

@@ -31,9 +31,9 @@ WORDS = {
 }
 KINDS = (
     "EngineStarted", "EngineStopped", "SpeedChanged", "SessionOpened", "SessionClosed",
-    "NewsArrived", "ActionApplied", "SignalProposed", "SignalAbstained", "SignalDecided",
-    "StrategyEnded", "OrderIntended", "OrderFilled", "OrderCancelled", "StopMoved", "EntryRefused",
-    "LockSet", "LockLifted", "EntriesPaused", "EntriesResumed", "Alert",
+    "HaltsChanged", "NewsArrived", "ActionApplied", "SignalProposed", "SignalAbstained",
+    "SignalDecided", "StrategyEnded", "OrderIntended", "OrderFilled", "OrderCancelled", "StopMoved",
+    "EntryRefused", "LockSet", "LockLifted", "EntriesPaused", "EntriesResumed", "Alert",
 )  # fmt: skip
 """The kinds of events that can be on the tape."""
 
@@ -214,6 +214,14 @@ def _opened(_tape: Tape, event: ev.SessionOpened, _state: DeskState) -> Entry:
     return _entry(event, "market", f"open until {f.new_york(event.close, '%H:%M')}", style="dim")
 
 
+def _halts(_tape: Tape, event: ev.HaltsChanged, _state: DeskState) -> Entry:
+    if event.halted:
+        because = "; ".join(dict.fromkeys(event.halted.values()))
+        names = f.names(tuple(event.halted))
+        return _entry(event, "halt", f"no entries in {names}", because, "warn")
+    return _entry(event, "resumed", f"entries in {f.names(event.resumed)} again", style="good")
+
+
 def _closed(_tape: Tape, event: ev.SessionClosed, _state: DeskState) -> Entry:
     text = f"closed at an equity of {f.money(event.equity)}"
     return _entry(event, "market", text, style="dim")
@@ -291,6 +299,7 @@ _TELLERS: dict[type[ev.Event], Callable[[Tape, Any, DeskState], Entry | None]] =
     ev.SpeedChanged: _speed,
     ev.SessionOpened: _opened,
     ev.SessionClosed: _closed,
+    ev.HaltsChanged: _halts,
     ev.NewsArrived: _news,
     ev.ActionApplied: _action,
     ev.SignalProposed: _proposed,

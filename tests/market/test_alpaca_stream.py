@@ -60,7 +60,7 @@ async def test_bars_quotes_halts_and_headlines_come_through(calendar: TradingCal
             ("BRK-B", 480.0, at),
             ("AAPL", 101.0, desk.now),
         ]
-        assert desk.halts == [("AAPL", True)]
+        assert desk.halts == [("AAPL", "trading is halted: Information requested")]
         (item,) = desk.news
         assert (item.id, item.headline) == ("alpaca-5", "Apple rises")
         assert (item.received_at, item.published_at) == (desk.now, at)
@@ -84,7 +84,12 @@ async def test_trading_resumes_by_message_or_by_a_bar(calendar: TradingCalendar)
             streamed_bar("AAPL", OPEN + MINUTE),
         )
         await desk.until(lambda: len(desk.halts) >= 4)
-        assert desk.halts == [("AAPL", True), ("NVDA", True), ("NVDA", False), ("AAPL", False)]
+        assert [(symbol, why is not None) for symbol, why in desk.halts] == [
+            ("AAPL", True),
+            ("NVDA", True),
+            ("NVDA", False),
+            ("AAPL", False),
+        ]
 
 
 async def test_the_hole_of_a_lost_connection_is_filled_in_order(

@@ -167,10 +167,25 @@ def test_actions_take_effect_once() -> None:
 def test_halts_are_of_the_feeds_symbols() -> None:
     feed = LiveFeed(("A",), 60)
     for symbol in ("A", "B"):
-        feed.set_halted(symbol, True)
-    assert feed.halted == {"A"}
-    feed.set_halted("A", False)
-    assert feed.halted == set()
+        feed.halts.note(symbol, "trading is halted: LULD")
+    assert feed.halts == {"A": "trading is halted: LULD"}
+    feed.halts.note("A", None)
+    assert feed.halts == {}
+
+
+def test_what_closes_the_market_halts_every_symbol_until_it_is_over() -> None:
+    halts = LiveFeed(("A", "B"), 60).halts
+    halts.note_market("clock", "the broker's clock says that the market is closed")
+    halts.note("B", "trading is halted: LULD")
+    assert halts == {
+        "A": "the broker's clock says that the market is closed",
+        "B": "trading is halted: LULD",
+    }
+    halts.note_market("stream", "no stream")
+    halts.note_market("clock", None)
+    assert halts == {"A": "no stream", "B": "trading is halted: LULD"}
+    halts.note_market("stream", None)
+    assert halts == {"B": "trading is halted: LULD"}
 
 
 def test_threads_may_put_while_another_reads() -> None:

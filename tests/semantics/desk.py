@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ import numpy as np
 from hybrid_tui.broker.paper import PaperBroker
 from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
-from hybrid_tui.domain.bars import BarSeries, CorporateAction
+from hybrid_tui.domain.bars import BarSeries, CorporateAction, Quote
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.orders import Fill, Side, Trade
@@ -286,8 +286,13 @@ def run_desk(
     actions: Sequence[CorporateAction] = (),
     before: Mapping[str, Sequence[Row]] | None = None,
     interval: int = 60,
+    halted: Mapping[str, str] | None = None,
+    quotes: Mapping[datetime, Sequence[Quote]] | None = None,
 ) -> Outcome:
-    """Run the desk over ``rows`` (symbol to bars) and everything scripted, to the last close."""
+    """Run the desk over ``rows`` (symbol to bars) and everything scripted, to the last close.
+
+    With ``quotes`` (those read at an instant) entries need recent ones, as they do live.
+    """
     config, script = config_of(settings, tiers), commands or {}
     state = DeskState()
     ledger = Ledger(state)
@@ -307,6 +312,8 @@ def run_desk(
         interval=interval,
         feed_name="test",
         min_probability=float(config.rules.min_buy_probability),
+        quotes_age=quotes is not None,
+        halted=halted or {},
     )
     series = {symbol: series_of(symbol, found, interval) for symbol, found in rows.items()}
     begins_at = min(found[0][0] for found in rows.values()) - timedelta(seconds=1)
@@ -332,7 +339,8 @@ def run_desk(
         state=state, broker=broker, events=kept.events, trades=ledger.trades, equity=ledger.equity
     )
     predictor, now = _Scripted(predictions), begins_at
-    scripted = sorted({*script, *(found.at for found in signals)})
+    read = quotes or {}
+    scripted = sorted({*script, *read, *(found.at for found in signals)})
     assert all(instant > begins_at for instant in scripted), "scripted before the first bar"
     while True:
         due = [engine.upcoming(now), *(instant for instant in scripted if instant > now)]
@@ -341,6 +349,8 @@ def run_desk(
         if now > feed.ends_at:
             return outcome
         update = feed.read(now) if now == data else MarketUpdate()
+        if now in read:
+            update = replace(update, quotes=tuple(read[now]))
         answers = [(_session(found, names), found) for found in signals if found.at == now]
         outcome.acks += _finish(engine, now, update, script.get(now, ()), answers, predictor)
 

@@ -37,7 +37,7 @@ class Desk:
         self.slept: list[float] = []
         self.updates: list[MarketUpdate] = []
         self.statuses: list[tuple[str, bool]] = []
-        self.halts: list[tuple[str, bool]] = []
+        self.halts: list[tuple[str, str | None]] = []
         self._calendar = calendar
         self.task: asyncio.Task[None] | None = None
 
@@ -67,7 +67,7 @@ class Desk:
             calendar=self._calendar,
             stream_url=url or self.socket.url,
             since=since,
-            on_halt=lambda symbol, halted: self.halts.append((symbol, halted)),
+            on_halt=lambda symbol, reason: self.halts.append((symbol, reason)),
             clock=lambda: self.now,
             sleep=self.sleep,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
@@ -45,6 +46,14 @@ def _closed(state: DeskState, event: ev.SessionClosed) -> None:
 def _ticked(state: DeskState, event: ev.Ticked) -> None:
     state.quotes.update(event.quotes)
     state.quoted_at.update(dict.fromkeys(event.quotes, event.at))
+    for symbol, age in event.ages.items():
+        state.quoted_at[symbol] = event.at - timedelta(seconds=age)
+
+
+def _halts(state: DeskState, event: ev.HaltsChanged) -> None:
+    for symbol in event.resumed:
+        state.halts.pop(symbol, None)
+    state.halts.update(event.halted)
 
 
 def _bars(state: DeskState, event: ev.BarsClosed) -> None:
@@ -86,6 +95,7 @@ HANDLERS: Handlers = {
     ev.SessionOpened: _opened,
     ev.SessionClosed: _closed,
     ev.Ticked: _ticked,
+    ev.HaltsChanged: _halts,
     ev.BarsClosed: _bars,
     ev.NewsArrived: _news,
     ev.ActionApplied: _action,

@@ -54,7 +54,7 @@ class AlpacaStream:
     ``since`` is an instant whose known bars the desk has already: what became known between it and
     the first connection is filled like a hole. ``on_halt`` takes a symbol and why trading in it is
     halted (None: it goes on). The free feed ``iex`` streams quotes of 30 symbols; the others' are
-    asked for every ten seconds. ``dropped`` counts by reason what came in and could not be what it claims.
+    asked for every ten seconds. ``dropped`` counts by reason what came and was not what it claims.
     """
 
     def __init__(

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from hybrid_tui import __version__
-from hybrid_tui.commands import backtest, control, data, doctor, ml, news, run, sentiment, show
+from hybrid_tui.commands import (
+    backtest,
+    control,
+    data,
+    doctor,
+    locks,
+    ml,
+    news,
+    run,
+    sentiment,
+    show,
+)
 from hybrid_tui.commands.context import CliState, check_speed
 from hybrid_tui.errors import ConfigError, HybridError
 
@@ -33,6 +44,7 @@ app.command("pause")(control.pause)
 app.command("resume")(control.resume)
 app.command("close")(control.close)
 app.command("flatten")(control.flatten)
+app.add_typer(locks.app, name="locks")
 app.command("status")(show.status)
 app.command("positions")(show.positions)
 app.command("trades")(show.trades)

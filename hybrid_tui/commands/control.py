@@ -35,7 +35,7 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve symbols of a pending focus list (none named: all of it)."""
-    _send(context, Approve(signal_id=signal, symbols=_upper(symbols), by=BY), as_json)
+    send(context, Approve(signal_id=signal, symbols=_upper(symbols), by=BY), as_json)
 
 
 def veto(
@@ -47,29 +47,29 @@ def veto(
 ) -> None:
     """Veto symbols of a pending focus list (none named: all of it)."""
     command = Veto(signal_id=signal, symbols=_upper(symbols), reason=reason, by=BY)
-    _send(context, command, as_json)
+    send(context, command, as_json)
 
 
 def pause(context: typer.Context, as_json: AsJson = False) -> None:
     """Stop entries; exits go on."""
-    _send(context, Pause(by=BY), as_json)
+    send(context, Pause(by=BY), as_json)
 
 
 def resume(context: typer.Context, as_json: AsJson = False) -> None:
     """Allow entries again."""
-    _send(context, Resume(by=BY), as_json)
+    send(context, Resume(by=BY), as_json)
 
 
 def close(context: typer.Context, symbol: str, yes: Yes = False, as_json: AsJson = False) -> None:
     """Sell one whole position at the next open."""
     _confirm(yes, f"close {symbol.upper()}")
-    _send(context, ClosePosition(symbol=symbol.upper(), by=BY), as_json, alone=True)
+    send(context, ClosePosition(symbol=symbol.upper(), by=BY), as_json, alone=True)
 
 
 def flatten(context: typer.Context, yes: Yes = False, as_json: AsJson = False) -> None:
     """Pause entries, cancel open entries and sell everything."""
     _confirm(yes, "flatten")
-    _send(context, Flatten(by=BY), as_json, alone=True)
+    send(context, Flatten(by=BY), as_json, alone=True)
 
 
 def _upper(symbols: list[str] | None) -> tuple[str, ...]:
@@ -81,7 +81,11 @@ def _confirm(yes: bool, what: str) -> None:
         raise ConfigError(f"{what} sells; it needs --yes", hint=f"hybrid-tui {what} --yes")
 
 
-def _send(context: typer.Context, command: Command, as_json: bool, *, alone: bool = False) -> None:
+def send(context: typer.Context, command: Command, as_json: bool, *, alone: bool = False) -> None:
+    """Send a command to the running engine and say what came of it; raises Refused.
+
+    ``alone``: without an engine, take the profile's lock and carry it out here.
+    """
     from hybrid_tui.engine.client import EngineGone, send_command
 
     state = state_of(context)

@@ -21,7 +21,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     from hybrid_tui.engine.endpoint import is_held
 
     cli = state_of(context)
-    connection, run, desk = _open(cli)
+    connection, run, desk = open_desk(cli)
     connection.close()
     now = desk.now
     document: dict[str, Any] = {
@@ -93,7 +93,7 @@ def _decisions(desk: DeskState, now: datetime) -> dict[str, Any]:
 
 def positions(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what is held, and the stop that protects it."""
-    connection, _, desk = _open(state_of(context))
+    connection, _, desk = open_desk(state_of(context))
     connection.close()
     rows = [
         {
@@ -110,7 +110,7 @@ def positions(context: typer.Context, as_json: AsJson = False) -> None:
         }
         for held in sorted(desk.positions.values(), key=lambda held: held.symbol)
     ]
-    _table(rows, "positions", as_json, empty="nothing is held")
+    show_table(rows, "positions", as_json, empty="nothing is held")
 
 
 def trades(
@@ -119,17 +119,18 @@ def trades(
     as_json: AsJson = False,
 ) -> None:
     """Show closed trades, the newest last."""
-    connection, run, _ = _open(state_of(context), fold=False)
+    connection, run, _ = open_desk(state_of(context), fold=False)
     found = connection.execute(
         "select symbol, quantity, entry_at, entry_price, entry_reason, exit_at, exit_price,"
         " exit_reason, fees, pnl from trades where run = ? order by event_id desc limit ?",
         (run, limit),
     ).fetchall()
     connection.close()
-    _table([dict(row) for row in reversed(found)], "trades", as_json, empty="no closed trades")
+    show_table([dict(row) for row in reversed(found)], "trades", as_json, empty="no closed trades")
 
 
-def _open(cli: CliState, *, fold: bool = True) -> tuple[sqlite3.Connection, str, DeskState]:
+def open_desk(cli: CliState, *, fold: bool = True) -> tuple[sqlite3.Connection, str, DeskState]:
+    """Return the journal opened for reading, its newest run and that run's folded state."""
     from hybrid_tui.domain.state import DeskState
     from hybrid_tui.errors import Refused
     from hybrid_tui.journal.reader import latest_run, open_read_only, read_state
@@ -141,7 +142,8 @@ def _open(cli: CliState, *, fold: bool = True) -> tuple[sqlite3.Connection, str,
     return connection, info.run, read_state(connection, info.run) if fold else DeskState()
 
 
-def _table(rows: list[dict[str, Any]], name: str, as_json: bool, *, empty: str) -> None:
+def show_table(rows: list[dict[str, Any]], name: str, as_json: bool, *, empty: str) -> None:
+    """Print rows as one JSON document under ``name``, or as a table; ``empty`` where none is."""
     if as_json:
         print_json({name: rows})
         return

@@ -145,6 +145,11 @@ class Lock:
     until: datetime | None
     reason: str
 
+    @property
+    def label(self) -> str:
+        """What a person calls the lock: its name, and its symbol where it has one."""
+        return self.name if self.symbol is None else f"{self.name} {self.symbol}"
+
     def holds(self, now: datetime) -> bool:
         """Whether the lock is in force at ``now``."""
         return self.start <= now and (self.until is None or now < self.until)

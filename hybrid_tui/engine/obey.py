@@ -51,9 +51,11 @@ def obey(
         case Flatten():
             return _flatten(now, command, orders, recorder)
         case LiftLock(name=name, symbol=symbol):
-            if not any((lock.name, lock.symbol) == (name, symbol) for lock in state.locks):
-                names = ", ".join(sorted({lock.name for lock in state.locks})) or "none"
-                return Ack(ok=False, message=f"no lock {name!r}; locks: {names}")
+            held = {(lock.name, lock.symbol): lock.label for lock in state.locks if lock.holds(now)}
+            if (name, symbol) not in held:
+                asked = f"{name} {symbol}" if symbol else name
+                named = ", ".join(sorted(held.values())) or "none"
+                return Ack(ok=False, message=f"no lock {asked!r}; locks: {named}")
             recorder.emit(ev.LockLifted, now, name=name, symbol=symbol, by=command.by)
             return Ack(ok=True, message=f"lifted {name}{f' on {symbol}' if symbol else ''}")
         case _:

@@ -17,6 +17,8 @@ DESK_BINDINGS = [
             tooltip="Veto all symbols of the list that still wait"),
     Binding("p", "pause", "pause", id="safety.pause",
             tooltip="Pause entries, or allow them again; exits always go on"),
+    Binding("L", "locks", "locks", id="safety.locks", show=False,
+            tooltip="The locks in force with their reasons; asks which to lift"),
     Binding("x", "close_position", "close", id="safety.close",
             tooltip="Sell the selected position; asks first"),
     Binding("X", "flatten", "flatten", id="safety.flatten",

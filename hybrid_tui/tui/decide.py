@@ -12,6 +12,7 @@ from hybrid_tui.domain.commands import (
     ClosePosition,
     Command,
     Flatten,
+    LiftLock,
     Pause,
     Resume,
     SetSpeed,
@@ -21,7 +22,7 @@ from hybrid_tui.domain.commands import (
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.dialogs import CANCEL, Question
 from hybrid_tui.tui.model import Phase
-from hybrid_tui.tui.pages import close_rows, flatten_rows, quit_rows
+from hybrid_tui.tui.pages import close_rows, flatten_rows, lock_rows, quit_rows
 from hybrid_tui.tui.rows_view import RowsView
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 REPEAT_SECONDS = 0.3
 NOTICE_SECONDS = 8.0
 MOST_TOASTS = 2
+MOST_LIFTED = 4
 TOAST_SECONDS = 4.0
 SPEEDS = (1.0, 10.0, 60.0, 300.0, 0.0)
 
@@ -161,6 +163,27 @@ class Deciding(Screen[None]):
             ),
             answered,
         )
+
+    def action_locks(self) -> None:
+        """Show the locks in force, and lift the one that is chosen."""
+        state, now = self.desk.model.state, self.desk.model.now(self.desk.wall())
+        held = [k for k in state.locks if k.holds(now)] if state and now else []
+        if not held or now is None:
+            self.say("no locks: entries are not locked by a protection")
+            return
+        can_lift = not self.desk.read_only and self.desk.model.link.phase is Phase.LIVE
+        offered = held[:MOST_LIFTED] if can_lift else []
+
+        def answered(answer: str | None) -> None:
+            if answer is not None and answer.startswith("lift-"):
+                lock = offered[int(answer.removeprefix("lift-"))]
+                self._send(LiftLock(name=lock.name, symbol=lock.symbol))
+
+        choices = [
+            (f"lift-{index}", f"Lift {lock.label}", "warning") for index, lock in enumerate(offered)
+        ]
+        choices.append((CANCEL, "Keep all", "default"))
+        self.app.push_screen(Question("Locks", lock_rows(held, now), choices), answered)
 
     def action_again(self) -> None:
         """Start the engine again, or try again now."""

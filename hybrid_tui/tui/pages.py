@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from textual.binding import Binding
 
-from hybrid_tui.domain.orders import Side
+from hybrid_tui.domain.orders import Lock, Side
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.bindings import GROUPS
@@ -99,6 +100,17 @@ def close_rows(state: DeskState, symbol: str) -> list[Row]:
         row(("result about ", "dim"), (f"{f.arrow(pnl)} {f.signed(pnl)}", f.direction(pnl))),
         row(("Filled at the next open of its bar.", "dim")),
     ]  # fmt: skip
+
+
+def lock_rows(locks: Sequence[Lock], now: datetime) -> list[Row]:
+    """Return each lock with its time left and its reason; lifting one allows entries again."""
+    rows: list[Row] = []
+    for lock in locks:
+        left = f"{f.span(lock.until - now)} left" if lock.until else "until lifted"
+        rows.append(row((f"{lock.label}: ", "warn"), left))
+        rows.append(row((f"  {f.clean(lock.reason)}", "dim")))
+    rows.append(row(("A lifted lock allows entries again.", "dim")))
+    return rows
 
 
 def quit_rows(state: DeskState) -> list[Row]:

@@ -18,6 +18,7 @@ from hybrid_tui.domain.commands import (
     ClosePosition,
     Command,
     Flatten,
+    LiftLock,
     Pause,
     Resume,
     SetSpeed,
@@ -345,3 +346,24 @@ def test_speeds_in_their_order(speed: float, faster: float, slower: float) -> No
 def _page(desk: Desk) -> str:
     rows = desk.app.screen.query_one("#reading", RowsView).rows
     return "\n".join(text_of(row.line) for row in rows)
+
+
+async def test_locks_are_shown_and_the_chosen_one_is_lifted_after_a_question() -> None:
+    async with open_desk() as desk:
+        await desk.press("L")
+        text = "\n".join(
+            text_of(row.line) for row in desk.app.screen.query_one("#dialog-text", RowsView).rows
+        )
+        assert "cooldown TSLA: 7m53 left" in text
+        assert "stopped out" in text
+        await desk.press("enter")
+        assert desk.engine.sent == []
+        await desk.press("L", "left", "enter")
+        assert desk.engine.sent == [LiftLock(name="cooldown", symbol="TSLA")]
+
+
+async def test_without_a_lock_the_key_says_so() -> None:
+    async with open_desk(empty()) as desk:
+        await desk.press("L")
+        assert desk.engine.sent == []
+        assert desk.notice == "no locks: entries are not locked by a protection"

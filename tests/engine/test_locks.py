@@ -1,0 +1,69 @@
+"""Locks outlive a killed engine, are listed without one, and are lifted through one only."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hybrid_tui.config import Paths
+from hybrid_tui.engine.endpoint import read_endpoint
+from tests.desk import hybrid_tui, start, wait_for
+
+SETTINGS = (
+    "--set", "app.tiers=rules", "--set", "risk.protections=max_entries",
+    "--set", "risk.max_entries=1",
+)  # fmt: skip
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def run_engine(home: Path) -> subprocess.Popen[str]:
+    paths = Paths.of(environment={"HYBRID_TUI_HOME": str(home)})
+    engine = start(home, *SETTINGS, "run", "--headless", "--speed", "300")
+    wait_for(lambda: read_endpoint(paths.engine) is not None)
+    return engine
+
+
+def listed(home: Path) -> list[dict[str, Any]]:
+    done = hybrid_tui(home, "locks", "--json")
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)["locks"]
+    return found
+
+
+def test_a_lock_survives_kill_9_and_is_lifted_by_the_engine_that_follows(home: Path) -> None:
+    engine = run_engine(home)
+    wait_for(lambda: listed(home))
+    engine.kill()
+    engine.communicate(timeout=20)
+    (lock,) = listed(home)
+    assert (lock["name"], lock["symbol"], lock["reason"]) == (
+        "max_entries",
+        None,
+        "1 entries today",
+    )
+    assert 0 < lock["seconds_left"] <= 86_400
+    alone = hybrid_tui(home, "locks", "lift", "max_entries")
+    assert alone.returncode == 1
+    assert "no engine" in alone.stderr
+    engine = run_engine(home)
+    try:
+        assert listed(home) == [{**lock, "seconds_left": listed(home)[0]["seconds_left"]}]
+        wrong = hybrid_tui(home, "locks", "lift", "max_entries", "nvda")
+        assert wrong.returncode == 1
+        assert "no lock 'max_entries NVDA'; locks: max_entries" in wrong.stderr
+        lifted = hybrid_tui(home, "locks", "lift", "max_entries", "--json")
+        assert json.loads(lifted.stdout) == {"ok": True, "message": "lifted max_entries"}
+        assert listed(home) == []
+        assert hybrid_tui(home, "locks").stdout.strip() == "no locks"
+    finally:
+        engine.send_signal(signal.SIGTERM)
+        engine.communicate(timeout=20)

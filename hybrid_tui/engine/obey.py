@@ -51,10 +51,12 @@ def obey(
         case Flatten():
             return _flatten(now, command, orders, recorder)
         case LiftLock(name=name, symbol=symbol):
-            held = {(lock.name, lock.symbol): lock.label for lock in state.locks if lock.holds(now)}
-            if (name, symbol) not in held:
+            locked = {
+                (lock.name, lock.symbol): lock.label for lock in state.locks if lock.holds(now)
+            }
+            if (name, symbol) not in locked:
                 asked = f"{name} {symbol}" if symbol else name
-                named = ", ".join(sorted(held.values())) or "none"
+                named = ", ".join(sorted(locked.values())) or "none"
                 return Ack(ok=False, message=f"no lock {asked!r}; locks: {named}")
             recorder.emit(ev.LockLifted, now, name=name, symbol=symbol, by=command.by)
             return Ack(ok=True, message=f"lifted {name}{f' on {symbol}' if symbol else ''}")

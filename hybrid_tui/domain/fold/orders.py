@@ -52,6 +52,7 @@ def _bought(state: DeskState, fill: Fill) -> None:
             entry_order_id=fill.order_id,
             strategy_id=order.strategy_id if order else None,
         )
+        _keep_sorted(state.positions)
         state.closes.setdefault(fill.symbol, fill.price)
         return
     total = held.quantity + fill.quantity
@@ -59,6 +60,15 @@ def _bought(state: DeskState, fill: Fill) -> None:
     held.quantity = total
     held.entry_fees += fill.commission
     held.high = max(held.high, fill.price)
+
+
+def _keep_sorted(positions: dict[str, Position]) -> None:
+    """Keep positions in the symbols' order: equity is one sum, whoever adds it up, to the bit."""
+    names = list(positions)
+    if len(names) > 1 and names[-1] < names[-2]:
+        ordered = sorted(positions.items())
+        positions.clear()
+        positions.update(ordered)
 
 
 def _sold(state: DeskState, fill: Fill) -> None:

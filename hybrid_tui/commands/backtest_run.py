@@ -15,7 +15,6 @@ from hybrid_tui.commands.compose import (
     minimum_probability,
 )
 from hybrid_tui.commands.context import CliState
-from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
     from hybrid_tui.config import Config
@@ -140,11 +139,6 @@ def _predictor(
     headlines: Sequence[NewsItem],
     strategist: Strategist | None,
 ) -> HistoryPredictor:
-    if history.actions:
-        raise ConfigError(
-            "tier 2 does not run over raw bars with splits and dividends in this version",
-            hint="import bars that are adjusted for splits, or --tiers rules",
-        )
     return history_predictor(
         state,
         config,
@@ -155,4 +149,5 @@ def _predictor(
         history.interval,
         history.begins_at,
         strategist,
+        history.actions,
     )

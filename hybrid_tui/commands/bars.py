@@ -38,6 +38,13 @@ class LoadedBars:
             f"{iso(datetime.fromtimestamp(first, UTC))} to {iso(datetime.fromtimestamp(last, UTC))}"
         )
 
+    def split_adjusted(self) -> dict[str, BarSeries]:
+        """Return the series with all their splits worked in, as someone sees them at the end."""
+        from hybrid_tui.domain.splits import split_adjusted
+
+        end = datetime.fromtimestamp(max(int(s.known_at[-1]) for s in self.series.values()), UTC)
+        return {s: split_adjusted(bars, self.actions, end) for s, bars in self.series.items()}
+
 
 def parse_interval(text: str | None) -> int | None:
     """Return an interval such as ``1m``, ``5m``, ``1h`` or ``1d`` in seconds."""

@@ -13,7 +13,7 @@ from hybrid_tui.domain.signals import Hybrid, MLPrediction
 from hybrid_tui.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
-    from hybrid_tui.domain.bars import BarSeries, NewsItem
+    from hybrid_tui.domain.bars import BarSeries, CorporateAction, NewsItem
     from hybrid_tui.domain.calendar import TradingCalendar
     from hybrid_tui.domain.ports import MarketView, Strategist
     from hybrid_tui.domain.signals import Abstention
@@ -133,8 +133,12 @@ def history_predictor(
     interval: int,
     begins_at: datetime,
     strategist: Strategist | None,
+    actions: Sequence[CorporateAction] = (),
 ) -> HistoryPredictor:
-    """Return tier 2 for a backtest over ``traded``, warmed up by ``before``; raises ModelError."""
+    """Return tier 2 for a backtest over ``traded``, warmed up by ``before``; raises ModelError.
+
+    ``before`` has the splits until ``begins_at`` worked in; ``traded`` is raw for ``actions``.
+    """
     from hybrid_tui.ml.predictor import predict_history
 
     if interval != 60:
@@ -153,6 +157,7 @@ def history_predictor(
         begins_at,
         news=news,
         score=strategist.score if strategist is not None and news else None,
+        actions=[action for action in actions if action.ex_at > begins_at],
     )
     return HistoryPredictor(model.id, model.manifest.trained_until, answers)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hybrid_tui.commands.bars import STORE, load_bars
+from hybrid_tui.commands.bars import STORE, LoadedBars, load_bars
 from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
 from hybrid_tui.errors import ConfigError, DataError
 
@@ -169,7 +169,7 @@ def predict(
     loaded = load_model(find_model(name, [state.paths.models, shipped_models()], "real"))
     calendar = state.calendar()
     chosen = _symbols(symbols)
-    series = _series(state, calendar, [*data, *(more_data or [])], chosen)
+    bars = _series(state, calendar, [*data, *(more_data or [])], chosen)
     headlines: list[NewsItem] = []
     score: Score | None = None
     if news:
@@ -179,13 +179,14 @@ def predict(
         headlines, score = read_news(news), LocalAnalyst().score
     answers = predict_history(
         loaded,
-        series,
+        bars.series,
         calendar,
         parse_bound(start, "--start", is_end=False),
         parse_bound(end, "--end", is_end=True),
-        symbols=chosen or sorted(series),
+        symbols=chosen or sorted(bars.series),
         news=headlines,
         score=score,
+        actions=bars.actions,
     )
     for answer in answers:
         row = _abstention(answer) if isinstance(answer, Abstention) else _prediction(answer)
@@ -210,7 +211,7 @@ def _name(text: str) -> str:
 
 def _series(
     state: CliState, calendar: TradingCalendar, data: list[str], symbols: list[str] | None
-) -> dict[str, BarSeries]:
+) -> LoadedBars:
     """Return the bars asked for, and SPY's where the data have them: it is an input of the rest."""
     from hybrid_tui.ml.features import INDEX_SYMBOL
 
@@ -225,13 +226,13 @@ def _series(
 
 def _load(
     state: CliState, calendar: TradingCalendar, data: list[str], symbols: list[str] | None
-) -> dict[str, BarSeries]:
+) -> LoadedBars:
     # A store may hold several intervals; what a file holds is for the file to say.
     interval = "1m" if data == [STORE] else None
     loaded = load_bars(state, calendar, data, symbols, interval=interval)
     for warning in loaded.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    return loaded.series
+    return loaded
 
 
 def _recorded(
@@ -242,7 +243,8 @@ def _recorded(
     first: datetime | None,
     last: datetime | None,
 ) -> TrainingData:
-    series = _series(state, calendar, data, symbols)
+    # Features and outcomes are ratios: a split of later on tells them nothing once it is worked in.
+    series = _series(state, calendar, data, symbols).split_adjusted()
     if first is not None or last is not None:
         series = {symbol: _between(bars, first, last) for symbol, bars in series.items()}
     return TrainingData(

@@ -10,8 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from hybrid_tui.domain.bars import BarSeries, CorporateAction, FloatArray
+from hybrid_tui.domain.bars import BarSeries, CorporateAction
 from hybrid_tui.domain.calendar import NEW_YORK
+from hybrid_tui.domain.splits import effective, known_before, split_adjusted
 
 Kind = Literal["splits", "all"]
 
@@ -40,56 +41,33 @@ def ex_instant(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).astimezone(UTC)
 
 
-def effective(
-    actions: Iterable[CorporateAction], symbol: str, now: datetime
-) -> list[CorporateAction]:
-    """Return a symbol's actions with an ex-date that has come by ``now``, oldest first."""
-    own = (action for action in actions if action.symbol == symbol and action.ex_at <= now)
-    return sorted(own, key=lambda action: action.ex_at)
-
-
-def factors(
-    series: BarSeries, actions: Iterable[CorporateAction], now: datetime, kind: Kind = "splits"
-) -> tuple[FloatArray, FloatArray]:
-    """Return what prices are multiplied by, and what volumes, each of shape (bars,).
-
-    Only actions whose ex-date has come by ``now`` count. A split divides the prices before it by
-    its ratio; with ``all`` a dividend multiplies them by 1 - amount / last raw close before it. A
-    bar is before an action if it was known by the ex-date, however its start is labelled: daily
-    bars may stand at midnight UTC, which is the evening before in New York. A dividend before the
-    first bar, and one that is not below the close, change nothing.
-    """
-    price = np.ones(len(series))
-    share = np.ones(len(series))
-    for action in effective(actions, series.symbol, now):
-        past = int(np.searchsorted(series.known_at, action.ex_at.timestamp(), side="right"))
-        if past == 0:
-            continue
-        if action.ratio != 1.0:
-            price[:past] /= action.ratio
-            share[:past] *= action.ratio
-        if kind == "all" and 0 < action.amount < series.close[past - 1]:
-            price[:past] *= 1 - action.amount / float(series.close[past - 1])
-    return price, share
-
-
 def adjusted(
     series: BarSeries, actions: Iterable[CorporateAction], now: datetime, kind: Kind = "splits"
 ) -> BarSeries:
     """Return raw bars restated for the splits (with ``all`` also the dividends) known at ``now``.
 
-    The series itself is given back where nothing applies.
+    Only actions whose ex-date has come by ``now`` count. A split divides the prices before it by
+    its ratio; with ``all`` a dividend multiplies them by 1 - amount / last raw close before it. A
+    dividend before the first bar, and one that is not below the close, change nothing. The series
+    itself is given back where nothing applies.
     """
-    price, share = factors(series, actions, now, kind)
-    if (price == 1.0).all() and (share == 1.0).all():
-        return series
+    known = list(actions)
+    split = split_adjusted(series, known, now)
+    if kind == "splits":
+        return split
+    price = np.ones(len(series))
+    for action in effective(known, series.symbol, now):
+        past = known_before(series.known_at, action)
+        if past and 0 < action.amount < series.close[past - 1]:
+            price[:past] *= 1 - action.amount / float(series.close[past - 1])
+    if (price == 1.0).all():
+        return split
     return replace(
-        series,
-        open=series.open * price,
-        high=series.high * price,
-        low=series.low * price,
-        close=series.close * price,
-        volume=series.volume * share,
+        split,
+        open=split.open * price,
+        high=split.high * price,
+        low=split.low * price,
+        close=split.close * price,
     )
 
 
@@ -102,7 +80,7 @@ def as_traded(series: BarSeries, splits: Sequence[CorporateAction], now: datetim
     price = np.ones(len(series))
     share = np.ones(len(series))
     for action in effective(splits, series.symbol, now):
-        past = int(np.searchsorted(series.known_at, action.ex_at.timestamp(), side="right"))
+        past = known_before(series.known_at, action)
         if action.ratio == 1.0 or past == 0:
             continue
         if past < len(series) and _leaps(series, past, action.ratio):

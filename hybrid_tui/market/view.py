@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from hybrid_tui.domain.bars import Bar, BarSeries, BarSlice, CorporateAction, NewsItem
+from hybrid_tui.domain.splits import known_before, restate
 from hybrid_tui.errors import DataError, LookAheadError
 
 FIRST_CAPACITY = 4_096
@@ -46,12 +47,10 @@ class _History:
         self.count = last
         self.feed = series.feed
 
-    def split(self, before: int, ratio: float) -> None:
-        """Restate the bars that start before an instant; views given out earlier stay."""
-        last = int(np.searchsorted(self.start[: self.count], before))
+    def split(self, action: CorporateAction) -> None:
+        """Restate the bars before an action; views given out earlier stay."""
         self.values = self.values.copy()
-        self.values[:4, :last] /= ratio
-        self.values[4, :last] *= ratio
+        restate(self.values, known_before(self.known_at[: self.count], action), action.ratio)
 
     def _grow(self, needed: int) -> None:
         capacity = max(needed, 2 * len(self.start))
@@ -99,7 +98,7 @@ class KnownMarket:
         """Apply a corporate action: a split restates the past, a dividend leaves prices alone."""
         history = self._histories.get(action.symbol)
         if history is not None and action.ratio != 1.0:
-            history.split(int(action.ex_at.timestamp()), action.ratio)
+            history.split(action)
 
     def view(self, now: datetime) -> KnownView:
         """Return a view that shows what is known at ``now`` and refuses to show more."""

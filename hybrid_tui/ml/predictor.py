@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from hybrid_tui.domain.bars import BarSeries, IntArray, NewsItem
+from hybrid_tui.domain.bars import BarSeries, CorporateAction, IntArray, NewsItem
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.ports import MarketView
 from hybrid_tui.domain.signals import Abstention, Interval, MLPrediction
+from hybrid_tui.domain.splits import effective, split_adjusted
 from hybrid_tui.errors import DataError
 from hybrid_tui.ml.features import INDEX_SYMBOL, RawWindows, compute, gather, join
 from hybrid_tui.ml.inference import Outlook, outlooks
@@ -209,13 +210,16 @@ def predict_history(
     news: Sequence[NewsItem] = (),
     score: Score | None = None,
     strategy_id: str | None = None,
+    actions: Sequence[CorporateAction] = (),
 ) -> Iterator[MLPrediction | Abstention]:
     """Yield what the desk would have said at every 5-minute instant, by instant and symbol.
 
     The figures are EnsemblePredictor's to the bit. An instant belongs to [start, end) as the end of
     a bar that started there: start < instant <= end. Bars before ``start`` warm up, instants after
     the last known bar are left out. ``symbols`` (default: all of ``series``) are answered for; SPY
-    helps them where it is in ``series``. Works session by session, in bounded memory.
+    helps them where it is in ``series``. Bars are raw as far as there are ``actions`` for them: at
+    an instant the past is restated for the splits that are effective then, and no later one. Works
+    session by session, in bounded memory.
     """
     filled = [bars for bars in series.values() if len(bars)]
     if not filled:
@@ -228,17 +232,45 @@ def predict_history(
         last = min(last, int(end.timestamp()))
     sentiment = sentiment_events(news, score_news(news, score)) if score is not None else {}
     chosen = sorted(set(series if symbols is None else symbols))
-    asked = {symbol: series.get(symbol) for symbol in chosen}
+    past = _Restated(series, actions)
     for session in sessions_between(calendar, first, last):
         ticks = session_ticks([session])
         ticks = ticks.take((ticks.at > first) & (ticks.at <= last))
-        if len(ticks):
+        for some in past.stretches(ticks):
+            restated = past.at(_instant(int(some.at[0])))
             yield from predict_at(
                 model,
                 calendar,
-                asked,
-                ticks,
-                index=series.get(INDEX_SYMBOL),
+                {symbol: restated.get(symbol) for symbol in chosen},
+                some,
+                index=restated.get(INDEX_SYMBOL),
                 sentiment=sentiment,
                 strategy_id=strategy_id,
             )
+
+
+class _Restated:
+    """Raw series as someone saw them at an instant; made anew only where a split came between."""
+
+    def __init__(self, series: Mapping[str, BarSeries], actions: Sequence[CorporateAction]) -> None:
+        self._series = series
+        self._splits = [found for found in actions if found.ratio != 1.0]
+        self._seen: dict[str, tuple[int, BarSeries]] = {}
+
+    def stretches(self, ticks: Ticks) -> Iterator[Ticks]:
+        """Yield the instants in runs between which no split becomes effective."""
+        # At one instant corporate actions come before predictions.
+        cuts = sorted({-int(-split.ex_at.timestamp() // 1) for split in self._splits})
+        run = np.searchsorted(np.array(cuts, dtype=np.int64), ticks.at, side="right")
+        for number in np.unique(run):
+            yield ticks.take(run == number)
+
+    def at(self, now: datetime) -> dict[str, BarSeries]:
+        """Return the series with the splits until ``now`` worked in."""
+        found = {}
+        for symbol, bars in self._series.items():
+            count = len(effective(self._splits, symbol, now))
+            if symbol not in self._seen or self._seen[symbol][0] != count:
+                self._seen[symbol] = (count, split_adjusted(bars, self._splits, now))
+            found[symbol] = self._seen[symbol][1]
+        return found

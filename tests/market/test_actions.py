@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from hybrid_tui.domain.bars import CorporateAction
 from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.splits import effective
 from hybrid_tui.errors import DataError
-from hybrid_tui.market.actions import adjusted, as_traded, effective, ex_instant, merge_actions
+from hybrid_tui.market.actions import adjusted, as_traded, ex_instant, merge_actions
 from hybrid_tui.market.actions_lean import read_lean_actions
 from hybrid_tui.market.files import read_bars
 from hybrid_tui.market.store import BarStore

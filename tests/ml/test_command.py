@@ -2,22 +2,25 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.commands.ml import app
-from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.bars import BarSeries, CorporateAction
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.errors import ConfigError, DataError, ModelError
 from hybrid_tui.market.files import read_bars
 from hybrid_tui.market.store import BarStore
+from tests.desk import hybrid_tui
 from tests.ml.builders import random_walk
 
 FIELDS = [
@@ -117,6 +120,39 @@ def test_the_bar_store_gives_the_lines_of_the_files(
     asked = ("--symbols", "NVDA", "--start", "2026-02-03", "--json")
     from_store = lines(run("predict", "--data", "store", *asked))
     assert from_store == lines(run("predict", "--data", str(bars), *asked))
+
+
+def test_over_raw_bars_tier_2_speaks_as_over_adjusted_ones(
+    home: Path, calendar: TradingCalendar
+) -> None:
+    # A planted 4:1 split: dividing by 4 is exact, so the figures must be the same to the last bit.
+    walk = random_walk(calendar, "NVDA", sessions=2)
+    split = CorporateAction(symbol="NVDA", ex_at=datetime(2026, 2, 3, 5, tzinfo=UTC), ratio=4.0)
+    first = walk.known_by(int(split.ex_at.timestamp()))
+    past = np.arange(len(walk)) < len(first)
+    raw = replace(
+        walk,
+        open=np.where(past, 4 * walk.open, walk.open),
+        high=np.where(past, 4 * walk.high, walk.high),
+        low=np.where(past, 4 * walk.low, walk.low),
+        close=np.where(past, 4 * walk.close, walk.close),
+        volume=np.where(past, walk.volume / 4, walk.volume),
+    )
+    store = BarStore(CliState().paths.bars)
+    store.add(raw, "none")
+    store.add_actions([split])
+    words = ("--start", "2026-02-03", "--json")
+    over_raw = run("predict", "--data", "store", *words)
+    assert len(lines(over_raw)) == 77
+    tested = hybrid_tui(home, "backtest", "--data", "store", "--tiers", "rules,ml", *words)
+    assert tested.returncode == 0, tested.stderr
+    over_raw_warnings = json.loads(tested.stdout)["warnings"]
+    assert any("of 77 predictions" in text for text in over_raw_warnings)
+    shutil.rmtree(store.folder)
+    store.add(walk, "splits")
+    assert lines(run("predict", "--data", "store", *words)) == lines(over_raw)
+    tested = hybrid_tui(home, "backtest", "--data", "store", "--tiers", "rules,ml", *words)
+    assert json.loads(tested.stdout)["warnings"] == over_raw_warnings
 
 
 def test_an_instant_as_end_cuts_there(home: Path, bars: Path) -> None:

@@ -123,10 +123,11 @@ def main() -> None:
 def _keep_traceback() -> str:
     """Write the traceback to a log; return where a person finds it."""
     from hybrid_tui.config import Paths
+    from hybrid_tui.logs import log_to
 
     try:
         path = Paths.of().logs / "error.log"
-        run.log_to(path)
+        log_to(path)
     except HybridError:
         return ""
     logging.getLogger(__name__).exception("internal error")

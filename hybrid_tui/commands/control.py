@@ -106,9 +106,10 @@ def send(context: typer.Context, command: Command, as_json: bool, *, alone: bool
 def _do_alone(state: CliState, command: Command) -> Ack:
     """Take the lock, run the engine until what the command sells is sold, and stop again."""
     from hybrid_tui.commands.desk import DeskOptions, compose_desk
-    from hybrid_tui.commands.run import log_to, parse_day
+    from hybrid_tui.commands.run import parse_day
     from hybrid_tui.engine.endpoint import ProfileLock
     from hybrid_tui.journal.reader import latest_run, open_read_only, read_state
+    from hybrid_tui.logs import log_to
 
     connection = open_read_only(state.paths.journal)
     info = latest_run(connection)

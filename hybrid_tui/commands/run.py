@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
-import sys
-from collections.abc import Callable
 from datetime import date, datetime
-from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hybrid_tui.commands.context import CliState, check_speed, parse_bound, state_of
 from hybrid_tui.errors import ConfigError
+from hybrid_tui.logs import log_to
 
 if TYPE_CHECKING:
     from hybrid_tui.commands.desk import Desk, DeskOptions
+    from hybrid_tui.commands.event_stream import Printer
     from hybrid_tui.domain.events import Event
-
-LOG_BYTES = 2_000_000
 
 
 def run(
@@ -61,6 +56,7 @@ def parse_day(text: str | None) -> date | None:
 def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_json: bool) -> None:
     """Hold the profile's lock, run the engine to its end, and say why it ended."""
     from hybrid_tui.commands.desk import compose_desk
+    from hybrid_tui.commands.event_stream import Printer
     from hybrid_tui.engine.endpoint import ProfileLock, withdraw
 
     lock = ProfileLock(state.paths)
@@ -68,11 +64,15 @@ def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_j
     try:
         log_to(state.paths.logs / "engine.log")
         desk = compose_desk(state, options)
+        printer = None
         if as_json:
-            desk.publisher.listen(_Printer(desk.runtime.stop))
+            printer = Printer(desk.runtime.stop, lossless=desk.runtime.clock.is_scaled)
+            desk.publisher.listen(printer)
         try:
-            reason = asyncio.run(_serve(state, desk, until))
+            reason = asyncio.run(_serve(state, desk, until, printer))
         finally:
+            if printer is not None:
+                printer.close()
             withdraw(state.paths.engine)
             desk.journal.close()
         typer.echo(f"hybrid-tui: the engine ended: {reason}", err=True)
@@ -80,7 +80,9 @@ def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_j
         lock.release()
 
 
-async def _serve(state: CliState, desk: Desk, until: datetime | None) -> str:
+async def _serve(
+    state: CliState, desk: Desk, until: datetime | None, printer: Printer | None
+) -> str:
     from hybrid_tui.engine.endpoint import Endpoint, new_token, publish
     from hybrid_tui.engine.server import EngineServer
     from hybrid_tui.journal.codec import event_line
@@ -104,48 +106,18 @@ async def _serve(state: CliState, desk: Desk, until: datetime | None) -> str:
         publish(state.paths.engine, endpoint)
 
     loop = asyncio.get_running_loop()
+
+    def end(number: int, _frame: object) -> None:
+        # Not the loop's own handlers: they wait for a loop that may wait for a reader.
+        if printer is not None:
+            printer.hurry()
+        loop.call_soon_threadsafe(runtime.stop, signal.Signals(number).name)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, runtime.stop, signal.Signals(number).name)
+        signal.signal(number, end)
     with contextlib.suppress(ValueError, AttributeError):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         return await runtime.run(desk.begins_at, until, listen)
     finally:
         await server.stop()
-
-
-class _Printer:
-    """Prints events on stdout; a reader that goes away stops the engine cleanly."""
-
-    def __init__(self, stop: Callable[[str], None]) -> None:
-        self._stop = stop
-        self._is_read = True
-
-    def __call__(self, event: Event) -> None:
-        """Print one event, one line."""
-        from hybrid_tui.journal.codec import event_line
-
-        if not self._is_read:
-            return
-        try:
-            sys.stdout.write(event_line(event).decode())
-            sys.stdout.flush()
-        except BrokenPipeError:
-            self._is_read = False
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self._stop("the reader of the events has gone")
-
-
-def log_to(path: Path) -> None:
-    """Send the log to a rotating file; raises ConfigError where it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be written: {error.strerror or error}",
-            hint="check the folder's permissions, or set HYBRID_TUI_HOME",
-        ) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

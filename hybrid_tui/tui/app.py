@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOG_BYTES = 1_000_000
 COLOURS = {"up": "#62b5a0", "down": "#e58a6c", "muted": "#8d95a1", "cursor-line": "#2b3440"}
 DARK = Theme(
     name="desk",
@@ -227,6 +226,7 @@ def run_screen(
     ``global_options`` stand before ``run --headless`` and ``options`` after it, where the engine
     has to be started. Raises ConfigError without a terminal, Refused when the screen failed.
     """
+    from hybrid_tui.logs import log_to
     from hybrid_tui.tui.connection import EngineConnector
     from hybrid_tui.tui.history import JournalHistory
 
@@ -234,7 +234,7 @@ def run_screen(
         raise ConfigError(
             "the screen needs a terminal", hint="hybrid-tui run --headless needs none"
         )
-    _log_to(paths.logs / "screen.log")
+    log_to(paths.logs / "screen.log", kept=1)
     app = DeskApp(
         EngineConnector(paths, global_options, options, read_only=read_only),
         JournalHistory(paths.journal),
@@ -248,20 +248,3 @@ def run_screen(
         )
     if said:
         sys.stderr.write(f"hybrid-tui: {said}\n")
-
-
-def _log_to(path: Path) -> None:
-    """Keep log and warnings off the screen; raises ConfigError where they cannot be written."""
-    from logging.handlers import RotatingFileHandler
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be written: {error.strerror or error}",
-            hint="check the folder's permissions, or set HYBRID_TUI_HOME",
-        ) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.captureWarnings(True)

@@ -74,10 +74,11 @@ def _simulated(config: Config, calendar: TradingCalendar) -> DeskMarket:
 
 def _alpaca(config: Config, calendar: TradingCalendar) -> DeskMarket:
     """Read the last sessions, and connect what comes from now on."""
+    from hybrid_tui.market.alpaca_clock import AlpacaClock, ClockWatch
     from hybrid_tui.market.alpaca_history import AlpacaHistory
     from hybrid_tui.market.alpaca_http import AlpacaKeys
     from hybrid_tui.market.alpaca_stream import AlpacaStream
-    from hybrid_tui.market.live import LiveFeed
+    from hybrid_tui.market.live import LiveFeed, LiveSources
     from hybrid_tui.market.store import merge_series
 
     symbols, now = config.app.watchlist, datetime.now(UTC)
@@ -104,7 +105,10 @@ def _alpaca(config: Config, calendar: TradingCalendar) -> DeskMarket:
         day="account",
         kind="real",
         name=f"Alpaca {config.market.feed}",
-        source=stream,
+        source=LiveSources(
+            stream,
+            ClockWatch(AlpacaClock(keys, config.broker.trading_url), calendar, feed.halts),
+        ),
         halted=feed.halts,
     )
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Api = Literal["stocks", "news", "actions"]
+Api = Literal["stocks", "news", "actions", "clock"]
 KEY_ID, SECRET_KEY = "APCA_API_KEY_ID", "APCA_API_SECRET_KEY"
 KEY = re.compile(r"[\x21-\x7e]+")
 TIMEOUT_S = (5.0, 30.0)
@@ -82,25 +82,28 @@ class _Fault:
 
 
 class AlpacaRest:
-    """Alpaca's market data API, one request at a time.
+    """Alpaca's market data API (and the trading API's clock), one request at a time.
 
-    ``data_url`` None is Alpaca's own; ``timeout_s`` is (connect, read). ``sleep`` takes seconds and
-    ``jitter`` returns 0..1.
+    ``base_url`` None is Alpaca's own, ``setting`` the key that it comes from; ``timeout_s`` is
+    (connect, read). ``sleep`` takes seconds and ``jitter`` returns 0..1.
     """
 
     def __init__(
         self,
         keys: AlpacaKeys,
-        data_url: str | None,
+        base_url: str | None,
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         jitter: Callable[[], float] = random.random,
         timeout_s: tuple[float, float] = TIMEOUT_S,
         attempts: int = ATTEMPTS,
+        setting: str = "market.data_url",
     ) -> None:
         self._keys = keys
-        self._url = data_url.rstrip("/") if data_url else None
+        self._url = base_url.rstrip("/") if base_url else None
+        self._setting = setting
+        self._url_hint = f"is {setting} right?"
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter
@@ -139,11 +142,13 @@ class AlpacaRest:
         from alpaca.data.historical.corporate_actions import CorporateActionsClient
         from alpaca.data.historical.news import NewsClient
         from alpaca.data.historical.stock import StockHistoricalDataClient
+        from alpaca.trading.client import TradingClient
 
         kinds: dict[Api, Any] = {
             "stocks": StockHistoricalDataClient,
             "news": NewsClient,
             "actions": CorporateActionsClient,
+            "clock": TradingClient,
         }
         client: RESTClient = kinds[api](
             self._keys.key_id, self._keys.secret, raw_data=True, url_override=self._url
@@ -167,9 +172,9 @@ class AlpacaRest:
         except exceptions.Timeout:
             return _passing(f"Alpaca did not answer in time when asked for {what}")
         except exceptions.JSONDecodeError as error:
-            return _not_json(error, what)
+            return _not_json(error, what, self._url_hint)
         except (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema):
-            return _Fault(ConfigError(f"market.data_url: {self._url!r} is not an http(s) URL"))
+            return _Fault(ConfigError(f"{self._setting}: {self._url!r} is not an http(s) URL"))
         except exceptions.RequestException as error:
             # Only the kind of error: its text repeats the whole request.
             return _passing(f"Alpaca could not be reached for {what} ({type(error).__name__})")
@@ -179,7 +184,7 @@ class AlpacaRest:
             return _passing(f"Alpaca's answer about {what} was empty")
         if not isinstance(answer, dict):
             return _Fault(
-                DataError(f"Alpaca's answer about {what} is not a JSON object", hint=URL_HINT)
+                DataError(f"Alpaca's answer about {what} is not a JSON object", hint=self._url_hint)
             )
         return answer
 
@@ -208,7 +213,7 @@ class AlpacaRest:
         if status in (401, 403):
             return _Fault(Fatal(where, hint=keys_hint(self._keys)))
         if status == 404:
-            return _Fault(DataError(where, hint=URL_HINT))
+            return _Fault(DataError(where, hint=self._url_hint))
         return _Fault(DataError(where, hint="see the symbol, the dates and the interval"))
 
     def _asked_to_wait(self, headers: Mapping[str, str]) -> float | None:
@@ -248,12 +253,12 @@ def _passing(message: str) -> _Fault:
     return _Fault(Retryable(message, hint="try again later"), may_pass=True)
 
 
-def _not_json(error: ValueError, what: str) -> _Fault:
+def _not_json(error: ValueError, what: str, url_hint: str) -> _Fault:
     text = str(getattr(error, "doc", ""))
     if text.lstrip().startswith("<"):
         page = DataError(
             f"Alpaca's answer about {what} is a web page, not JSON",
-            hint=f"{URL_HINT} A proxy or a log-in page may stand in between",
+            hint=f"{url_hint} A proxy or a log-in page may stand in between",
         )
         return _Fault(page, may_pass=True)
     return _passing(f"Alpaca's answer about {what} is cut off or not JSON")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,6 +31,27 @@ class LiveSource(Protocol):
 
         Raises Fatal where only a person can mend what is wrong.
         """
+
+
+class LiveSources:
+    """Several sources as one: the first that fails ends them all."""
+
+    def __init__(self, *sources: LiveSource) -> None:
+        self._sources = sources
+
+    async def run(
+        self,
+        put: Callable[[MarketUpdate], None],
+        on_status: Callable[[str, bool], None],
+    ) -> None:
+        """Deliver what all of them do."""
+        tasks = [asyncio.create_task(one.run(put, on_status)) for one in self._sources]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class LiveFeed:

@@ -10,11 +10,14 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from hybrid_tui.config import Paths
 from hybrid_tui.engine.endpoint import read_endpoint
+from hybrid_tui.market.calendar import xnys
 from tests.desk import ROOT, command, environment, hybrid_tui, wait_for
 from tests.servers.alpaca_data import KEYS as SERVED
-from tests.servers.alpaca_data import AlpacaData, minutes, serve_data
+from tests.servers.alpaca_data import AlpacaData, clock_says, minutes, serve_data
 from tests.servers.alpaca_socket import serve_socket, streamed_quote
 
 KEYS = {"APCA_API_KEY_ID": SERVED.key_id, "APCA_API_SECRET_KEY": SERVED.secret}
@@ -26,6 +29,7 @@ def words(data_url: str, stream_url: str) -> list[str]:
         "app.watchlist": "SPY",
         "app.tiers": "rules,ml",
         "market.data_url": data_url,
+        "broker.trading_url": data_url,
         "market.stream_url": stream_url,
     }
     return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
@@ -36,11 +40,22 @@ def stocked(server: AlpacaData) -> None:
     server.bars["SPY"] = minutes(first, 6 * 24 * 60)
 
 
+def is_scheduled_now() -> bool:
+    now = datetime.now(UTC)
+    around = [
+        xnys().session_at(now + shift) for shift in (timedelta(seconds=-91), timedelta(minutes=5))
+    ]
+    if (around[0] is None) != (around[1] is None):
+        pytest.skip("so near to an open or close the clock and the calendar may differ")
+    return around[0] is not None
+
+
 async def test_the_desk_warms_up_connects_and_shows_live_quotes(tmp_path: Path) -> None:
     home = tmp_path / "home"
     paths = Paths.of(environment={"HYBRID_TUI_HOME": str(home)})
     with serve_data() as data:
         stocked(data)
+        data.clock = clock_says(datetime.now(UTC), not is_scheduled_now())
         async with serve_socket() as stream:
             engine = await asyncio.create_subprocess_exec(
                 *command(*words(data.url, stream.url), "run", "--headless", "--json"),
@@ -67,6 +82,9 @@ async def test_the_desk_warms_up_connects_and_shows_live_quotes(tmp_path: Path) 
     assert ticks[-1]["quotes"] == {"SPY": [99.0, 101.0]}
     alerts = [event["text"] for event in events if event["event"] == "Alert"]
     assert any("live" in text for text in alerts)
+    assert any("the broker's clock says" in text and "no entries" in text for text in alerts)
+    halts = [event for event in events if event["event"] == "HaltsChanged"]
+    assert "the broker's clock says" in halts[0]["halted"]["SPY"]
 
 
 def test_without_keys_it_says_which_and_exits_2(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from hybrid_tui.domain.calendar import NEW_YORK
 from hybrid_tui.market.alpaca_http import AlpacaKeys
 
 KEYS = AlpacaKeys(key_id="PKLOCALKEY", secret="local/secret+value")
@@ -51,6 +52,15 @@ def minutes(first: datetime, count: int, close: float = 100.0) -> list[dict[str,
     return [bar(first + timedelta(minutes=i), close + i) for i in range(count)]
 
 
+def clock_says(at: datetime, is_open: bool) -> dict[str, Any]:
+    """Return the market's clock as Alpaca writes it, in New York's offset and nanoseconds."""
+    local = at.astimezone(NEW_YORK)
+    later = (local + timedelta(days=1)).isoformat()
+    stamp = f"{local:%Y-%m-%dT%H:%M:%S}.123456789{local:%z}"
+    stamp = f"{stamp[:-2]}:{stamp[-2:]}"
+    return {"timestamp": stamp, "is_open": is_open, "next_open": later, "next_close": later}
+
+
 def article(key: int, at: datetime, **changes: Any) -> dict[str, Any]:
     """Return one headline as Alpaca writes it."""
     stamp = f"{at:%Y-%m-%dT%H:%M:%SZ}"
@@ -73,7 +83,8 @@ def article(key: int, at: datetime, **changes: Any) -> dict[str, Any]:
 class AlpacaData:
     """The data to serve, the faults to make, and what was asked.
 
-    ``page`` is the most items of a page; ``now`` bounds nothing: what is in ``bars`` is served.
+    ``clock`` is what the trading API's clock says (None: this server has none). ``page`` is the
+    most items of a page; ``now`` bounds nothing: what is in ``bars`` is served.
     """
 
     def __init__(self, page: int = PAGE) -> None:
@@ -84,6 +95,7 @@ class AlpacaData:
         self.actions: dict[str, list[dict[str, Any]]] = {}
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
+        self.clock: dict[str, Any] | None = None
         self.released = threading.Event()
         self.url = ""
 
@@ -102,6 +114,8 @@ class AlpacaData:
         if asked.path == "/v2/stocks/quotes/latest":
             wanted = query["symbols"].split(",")
             return 200, {"quotes": {s: q for s, q in self.quotes.items() if s in wanted}}
+        if asked.path == "/v2/clock" and self.clock is not None:
+            return 200, self.clock
         if asked.path == "/v1beta1/news":
             return self._news(query)
         if asked.path == "/v1/corporate-actions":

@@ -96,9 +96,9 @@ class PaperBroker:
 
     def advance(self, bars: BarSlice, cap: CapAtFill, on_update: OnUpdate) -> None:
         """Trade through the bars of one start; raises HybridError if cash would turn negative."""
-        if not self.orders and not self._stops:
-            return
         prices = bars.bars
+        if not self.orders and not self._any_stop_reached(prices):
+            return
         if self.orders:
             self._exits_at_open(bars, on_update)
         for symbol in sorted(self._stops):
@@ -113,6 +113,13 @@ class PaperBroker:
                 self._sell_by_stop(bars, symbol, self._stops[symbol].level, on_update)
         if self.orders:
             self._resting_orders(bars, on_update)
+
+    def _any_stop_reached(self, prices: Mapping[str, Bar]) -> bool:
+        for symbol, stop in self._stops.items():
+            bar = prices.get(symbol)
+            if bar is not None and (bar.low <= stop.level or bar.open <= stop.level):
+                return True
+        return False
 
     def session_closed(self, on_update: OnUpdate) -> None:
         """Cancel the buys that found no bar in their session."""

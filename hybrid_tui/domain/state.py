@@ -72,7 +72,10 @@ class DeskState:
     def gross(self) -> float:
         """Return the gross exposure in dollars: quantity x last known close."""
         closes = self.closes
-        return sum(held.quantity * closes[held.symbol] for held in self.positions.values())
+        gross: float = 0
+        for symbol, held in self.positions.items():
+            gross += held.quantity * closes[symbol]
+        return gross
 
     def equity(self) -> float:
         """Return cash plus quantity x last known close, in dollars."""

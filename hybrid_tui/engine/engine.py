@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BarSlice, CorporateAction, NewsItem
-from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.calendar import Session, TradingCalendar
 from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.ports import Broker, MarketUpdate
 from hybrid_tui.domain.signals import Hybrid
@@ -91,6 +91,7 @@ class Engine:
         )
         self._refusals: dict[str, str] = {}
         self._unread: tuple[NewsItem, ...] = ()
+        self._following: tuple[Session, datetime] | None = None
 
     def warm_up(self, series: Mapping[str, BarSeries], news: Sequence[NewsItem] = ()) -> None:
         """Take in what is known before the first instant; no decision is made on it.
@@ -273,8 +274,7 @@ class Engine:
         if session is None:
             return
         equity = state.equity()
-        next_open = self.setup.calendar.next_session(now).open
-        for lock in locks_at_decision(state, now, equity, next_open, config.risk):
+        for lock in locks_at_decision(state, now, equity, self._next_open(session), config.risk):
             self.recorder.emit(ev.LockSet, now, lock=lock)
         in_window = (
             not self._is_daily
@@ -287,8 +287,8 @@ class Engine:
                 state,
                 now,
                 symbols=ended,
-                rsi_of=self.board.rsi_of,
-                invalidated=self.theses.came_true(now, self.market.view(now), ended),
+                overbought=self.board.overbought(),
+                invalidated=self._theses_lost(now, ended),
                 rules=config.rules,
                 in_overnight_window=in_window,
             ):
@@ -314,6 +314,16 @@ class Engine:
             if self._refusals.get(symbol) != reason:
                 self.recorder.emit(ev.EntryRefused, now, symbol=symbol, reason=reason)
         self._refusals = said
+
+    def _next_open(self, session: Session) -> datetime:
+        if self._following is None or self._following[0] is not session:
+            self._following = (session, self.setup.calendar.session_after(session).open)
+        return self._following[1]
+
+    def _theses_lost(self, now: datetime, ended: Collection[str]) -> Collection[str]:
+        if not self.state.signals:
+            return ()
+        return self.theses.came_true(now, self.market.view(now), ended)
 
     def _stale(self, now: datetime) -> set[str]:
         oldest = now - timedelta(seconds=self.setup.config.rules.max_quote_age_s)

@@ -12,7 +12,7 @@ from hybrid_tui.domain.ports import Broker, BrokerUpdate
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.rules.entries import EntryDecision
 from hybrid_tui.rules.protections import locks_after_fill
-from hybrid_tui.rules.risk import stop_widths
+from hybrid_tui.rules.risk import stop_widths, stop_widths_now
 from hybrid_tui.rules.sizing import shares_at_fill
 from hybrid_tui.rules.stops import first_level, next_level
 
@@ -116,12 +116,13 @@ class OrderDesk:
     def raise_stops(self, now: datetime, bars: BarSlice, *, cause: int | None) -> None:
         """Take the bars' highs into the positions that have one, and raise their stops."""
         prices = bars.bars
+        widths = stop_widths_now(self._state, now, self._config.risk)
         for symbol, held in self._state.positions.items():
             bar = prices.get(symbol)
             if bar is None:
                 continue
-            high = max(held.high, bar.high)
-            hard, trail = stop_widths(self._state, symbol, now, self._config.risk)
+            high = bar.high if bar.high > held.high else held.high
+            hard, trail = widths(symbol)
             level, level_from = next_level(
                 entry=held.entry_price,
                 high=high,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 
@@ -28,6 +29,7 @@ MICROSECOND = timedelta(microseconds=1)
 MILLION = 1_000_000
 NEWS_REACH = timedelta(days=3)
 CHUNK_ROWS = 65_536
+READ_AHEAD_ROWS = 4_096
 
 
 class RecordedMarket:
@@ -66,17 +68,27 @@ class RecordedMarket:
         self._news_at = [item.received_at for item in self._news]
         self._actions = sorted(actions, key=lambda action: (action.ex_at, action.symbol))
         self._instants = self._all_instants()
+        self._next = 0
 
     def upcoming(self, after: datetime) -> datetime | None:
         """Return the next instant strictly after ``after`` with data; None: the feed has ended."""
-        index = bisect_right(self._instants, (after - EPOCH) // MICROSECOND)
-        if index == len(self._instants):
-            return None
-        return EPOCH + timedelta(microseconds=self._instants[index])
+        moment, index = (after - EPOCH) // MICROSECOND, self._next
+        instants = self._instants
+        if not (
+            index < len(instants)
+            and moment < instants[index]
+            and (index == 0 or instants[index - 1] <= moment)
+        ):
+            index = bisect_right(instants, moment)
+        # Whoever steps through the feed asks next for the instant after this one.
+        self._next = index + 1
+        return EPOCH + timedelta(microseconds=instants[index]) if index < len(instants) else None
 
     def read(self, now: datetime) -> MarketUpdate:
         """Return what became known exactly at ``now``; each bar's close also stands as a quote."""
         slices = self._rows.known_at(now)
+        if not (self._with_quotes or self._news or self._actions):
+            return MarketUpdate(bars=slices)
         quotes = {
             symbol: Quote(symbol=symbol, bid=bar.close, ask=bar.close, at=now)
             for bars in (slices if self._with_quotes else ())
@@ -152,7 +164,7 @@ class _TimeMajor:
         order = np.argsort(start, kind="stable")
         if (np.diff(known_at[order]) < 0).any():
             order = np.lexsort((start, known_at))
-        self._names = list(series)
+        self._names = np.array(list(series), dtype=object)
         self._symbol: IntArray = symbol[order]
         self._values: list[FloatArray] = [
             np.concatenate([getattr(bars, name) for bars in windows])[order]
@@ -164,15 +176,30 @@ class _TimeMajor:
         self._first: IntArray = np.append(np.flatnonzero(new), len(start))
         self.group_start: IntArray = start[new]
         self.group_known: IntArray = known_at[new]
+        self._ahead: dict[datetime, tuple[BarSlice, ...]] = {}
 
     def known_at(self, now: datetime) -> tuple[BarSlice, ...]:
         """Return the slices that became known exactly at an instant."""
+        found = self._ahead.get(now)
+        if found is not None:
+            return found
         if now.microsecond:
             return ()
         second = int(now.timestamp())
         first = int(np.searchsorted(self.group_known, second, side="left"))
-        last = int(np.searchsorted(self.group_known, second, side="right"))
-        return tuple(self._slices(first, last)) if first < last else ()
+        if first == len(self.group_known) or self.group_known[first] != second:
+            return ()
+        self._read_ahead(first)
+        return self._ahead[now]
+
+    def _read_ahead(self, first: int) -> None:
+        """Make the slices from group ``first`` on: many at once take far less time each."""
+        last = int(np.searchsorted(self._first, self._first[first] + READ_AHEAD_ROWS, side="right"))
+        known = self.group_known[min(max(last - 1, first + 1), len(self.group_known)) - 1]
+        last = int(np.searchsorted(self.group_known, known, side="right"))
+        self._ahead.clear()
+        for bars in self._slices(first, last):
+            self._ahead[bars.known_at] = (*self._ahead.get(bars.known_at, ()), bars)
 
     def all(self) -> Iterator[BarSlice]:
         """Yield every slice, by the instant it is known at, then by start."""
@@ -188,8 +215,10 @@ class _TimeMajor:
         """Yield groups ``first`` to ``last`` (excluded), converted to Python figures at once."""
         bounds = self._first[first : last + 1].tolist()
         base, end = bounds[0], bounds[-1]
-        names = [self._names[code] for code in self._symbol[base:end].tolist()]
-        bars = list(map(Bar, *(column[base:end].tolist() for column in self._values)))
+        names = self._names[self._symbol[base:end]].tolist()
+        columns = [column[base:end].tolist() for column in self._values]
+        # What Bar(...) does, without a call into Python for each of millions of bars.
+        bars: list[Bar] = list(map(partial(tuple.__new__, Bar), zip(*columns, strict=True)))
         starts = self.group_start[first:last].tolist()
         knowns = self.group_known[first:last].tolist()
         known, known_at = -1, EPOCH

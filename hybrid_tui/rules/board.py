@@ -6,16 +6,18 @@ it is composed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence, Set
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
 
 from hybrid_tui.config import RulesConfig
-from hybrid_tui.domain.bars import BarSeries, BarSlice, FloatArray
+from hybrid_tui.domain.bars import BarSeries, BarSlice, FloatArray, IntArray
 from hybrid_tui.rules.conditions import confirmed, depth_needed
 from hybrid_tui.rules.indicators import IndicatorBoard, indicators_of
+
+NOBODY: frozenset[str] = frozenset()
 
 
 class TechnicalBoard(Protocol):
@@ -32,6 +34,9 @@ class TechnicalBoard(Protocol):
 
     def confirmed(self) -> set[str]:
         """Return the symbols whose last closed bar is technically confirmed."""
+
+    def overbought(self) -> set[str]:
+        """Return the symbols whose RSI at the last closed bar is above ``rules.rsi_exit``."""
 
     def rsi_of(self, symbol: str) -> float:
         """Return the RSI at the last closed bar of a symbol (NaN: none yet)."""
@@ -63,6 +68,14 @@ class StreamingBoard:
         holds = confirmed(self._indicators.tail(), self._rules)[-1]
         return self._indicators.symbols_where(holds)
 
+    def overbought(self) -> set[str]:
+        """Return the symbols whose RSI at the last closed bar is above ``rules.rsi_exit``."""
+        if not self._rules.rsi_exit:
+            return set()
+        return self._indicators.symbols_where(
+            self._indicators.tail().rsi[-1] > self._rules.rsi_exit
+        )
+
     def rsi_of(self, symbol: str) -> float:
         """Return the RSI at the last closed bar of a symbol (NaN: none yet)."""
         return self._indicators.rsi_of(symbol)
@@ -82,19 +95,17 @@ class PrecomputedBoard:
     ) -> None:
         self._starts = {symbol: series.start for symbol, series in traded.items()}
         self._rsi: dict[str, FloatArray] = {}
-        self._start = datetime.min.replace(tzinfo=UTC)
-        found: dict[int, set[str]] = {}
+        self._second = -(2**62)
+        self._confirmed = _Moments()
+        self._overbought = _Moments()
         for symbol, series in traded.items():
             past = before[symbol].close if symbol in before else np.empty(0)
             indicators = indicators_of(np.concatenate((past, series.close)), rules.rsi_period)
-            self._rsi[symbol] = indicators.rsi[len(past) :]
-            holds = np.flatnonzero(confirmed(indicators, rules)[len(past) :])
-            for second in series.start[holds].tolist():
-                found.setdefault(second, set()).add(symbol)
-        self._confirmed = {
-            datetime.fromtimestamp(second, UTC): symbols for second, symbols in found.items()
-        }
-        self._now: set[str] = set()
+            self._rsi[symbol] = rsi = indicators.rsi[len(past) :]
+            holds = confirmed(indicators, rules)[len(past) :]
+            self._confirmed.add(symbol, series.start[holds])
+            if rules.rsi_exit:
+                self._overbought.add(symbol, series.start[rsi > rules.rsi_exit])
 
     def knows(self, symbol: str) -> bool:
         """Whether the board follows a symbol."""
@@ -105,14 +116,40 @@ class PrecomputedBoard:
 
     def update(self, bars: BarSlice) -> None:
         """Move on to the bars of one start."""
-        self._start = bars.start
-        self._now = self._confirmed.get(bars.start, set())
+        self._second = second = int(bars.start.timestamp())
+        self._confirmed.move(bars, second)
+        self._overbought.move(bars, second)
 
     def confirmed(self) -> set[str]:
         """Return the symbols whose bar of this start is technically confirmed."""
-        return set(self._now)
+        return set(self._confirmed.now)
+
+    def overbought(self) -> set[str]:
+        """Return the symbols whose RSI in this instant's bars is above ``rules.rsi_exit``."""
+        return set(self._overbought.now)
 
     def rsi_of(self, symbol: str) -> float:
         """Return the RSI at the last bar of a symbol that started by now (NaN: none yet)."""
-        index = int(self._starts[symbol].searchsorted(int(self._start.timestamp()), "right")) - 1
+        index = int(self._starts[symbol].searchsorted(self._second, "right")) - 1
         return float(self._rsi[symbol][index]) if index >= 0 else float("nan")
+
+
+class _Moments:
+    """For which symbols something holds at a bar, by the bar's start."""
+
+    def __init__(self) -> None:
+        self.now: Set[str] = NOBODY
+        self._known_at: datetime | None = None
+        self._symbols: dict[int, set[str]] = {}
+
+    def add(self, symbol: str, starts: IntArray) -> None:
+        for second in starts.tolist():
+            self._symbols.setdefault(second, set()).add(symbol)
+
+    def move(self, bars: BarSlice, second: int) -> None:
+        """Go on to the bars of a start; those that became known at one instant add up."""
+        found = self._symbols.get(second, NOBODY)
+        if bars.known_at == self._known_at:
+            self.now = self.now | found
+        else:
+            self.now, self._known_at = found, bars.known_at

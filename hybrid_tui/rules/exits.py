@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,15 +24,16 @@ def decide_exits(
     now: datetime,
     *,
     symbols: Collection[str],
-    rsi_of: Callable[[str], float],
+    overbought: Collection[str],
     invalidated: Collection[str],
     rules: RulesConfig,
     in_overnight_window: bool,
 ) -> list[ExitDecision]:
     """Return the exits decided at ``now`` among ``symbols`` (those with a bar ending), by symbol.
 
-    The first reason that matches wins: thesis, signal, overnight. ``invalidated`` are the symbols
-    with an approved thesis that came true.
+    The first reason that matches wins: thesis, signal, overnight. ``overbought`` are the symbols
+    whose RSI is above ``rules.rsi_exit``, ``invalidated`` those with an approved thesis that came
+    true.
     """
     exiting = {order.symbol for order in state.orders.values() if order.symbol in state.positions}
     decided = []
@@ -41,7 +42,7 @@ def decide_exits(
             continue
         if symbol in invalidated:
             decided.append(ExitDecision(symbol=symbol, reason=ExitReason.THESIS_INVALIDATED))
-        elif _signals_exit(state, symbol, now, rsi_of(symbol), rules):
+        elif symbol in overbought or _forecast_exits(state, symbol, now, rules):
             decided.append(ExitDecision(symbol=symbol, reason=ExitReason.SIGNAL_EXIT))
     if in_overnight_window:
         going = exiting | {decision.symbol for decision in decided}
@@ -49,11 +50,7 @@ def decide_exits(
     return decided
 
 
-def _signals_exit(
-    state: DeskState, symbol: str, now: datetime, rsi: float, rules: RulesConfig
-) -> bool:
-    if rules.rsi_exit and rsi > rules.rsi_exit:
-        return True
+def _forecast_exits(state: DeskState, symbol: str, now: datetime, rules: RulesConfig) -> bool:
     prediction = state.prediction(symbol, now)
     return (
         rules.exit_probability > 0

@@ -45,32 +45,22 @@ def locks_at_decision(
     state: DeskState, now: datetime, equity: float, next_session: datetime, risk: RiskConfig
 ) -> list[Lock]:
     """Return the locks that equity or the count of entries sets at a decision."""
-    held = state.lifted | {lock.name for lock in state.locks if lock.holds(now)}
     daily, peak = state.reference_equity, state.peak_equity
-    found: list[tuple[str, bool, datetime | None, str]] = [
-        (
-            "daily_loss",
-            equity <= (1 - risk.daily_loss) * daily,
-            next_session,
-            f"equity is {_below(equity, daily)} below that of the last close",
-        ),
-        (
-            "max_drawdown",
-            equity <= (1 - risk.max_drawdown) * peak,
-            None,
-            f"equity is {_below(equity, peak)} below its peak",
-        ),
-        (
-            "max_entries",
-            state.entries_today >= risk.max_entries,
-            next_session,
-            f"{state.entries_today} entries today",
-        ),
-    ]
+    due: list[tuple[str, datetime | None, str]] = []
+    if equity <= (1 - risk.daily_loss) * daily:
+        reason = f"equity is {_below(equity, daily)} below that of the last close"
+        due.append(("daily_loss", next_session, reason))
+    if equity <= (1 - risk.max_drawdown) * peak:
+        due.append(("max_drawdown", None, f"equity is {_below(equity, peak)} below its peak"))
+    if state.entries_today >= risk.max_entries:
+        due.append(("max_entries", next_session, f"{state.entries_today} entries today"))
+    if not due:
+        return []
+    held = state.lifted | {lock.name for lock in state.locks if lock.holds(now)}
     return [
         Lock(name=name, symbol=None, start=now, until=until, reason=reason)
-        for name, is_due, until, reason in found
-        if is_due and name in risk.protections and name not in held
+        for name, until, reason in due
+        if name in risk.protections and name not in held
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from hybrid_tui.config import RiskConfig
@@ -22,29 +23,34 @@ def risk_level(state: DeskState, now: datetime) -> RiskLevel:
     return level
 
 
-def has_bad_sentiment(state: DeskState, symbol: str, now: datetime) -> bool:
-    """Whether the strategy in force, or a pending signal, scores the symbol at -0.5 or less."""
+def badly_spoken_of(state: DeskState, now: datetime) -> set[str]:
+    """Return the symbols that the strategy in force, or a pending signal, scores <= -0.5."""
     strategy = state.strategy(now)
-    for found in state.signals.values():
-        waiting = found.status == "pending" and now < found.pending_until
-        if not waiting and found is not strategy:
-            continue
-        if found.symbols.get(symbol) == "vetoed":
-            continue
-        score = found.signal.sentiment_scores.get(symbol)
-        if score is not None and score <= BAD_SENTIMENT:
-            return True
-    return False
+    found = set()
+    for proposed in state.signals.values():
+        waiting = proposed.status == "pending" and now < proposed.pending_until
+        if waiting or proposed is strategy:
+            for symbol, score in proposed.signal.sentiment_scores.items():
+                if score <= BAD_SENTIMENT and proposed.symbols.get(symbol) != "vetoed":
+                    found.add(symbol)
+    return found
+
+
+def stop_widths_now(
+    state: DeskState, now: datetime, risk: RiskConfig
+) -> Callable[[str], tuple[float, float]]:
+    """Return what gives a symbol's hard and trailing stop distances at ``now``, as fractions."""
+    hard, trail, _ = risk.levels.of(risk_level(state, now))
+    usual, tight = (hard, trail), (hard, min(trail, BAD_SENTIMENT_TRAIL))
+    bad = badly_spoken_of(state, now)
+    return lambda symbol: tight if symbol in bad else usual
 
 
 def stop_widths(
     state: DeskState, symbol: str, now: datetime, risk: RiskConfig
 ) -> tuple[float, float]:
     """Return the hard and trailing stop distances of a symbol as fractions."""
-    hard, trail, _ = risk.levels.of(risk_level(state, now))
-    if has_bad_sentiment(state, symbol, now):
-        trail = min(trail, BAD_SENTIMENT_TRAIL)
-    return hard, trail
+    return stop_widths_now(state, now, risk)(symbol)
 
 
 def size_factor(state: DeskState, now: datetime, risk: RiskConfig) -> float:

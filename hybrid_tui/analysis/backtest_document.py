@@ -41,14 +41,14 @@ def summary_of(
     closed = [trade.pnl for trade in ledger.trades]
     won = sum(pnl for pnl in closed if pnl > 0)
     lost = -sum(pnl for pnl in closed if pnl < 0)
-    marks = [equity for _, equity in ledger.equity]
-    mean_equity = sum(marks) / len(marks) if marks else None
+    marks = ledger.marks
+    mean_equity = float(marks.equity.mean()) if len(marks) else None
     return {
         **asdict(performance(returns)),
         "trades": len(ledger.trades) + len(state.positions),
         "win_rate": sum(pnl > 0 for pnl in closed) / len(closed) if closed else None,
         "profit_factor": won / lost if lost > 0 else None,
-        "exposure": sum(ledger.gross_share) / len(ledger.gross_share) if marks else None,
+        "exposure": float((marks.gross / marks.equity).mean()) if len(marks) else None,
         "turnover": ledger.turnover / mean_equity if mean_equity else None,
         "fees": ledger.fees,
         "slippage_cost": ledger.slippage,

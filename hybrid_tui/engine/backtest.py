@@ -12,6 +12,7 @@ from hybrid_tui.domain.ports import Feed, MarketUpdate
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.engine import Cycle, Engine
 from hybrid_tui.engine.jobs import Job, JobResult
+from hybrid_tui.engine.marks import Marks
 
 NOTHING = MarketUpdate()
 NOT_KEPT: tuple[type[ev.Event], ...] = (ev.Ticked, ev.Heartbeat)
@@ -23,8 +24,7 @@ class Ledger:
 
     state: DeskState
     trades: list[Trade] = field(default_factory=list)
-    equity: list[tuple[datetime, float]] = field(default_factory=list)
-    gross_share: list[float] = field(default_factory=list)
+    marks: Marks = field(default_factory=Marks)
     daily: list[tuple[datetime, float]] = field(default_factory=list)
     bars: int = 0
     turnover: float = 0.0
@@ -38,6 +38,11 @@ class Ledger:
     entries_cancelled: int = 0
     _had_bar: bool = False
 
+    @property
+    def equity(self) -> list[tuple[datetime, float]]:
+        """The equity at each bar's end."""
+        return self.marks.points()
+
     def append(self, event: ev.Event) -> None:
         """Take an event that the state already knows."""
         match event:
@@ -45,8 +50,7 @@ class Ledger:
                 self.bars += len(event.bars)
                 self._had_bar = True
             case ev.EquityMarked():
-                self.equity.append((event.at, event.equity))
-                self.gross_share.append(event.gross / event.equity)
+                self.marks.append(event.at, event.equity, event.gross)
             case ev.SessionClosed():
                 if self._had_bar:
                     self.daily.append((event.at, event.equity))

@@ -204,9 +204,18 @@ class Outcome:
     state: DeskState
     broker: PaperBroker
     events: list[ev.Event]
-    trades: list[Trade]
-    equity: list[tuple[datetime, float]]
+    ledger: Ledger
     acks: list[Ack] = field(default_factory=list)
+
+    @property
+    def trades(self) -> list[Trade]:
+        """The closed trades, in the order of their exits."""
+        return self.ledger.trades
+
+    @property
+    def equity(self) -> list[tuple[datetime, float]]:
+        """The equity at each bar's end."""
+        return self.ledger.equity
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         """Return the events of one kind."""
@@ -335,9 +344,7 @@ def run_desk(
     )
     engine = Engine(setup, recorder, broker)
     engine.warm_up({s: series_of(s, found, interval) for s, found in (before or {}).items()})
-    outcome = Outcome(
-        state=state, broker=broker, events=kept.events, trades=ledger.trades, equity=ledger.equity
-    )
+    outcome = Outcome(state=state, broker=broker, events=kept.events, ledger=ledger)
     predictor, now = _Scripted(predictions), begins_at
     read = quotes or {}
     scripted = sorted({*script, *read, *(found.at for found in signals)})

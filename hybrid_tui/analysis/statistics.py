@@ -6,15 +6,17 @@ Risk-free rate 0, 252 days a year, ddof 1. What is undefined is None.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hybrid_tui.domain.bars import FloatArray
+from hybrid_tui.domain.bars import FloatArray, IntArray
 
 DAYS_PER_YEAR = 252
 BOOTSTRAP_ROUNDS = 1000
+DRAWS_AT_ONCE = 500_000
+FEWEST_DAYS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,25 +76,41 @@ def sharpe(returns: FloatArray) -> float | None:
 def sharpe_interval(returns: FloatArray, seed: int) -> tuple[float, float] | None:
     """Return the 95 % percentile interval of the Sharpe ratio by the stationary bootstrap.
 
-    Blocks have a geometric length with mean n^(1/3) (Politis and Romano 1994).
+    Blocks have a geometric length with mean n^(1/3) (Politis and Romano 1994). None below
+    FEWEST_DAYS days or without dispersion.
     """
-    count = len(returns)
-    if count < 10 or sharpe(returns) is None:
+    if len(returns) < FEWEST_DAYS or sharpe(returns) is None:
         return None
-    generator = np.random.default_rng(seed)
-    restart = generator.random((BOOTSTRAP_ROUNDS, count)) < 1 / max(1.0, count ** (1 / 3))
-    restart[:, 0] = True
-    starts = generator.integers(0, count, size=(BOOTSTRAP_ROUNDS, count))
+    ratios = []
+    for index in block_indices(len(returns), np.random.default_rng(seed)):
+        samples = returns[index]
+        deviation = samples.std(axis=1, ddof=1)
+        usable = deviation > 0
+        ratios.append(samples.mean(axis=1)[usable] / deviation[usable] * math.sqrt(DAYS_PER_YEAR))
+    return percentile_interval(np.concatenate(ratios))
+
+
+def block_indices(
+    count: int, generator: np.random.Generator, rounds: int = BOOTSTRAP_ROUNDS
+) -> Iterator[IntArray]:
+    """Yield the days drawn, shape (some rounds, count), in parts that bound the memory."""
+    part = max(1, min(rounds, DRAWS_AT_ONCE // count))
     step = np.arange(count)
-    origin = np.maximum.accumulate(np.where(restart, step, 0), axis=1)
-    index = (np.take_along_axis(starts, origin, axis=1) + step - origin) % count
-    samples = returns[index]
-    deviation = samples.std(axis=1, ddof=1)
-    usable = deviation > 0
-    if not usable.any():
+    for first in range(0, rounds, part):
+        shape = (min(part, rounds - first), count)
+        restart = generator.random(shape) < 1 / max(1.0, count ** (1 / 3))
+        restart[:, 0] = True
+        starts = generator.integers(0, count, size=shape)
+        origin = np.maximum.accumulate(np.where(restart, step, 0), axis=1)
+        yield (np.take_along_axis(starts, origin, axis=1) + step - origin) % count
+
+
+def percentile_interval(samples: FloatArray) -> tuple[float, float] | None:
+    """Return the middle 95 % of samples, what is undefined (NaN) left out; None of nothing."""
+    usable = samples[np.isfinite(samples)]
+    if len(usable) == 0:
         return None
-    ratios = samples.mean(axis=1)[usable] / deviation[usable] * math.sqrt(DAYS_PER_YEAR)
-    low, high = np.percentile(ratios, [2.5, 97.5])
+    low, high = np.percentile(usable, [2.5, 97.5])
     return float(low), float(high)
 
 

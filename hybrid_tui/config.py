@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -122,6 +122,7 @@ class LlmConfig(Section):
     language: str = "en"
     price_in: float | None = Field(None, ge=0)
     price_out: float | None = Field(None, ge=0)
+    training_cutoff: date | None = None
 
 
 class ApprovalConfig(Section):

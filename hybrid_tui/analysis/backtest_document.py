@@ -56,7 +56,7 @@ def summary_of(
         "bars": ledger.bars,
         "seconds": round(seconds, 3),
         "sharpe_ci95": list(interval) if interval else None,
-        "benchmark": _benchmark([at for at, _ in ledger.daily], series),
+        "benchmark": held([at for at, _ in ledger.daily], series),
     }
 
 
@@ -107,10 +107,11 @@ def equity_of(ledger: Ledger, *, every_bar: bool) -> list[list[Any]]:
     return [[iso(at), equity] for at, equity in points]
 
 
-def _benchmark(
-    closes_at: Sequence[datetime], series: Mapping[str, BarSeries]
-) -> dict[str, float | None]:
-    """Equal weight in the symbols from their first open on, no costs; cash until then."""
+def held(closes_at: Sequence[datetime], series: Mapping[str, BarSeries]) -> dict[str, float | None]:
+    """Return what equal weight in the symbols from their first open on made, without costs.
+
+    ``closes_at`` are the session closes that count. Until a symbol's first open its share is cash.
+    """
     traded = [found for found in series.values() if len(found)]
     levels = []
     for at in closes_at:

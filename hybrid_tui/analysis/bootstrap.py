@@ -18,6 +18,7 @@ from hybrid_tui.analysis.statistics import (
     FEWEST_DAYS,
     block_indices,
     percentile_interval,
+    sharpe,
 )
 from hybrid_tui.domain.bars import FloatArray, IntArray
 
@@ -39,11 +40,9 @@ def intervals(returns: FloatArray, seed: int) -> dict[str, Interval | None]:
         return dict.fromkeys(STATISTICS)
     parts = [_statistics(returns[index]) for index in _draws(len(returns), seed)]
     samples = {name: np.concatenate([part[name] for part in parts]) for name in STATISTICS}
-    flat = float(returns.max()) == float(returns.min())
-    return {
-        name: None if flat and name == "sharpe" else percentile_interval(samples[name])
-        for name in STATISTICS
-    }
+    if sharpe(returns) is None:
+        samples["sharpe"] = np.empty(0)
+    return {name: percentile_interval(samples[name]) for name in STATISTICS}
 
 
 def differences(

@@ -81,16 +81,21 @@ def in_sample(trained_until: datetime | None, begins_at: datetime) -> str | None
     )
 
 
-def contaminated(source: str, knows_until: datetime | None, begins_at: datetime) -> str | None:
-    """The LLM behind ``source`` was trained on texts from after the test's start.
+def contaminated(source: str, knows_until: date | None, begins_at: datetime) -> str | None:
+    """The LLM ``source`` was trained on texts from after the test's start, or nobody says.
 
-    ``knows_until`` is its training cut-off; None where it is not known, or where there is no LLM.
+    ``knows_until`` is its training cut-off, None where it is not known.
     """
-    if knows_until is None or knows_until <= begins_at:
+    if knows_until is None:
+        return (
+            f"contaminated? the training cut-off of {source} is not known"
+            " (llm.training_cutoff): it may know what came"
+        )
+    if knows_until < begins_at.astimezone(NEW_YORK).date():
         return None
     return (
-        f"contaminated: {source} was trained on texts up to {knows_until:%Y-%m-%d}, after the start"
-        " of this test; it may know what came"
+        f"contaminated: {source} was trained on texts up to {knows_until}, after the start of"
+        " this test; it may know what came"
     )
 
 
@@ -176,7 +181,7 @@ def overnight_without_actions(rows: Sequence[Row], *, knows_actions: bool) -> st
         return None
     return (
         f"{held} of {len(rows)} trades were held overnight, and the data names no splits or"
-        " dividends: an unadjusted one counts as a gain or a loss"
+        " dividends: one left in the prices counts as a gain or a loss"
     )
 
 

@@ -56,7 +56,7 @@ def performance(returns: FloatArray) -> Performance:
     enough = len(returns) >= 2
     return Performance(
         total_return=final - 1,
-        cagr=_finite(final ** (DAYS_PER_YEAR / len(returns)) - 1) if final > 0 else -1.0,
+        cagr=_annual(final, len(returns)),
         sharpe=sharpe(returns),
         sortino=_sortino(returns) if enough else None,
         max_drawdown=drawdown,
@@ -64,13 +64,22 @@ def performance(returns: FloatArray) -> Performance:
     )
 
 
+def _annual(final: float, days: int) -> float | None:
+    """Return the growth a year of a growth to ``final``; None beyond what a float holds."""
+    if final <= 0:
+        return -1.0
+    with np.errstate(over="ignore"):
+        return _finite(float(np.float64(final) ** (DAYS_PER_YEAR / days)) - 1)
+
+
 def sharpe(returns: FloatArray) -> float | None:
     """Return the annualised Sharpe ratio; None below two returns or without dispersion."""
     if len(returns) < 2 or float(returns.max()) == float(returns.min()):
         return None
-    return _finite(
-        float(np.mean(returns)) / float(np.std(returns, ddof=1)) * math.sqrt(DAYS_PER_YEAR)
-    )
+    deviation = float(np.std(returns, ddof=1))
+    if deviation == 0:
+        return None
+    return _finite(float(np.mean(returns)) / deviation * math.sqrt(DAYS_PER_YEAR))
 
 
 def sharpe_interval(returns: FloatArray, seed: int) -> tuple[float, float] | None:

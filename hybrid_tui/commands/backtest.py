@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hybrid_tui.commands.backtest_data import held_through, load_history
+from hybrid_tui.commands.backtest_data import load_history
+from hybrid_tui.commands.backtest_document import TIERS, Asked, document_of
 from hybrid_tui.commands.backtest_output import Progress, print_summary
 from hybrid_tui.commands.common import split_symbols
-from hybrid_tui.commands.context import iso, parse_bound, print_json, state_of
+from hybrid_tui.commands.context import parse_bound, print_json, state_of
 from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hybrid_tui.commands.backtest_data import History
-    from hybrid_tui.commands.backtest_run import Outcome
-    from hybrid_tui.config import Config
     from hybrid_tui.domain.bars import NewsItem
-
-TIERS = ("rules", "ml", "llm")
 
 
 def backtest(
@@ -89,77 +84,19 @@ def backtest(
     headlines = _headlines(news or [])
     with Progress(history.begins_at, history.ends_at) as progress:
         outcome = run_history(state, config, history, headlines, progress)
-    document = _document(
-        config,
-        history,
-        outcome,
+    asked = Asked(
         start=since,
         end=until,
         seed=seed,
         every_bar=equity == "bars",
-        warnings=_warnings(outcome, llm, headlines),
-        begun=begun,
+        llm=llm,
+        news=headlines,
     )
+    document = document_of(config, history, outcome, asked, seconds=time.perf_counter() - begun)
     if as_json:
         print_json(document)
     else:
         print_summary(document)
-
-
-def _document(
-    config: Config,
-    history: History,
-    outcome: Outcome,
-    *,
-    start: datetime | None,
-    end: datetime | None,
-    seed: int,
-    every_bar: bool,
-    warnings: list[str],
-    begun: float,
-) -> dict[str, Any]:
-    from hybrid_tui.analysis.backtest_document import (
-        code_version,
-        equity_of,
-        summary_of,
-        trades_of,
-    )
-
-    ledger, desk, tiers = outcome.ledger, outcome.desk, outcome.tiers
-    return {
-        "settings": {
-            **config.flat(),
-            "tiers": [tier for tier in TIERS if tier in tiers],
-            "hybrid": config.app.hybrid.value,
-            "cash": config.broker.cash,
-            "slippage_bps": config.broker.slippage_bps,
-            "commission": config.broker.commission,
-            "approval": config.approval.policy,
-            "symbols": sorted(history.traded),
-            "interval": history.interval,
-            "start": iso(start) if start else None,
-            "end": iso(end) if end else None,
-            "first_bar": iso(history.first_start),
-            "last_bar_known_at": iso(history.ends_at),
-            "data_fingerprint": history.fingerprint,
-            "feed": history.feed,
-            "model_ids": [outcome.model_id] if outcome.model_id else [],
-            "llm": outcome.llm_source or "off",
-            "path": "event",
-            "seed": seed,
-            "code_version": code_version(),
-        },
-        "summary": summary_of(
-            ledger, desk, held_through(history), seed=seed, seconds=time.perf_counter() - begun
-        ),
-        "trades": trades_of(ledger, desk),
-        "equity": equity_of(ledger, every_bar=every_bar),
-        "warnings": [
-            *history.warnings,
-            *_in_sample(outcome.trained_until, history.begins_at),
-            *warnings,
-        ],
-    }
 
 
 def _headlines(paths: list[Path]) -> list[NewsItem]:
@@ -184,34 +121,3 @@ def _one_of(option: str, value: str, choices: tuple[str, ...]) -> None:
         raise ConfigError(
             f"{option} {value!r} is not a choice", hint="one of " + ", ".join(choices)
         )
-
-
-def _in_sample(trained_until: datetime | None, begins_at: datetime) -> list[str]:
-    if trained_until is None or trained_until <= begins_at:
-        return []
-    return [
-        f"in-sample: tier 2's model has seen data up to {iso(trained_until)}, after the start of"
-        " this test; what it earns until then says nothing"
-    ]
-
-
-def _warnings(outcome: Outcome, llm: str, news: list[NewsItem]) -> list[str]:
-    ledger, tiers, threshold = outcome.ledger, outcome.tiers, outcome.ledger.threshold
-    warnings = []
-    if "ml" in tiers and ledger.predictions:
-        warnings.append(
-            f"{ledger.reached} of {ledger.predictions} predictions reached {threshold:.2f}"
-        )
-    if "llm" in tiers:
-        warnings.append("tier 3 is the local analyst, no LLM")
-        if llm == "recorded":
-            warnings.append("no recorded LLM answers: the local analyst ran instead")
-        if not news:
-            warnings.append("no news was given: tier 3 knew only the predictions")
-        if ledger.abstained:
-            count = sum(ledger.abstained.values())
-            reason = max(ledger.abstained, key=lambda text: ledger.abstained[text])
-            warnings.append(f"{count} sessions of tier 3 ended without a signal, e.g.: {reason}")
-    if len(ledger.trades) < 30:
-        warnings.append(f"only {len(ledger.trades)} closed trades: too few to conclude from")
-    return warnings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,13 +14,17 @@ from hybrid_tui.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import BarSeries, CorporateAction
     from hybrid_tui.domain.calendar import TradingCalendar
+    from hybrid_tui.market.files import Seam
 
 SPLIT = "unadjusted_split"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The bars of a backtest: those that warm up, and those that trade."""
+    """The bars of a backtest: those that warm up, and those that trade.
+
+    ``knows_actions``: the source says what its prices are adjusted for.
+    """
 
     before: dict[str, BarSeries]
     traded: dict[str, BarSeries]
@@ -29,6 +35,7 @@ class History:
     begins_at: datetime
     ends_at: datetime
     actions: tuple[CorporateAction, ...] = ()
+    knows_actions: bool = False
 
     @property
     def first_start(self) -> datetime:
@@ -83,7 +90,9 @@ def load_history(
     begins_at = datetime.fromtimestamp(opening, UTC) - timedelta(seconds=1)
     actions = tuple(action for action in loaded.actions if action.symbol in traded)
     through = {s: adjusted(series, actions, known) for s, series in traded.items()}
-    warnings = [*loaded.warnings, *_doubtful(through, calendar)]
+    told = {seam.detail for seam in loaded.seams}
+    warnings = [text for text in loaded.warnings if text not in told]
+    warnings += _doubtful(through, calendar, loaded.seams)
     if missing:
         warnings.append(f"no bars in the range: {', '.join(missing)}")
     return History(
@@ -96,19 +105,36 @@ def load_history(
         begins_at=begins_at,
         ends_at=max(known, session.close if session else known),
         actions=actions,
+        knows_actions=loaded.knows_actions,
     )
 
 
-def _doubtful(traded: dict[str, BarSeries], calendar: TradingCalendar) -> list[str]:
-    """Return what in the data would make a result wrong: prices across an unadjusted split."""
+def _doubtful(
+    traded: dict[str, BarSeries], calendar: TradingCalendar, seams: Sequence[Seam]
+) -> list[str]:
+    """Return what in the tested bars would make a result wrong: unadjusted splits, volumes."""
+    from hybrid_tui.analysis.cautions import false_volumes, feed_seams
     from hybrid_tui.market.quality import check
 
-    return [
+    findings = [found for series in traded.values() for found in check(series, calendar)]
+    splits = [
         f"{found.symbol}: {found.detail} at {iso(found.at)}: the result across it means nothing"
-        for series in traded.values()
-        for found in check(series, calendar)
+        for found in findings
         if found.kind == SPLIT
     ]
+    spans = {symbol: (int(s.start[0]), int(s.start[-1])) for symbol, s in traded.items()}
+    changes: dict[str, datetime] = {}
+    for seam in seams:
+        low, high = spans.get(seam.symbol, (0, 0))
+        if low < seam.at.timestamp() <= high:
+            changes[seam.symbol] = seam.at
+    totals: Counter[str] = Counter()
+    for found in findings:
+        if found.kind == "feed_change":
+            changes.setdefault(found.symbol, found.at)
+        elif found.kind == "running_volume":
+            totals[found.symbol] += found.count
+    return [*splits, *(text for text in (feed_seams(changes), false_volumes(totals)) if text)]
 
 
 def held_through(history: History) -> dict[str, BarSeries]:

@@ -13,6 +13,7 @@ from hybrid_tui.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import BarSeries, CorporateAction
     from hybrid_tui.domain.calendar import TradingCalendar
+    from hybrid_tui.market.files import Seam
 
 STORE = "store"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -20,7 +21,10 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedBars:
-    """Series by symbol, and where they come from."""
+    """Series by symbol, and where they come from.
+
+    ``knows_actions``: the source says what its prices are adjusted for.
+    """
 
     series: dict[str, BarSeries]
     interval: int
@@ -28,6 +32,8 @@ class LoadedBars:
     fingerprint: str
     warnings: tuple[str, ...]
     actions: tuple[CorporateAction, ...] = ()
+    seams: tuple[Seam, ...] = ()
+    knows_actions: bool = False
 
     @property
     def span(self) -> str:
@@ -86,6 +92,7 @@ def load_bars(
         feed=",".join(sorted({series.feed for series in read.series.values()})),
         fingerprint=read.report.fingerprint,
         warnings=tuple(read.report.warnings),
+        seams=read.report.seams,
     )
 
 
@@ -108,4 +115,5 @@ def _from_store(state: CliState, symbols: list[str] | None, interval: int | None
         fingerprint=fingerprint(chosen),
         warnings=(),
         actions=tuple(actions),
+        knows_actions=True,
     )

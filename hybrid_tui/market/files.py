@@ -41,6 +41,15 @@ class FileReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seam:
+    """The first bar of another feed in a symbol's series; ``detail`` is among the warnings."""
+
+    symbol: str
+    at: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BarReport:
     """What was read, what was left out and why."""
 
@@ -49,6 +58,7 @@ class BarReport:
     outside_session: int
     warnings: list[str]
     fingerprint: str
+    seams: tuple[Seam, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +79,7 @@ class _Reading:
     counts: list[int] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    seams: list[Seam] = field(default_factory=list)
     symbols: set[str] = field(default_factory=set)
 
     def feed_code(self, name: str) -> int:
@@ -292,6 +303,7 @@ def _assemble(
         outside_session=int(outside.sum()),
         warnings=warnings,
         fingerprint=fingerprint(series),
+        seams=tuple(reading.seams),
     )
     return BarFiles(series=series, interval=interval or step, report=report)
 
@@ -312,10 +324,13 @@ def _series(
             f"to {reading.feeds[feed[i]]} at {_iso(int(start[i]))}" for i in changes[:MOST_CHANGES]
         )
         more = f" and {len(changes) - MOST_CHANGES} more" if len(changes) > MOST_CHANGES else ""
-        reading.warnings.append(
+        detail = (
             f"{symbol}: the feed changes from {reading.feeds[feed[0]]} {at}{more};"
             " volumes may not compare"
         )
+        reading.warnings.append(detail)
+        first = datetime.fromtimestamp(int(start[changes[0]]), UTC)
+        reading.seams.append(Seam(symbol=symbol, at=first, detail=detail))
     open_, high, low, close, volume = np.ascontiguousarray(rows.values[:, inside])
     return BarSeries(
         symbol=symbol,

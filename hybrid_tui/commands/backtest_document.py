@@ -1,0 +1,157 @@
+"""From a run over history to CONTRACT's document, its warnings and its depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from hybrid_tui.commands.backtest_data import held_through
+from hybrid_tui.commands.context import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hybrid_tui.commands.backtest_data import History
+    from hybrid_tui.commands.backtest_run import Outcome
+    from hybrid_tui.config import Config
+    from hybrid_tui.domain.bars import NewsItem
+
+TIERS = ("rules", "ml", "llm")
+INDEX = "SPY"
+LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a backtest was asked for beside its configuration."""
+
+    start: datetime | None
+    end: datetime | None
+    seed: int
+    every_bar: bool
+    llm: str
+    news: Sequence[NewsItem]
+
+
+def document_of(
+    config: Config, history: History, outcome: Outcome, asked: Asked, *, seconds: float
+) -> dict[str, Any]:
+    """Return CONTRACT's document; ``seconds`` is how long it took to make."""
+    from hybrid_tui.analysis.backtest_document import (
+        code_version,
+        equity_of,
+        summary_of,
+        trades_of,
+    )
+
+    ledger, desk, tiers = outcome.ledger, outcome.desk, outcome.tiers
+    summary = summary_of(ledger, desk, held_through(history), seed=asked.seed, seconds=seconds)
+    rows = trades_of(ledger, desk)
+    return {
+        "settings": {
+            **config.flat(),
+            "tiers": [tier for tier in TIERS if tier in tiers],
+            "hybrid": config.app.hybrid.value,
+            "cash": config.broker.cash,
+            "slippage_bps": config.broker.slippage_bps,
+            "commission": config.broker.commission,
+            "approval": config.approval.policy,
+            "symbols": sorted(history.traded),
+            "interval": history.interval,
+            "start": iso(asked.start) if asked.start else None,
+            "end": iso(asked.end) if asked.end else None,
+            "first_bar": iso(history.first_start),
+            "last_bar_known_at": iso(history.ends_at),
+            "data_fingerprint": history.fingerprint,
+            "feed": history.feed,
+            "model_ids": [outcome.model_id] if outcome.model_id else [],
+            "llm": outcome.llm_source or "off",
+            "path": "event",
+            "seed": asked.seed,
+            "code_version": code_version(),
+        },
+        "summary": summary,
+        "trades": rows,
+        "equity": equity_of(ledger, every_bar=asked.every_bar),
+        "warnings": [
+            *history.warnings,
+            *_cautions(config, history, outcome, summary, rows),
+            *_tier_warnings(outcome, asked),
+        ],
+    }
+
+
+def depth_of(history: History, outcome: Outcome, document: dict[str, Any]) -> dict[str, Any]:
+    """Return what the document leaves out: intervals, breakdowns, costs and benchmarks."""
+    from hybrid_tui.analysis.backtest_document import held
+    from hybrid_tui.analysis.depth import depth_of as depth
+    from hybrid_tui.domain.bars import DAY_SECONDS
+
+    ledger = outcome.ledger
+    through = held_through(history)
+    benchmarks = {}
+    if INDEX in through:
+        benchmarks[INDEX] = held([at for at, _ in ledger.daily], {INDEX: through[INDEX]})
+    return depth(
+        rows=document["trades"],
+        daily=ledger.daily,
+        starting=outcome.desk.starting_cash,
+        summary=document["summary"],
+        traded=ledger.turnover,
+        seed=document["settings"]["seed"],
+        is_daily=history.interval >= DAY_SECONDS,
+        benchmarks=benchmarks,
+    )
+
+
+def _cautions(
+    config: Config,
+    history: History,
+    outcome: Outcome,
+    summary: dict[str, Any],
+    rows: list[dict[str, Any]],
+) -> list[str]:
+    from hybrid_tui.analysis import cautions
+    from hybrid_tui.analysis.breakdown import costs
+
+    spent = costs(
+        rows,
+        traded=outcome.ledger.turnover,
+        slippage=summary["slippage_cost"],
+        fees=summary["fees"],
+    )
+    llm = outcome.llm_source if outcome.llm_source != LOCAL else None
+    cutoff = config.llm.training_cutoff
+    found = (
+        cautions.contaminated(llm, cutoff, history.begins_at) if llm else None,
+        cautions.in_sample(outcome.trained_until, history.begins_at),
+        cautions.survivorship(history.traded),
+        cautions.overnight_without_actions(rows, knows_actions=history.knows_actions),
+        cautions.large_fills(rows, history.traded, history.actions),
+        cautions.costs_eat_profit(spent, summary["turnover"]),
+        cautions.single_symbol_profit(rows, history.traded),
+        cautions.single_exit_reason(rows),
+        cautions.too_few_trades(rows),
+    )
+    return [text for text in found if text is not None]
+
+
+def _tier_warnings(outcome: Outcome, asked: Asked) -> list[str]:
+    ledger, tiers, threshold = outcome.ledger, outcome.tiers, outcome.ledger.threshold
+    warnings = []
+    if "ml" in tiers and ledger.predictions:
+        warnings.append(
+            f"{ledger.reached} of {ledger.predictions} predictions reached {threshold:.2f}"
+        )
+    if "llm" in tiers:
+        warnings.append("tier 3 is the local analyst, no LLM")
+        if asked.llm == "recorded":
+            warnings.append("no recorded LLM answers: the local analyst ran instead")
+        if not asked.news:
+            warnings.append("no news was given: tier 3 knew only the predictions")
+        if ledger.abstained:
+            count = sum(ledger.abstained.values())
+            reason = max(ledger.abstained, key=lambda text: ledger.abstained[text])
+            warnings.append(f"{count} sessions of tier 3 ended without a signal, e.g.: {reason}")
+    return warnings

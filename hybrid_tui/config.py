@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
+from hybrid_tui.domain.rulesets import JOINS, Join, RuleSet, RuleSetError, check_names, read_set
 from hybrid_tui.domain.signals import Hybrid, RiskLevel
 from hybrid_tui.errors import ConfigError
 
@@ -33,6 +36,13 @@ def _listed(value: object) -> object:
     return value
 
 
+def _conditions(value: object) -> object:
+    """Let ``rsi_below(level=30, bars=10), fell`` stand for a list of conditions."""
+    if isinstance(value, str):
+        return [part.strip() for part in re.split(r",(?![^()]*\))", value) if part.strip()]
+    return value
+
+
 def _symbols(value: object) -> object:
     value = _listed(value)
     if isinstance(value, (list, tuple)):
@@ -45,6 +55,8 @@ Symbols = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.\-/]{0,14}$")], ...],
     BeforeValidator(_symbols),
 ]
+SetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Conditions = Annotated[tuple[str, ...], Field(max_length=32), BeforeValidator(_conditions)]
 Level = Annotated[
     tuple[
         Annotated[float, Field(gt=0, lt=1)],
@@ -131,10 +143,26 @@ class ApprovalConfig(Section):
     policy: Literal["ask", "auto"] = "ask"
 
 
+class SetConfig(Section):
+    """[rules.sets.NAME]: conditions of which all, any or none must hold."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    all: Conditions = ()
+    any: Conditions = ()
+    none: Conditions = Field((), alias="not")
+
+    def texts(self, join: Join) -> tuple[str, ...]:
+        """Return the conditions, and names of sets, under ``all``, ``any`` or ``not``."""
+        return {"all": self.all, "any": self.any, "not": self.none}[join]
+
+
 class RulesConfig(Section):
     """[rules]: technical confirmation and decided exits."""
 
-    entry: Literal["rsi_macd", "rsi_macd_strict", "bollinger"] = "rsi_macd"
+    entry: str = "rsi_macd"
+    exit: str | None = None
+    sets: dict[SetName, SetConfig] = Field(default_factory=dict, max_length=50)
     rsi_period: int = Field(14, ge=2, le=500)
     rsi_below: float = Field(35.0, ge=0, le=100)
     rsi_lookback: int = Field(10, ge=1, le=500)
@@ -144,6 +172,24 @@ class RulesConfig(Section):
     min_confidence: Fraction = 0.70
     max_quote_age_s: float = Field(30.0, gt=0)
     overnight_minutes: int = Field(15, ge=0, le=390)
+
+    def rule_set(self, name: str, asked_by: str = "entry") -> RuleSet:
+        """Return a named rule set, built in or configured; raises RuleSetError."""
+        return read_set(name, self.sets, dict(self), asked_by)
+
+    @model_validator(mode="after")
+    def _sets_can_be_read(self) -> RulesConfig:
+        try:
+            check_names(self.sets)
+            for name in self.sets:
+                self.rule_set(name, f"sets.{name}")
+            self.rule_set(self.entry, "entry")
+            if self.exit is not None:
+                self.rule_set(self.exit, "exit")
+        except RuleSetError as error:
+            context = {"key": f"rules.{error.key}", "said": error.message, "hint": error.hint}
+            raise PydanticCustomError("rule_set", "{said}", context) from error
+        return self
 
 
 class LevelsConfig(Section):
@@ -347,10 +393,14 @@ def _readable(error: ValidationError, path: Path, origin: Mapping[str, str]) -> 
     problem = error.errors()[0]
     names = [str(part) for part in problem["loc"] if isinstance(part, str)]
     keys = known_keys()
+    if names[:2] == ["rules", "sets"]:
+        table = ".".join(names[:3])
+        keys += ["rules.sets", table, *(f"{table}.{join}" for join in JOINS)]
     sections = {key.rpartition(".")[0] for key in keys}
     while len(names) > 1 and ".".join(names) not in keys and problem["type"] != "extra_forbidden":
         names.pop()
-    key = ".".join(names)
+    context = problem.get("ctx") or {}
+    key = context.get("key") or ".".join(names)
     where = origin.get(key) or next(
         (source for known, source in origin.items() if known.startswith(f"{key}.")), str(path)
     )
@@ -361,9 +411,11 @@ def _readable(error: ValidationError, path: Path, origin: Mapping[str, str]) -> 
         return ConfigError(f"{where}: unknown key {key!r}{more}", hint=hint)
     message = problem["msg"].removeprefix("Value error, ")
     given = problem.get("input")
+    if problem["type"] == "rule_set":
+        return ConfigError(f"{where}: {key}: {message}{more}", hint=context["hint"])
     shown = f", not {given!r}" if isinstance(given, (str, int, float, bool)) else ""
     suggestion: str | None = None
-    expected = (problem.get("ctx") or {}).get("expected")
+    expected = context.get("expected")
     if isinstance(given, str) and isinstance(expected, str):
         choices = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
         close = difflib.get_close_matches(given, choices, n=1, cutoff=0.4)

@@ -78,6 +78,22 @@ class BarSeries:
         return self.slice(0, int(np.searchsorted(self.known_at, instant, side="right")))
 
 
+def joined(earlier: BarSeries, later: BarSeries) -> BarSeries:
+    """Return the bars of two series of a symbol that follow each other, with the later's feed."""
+    return BarSeries(
+        symbol=later.symbol,
+        interval=later.interval,
+        feed=later.feed,
+        start=np.concatenate((earlier.start, later.start)),
+        known_at=np.concatenate((earlier.known_at, later.known_at)),
+        open=np.concatenate((earlier.open, later.open)),
+        high=np.concatenate((earlier.high, later.high)),
+        low=np.concatenate((earlier.low, later.low)),
+        close=np.concatenate((earlier.close, later.close)),
+        volume=np.concatenate((earlier.volume, later.volume)),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """Best bid and ask in dollars, and when they were quoted."""

@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Protocol
 
-import numpy as np
-
 from hybrid_tui.config import RulesConfig
-from hybrid_tui.domain.bars import BarSeries, BarSlice, FloatArray, IntArray
-from hybrid_tui.rules.conditions import confirmed, depth_needed
-from hybrid_tui.rules.indicators import IndicatorBoard, indicators_of
+from hybrid_tui.domain.bars import BarSeries, BarSlice, IntArray, joined
+from hybrid_tui.rules.indicators import indicators_of
+from hybrid_tui.rules.streams import IndicatorBoard
+from hybrid_tui.rules.technical import Rule, Technicals
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -26,8 +25,8 @@ class TechnicalBoard(Protocol):
     def knows(self, symbol: str) -> bool:
         """Whether the board follows a symbol."""
 
-    def warm_up(self, symbol: str, closes: FloatArray) -> None:
-        """Start a symbol anew from the closes of its known bars, oldest first."""
+    def warm_up(self, series: BarSeries) -> None:
+        """Start a symbol anew from its known bars, oldest first."""
 
     def update(self, bars: BarSlice) -> None:
         """Take in the bars of one start."""
@@ -35,50 +34,41 @@ class TechnicalBoard(Protocol):
     def confirmed(self) -> set[str]:
         """Return the symbols whose last closed bar is technically confirmed."""
 
-    def overbought(self) -> set[str]:
-        """Return the symbols whose RSI at the last closed bar is above ``rules.rsi_exit``."""
-
-    def rsi_of(self, symbol: str) -> float:
-        """Return the RSI at the last closed bar of a symbol (NaN: none yet)."""
+    def leaving(self) -> set[str]:
+        """Return the symbols whose last closed bar says sell: ``rsi_exit``, or the set ``exit``."""
 
 
 class StreamingBoard:
     """Incremental: TA-Lib's handles and the tail that conditions look at."""
 
     def __init__(self, symbols: Sequence[str], rules: RulesConfig) -> None:
-        self._rules = rules
-        self._indicators = IndicatorBoard(
-            symbols, rsi_period=rules.rsi_period, depth=depth_needed(rules)
-        )
+        self._technicals = found = Technicals.of(rules)
+        self._indicators = IndicatorBoard(symbols, found.lines, depth=found.depth)
 
     def knows(self, symbol: str) -> bool:
         """Whether the board follows a symbol."""
         return symbol in self._indicators.column
 
-    def warm_up(self, symbol: str, closes: FloatArray) -> None:
-        """Start a symbol anew from the closes of its known bars, oldest first."""
-        self._indicators.warm_up(symbol, closes)
+    def warm_up(self, series: BarSeries) -> None:
+        """Start a symbol anew from its known bars, oldest first."""
+        self._indicators.warm_up(series)
 
     def update(self, bars: BarSlice) -> None:
         """Take in the bars of one start."""
-        self._indicators.update(bars.bars)
+        self._indicators.update(bars)
 
     def confirmed(self) -> set[str]:
         """Return the symbols whose last closed bar is technically confirmed."""
-        holds = confirmed(self._indicators.tail(), self._rules)[-1]
-        return self._indicators.symbols_where(holds)
+        return self._where(self._technicals.entry)
 
-    def overbought(self) -> set[str]:
-        """Return the symbols whose RSI at the last closed bar is above ``rules.rsi_exit``."""
-        if not self._rules.rsi_exit:
+    def leaving(self) -> set[str]:
+        """Return the symbols whose last closed bar says sell: ``rsi_exit``, or the set ``exit``."""
+        return self._where(self._technicals.exit)
+
+    def _where(self, rule: Rule | None) -> set[str]:
+        if rule is None:
             return set()
-        return self._indicators.symbols_where(
-            self._indicators.tail().rsi[-1] > self._rules.rsi_exit
-        )
-
-    def rsi_of(self, symbol: str) -> float:
-        """Return the RSI at the last closed bar of a symbol (NaN: none yet)."""
-        return self._indicators.rsi_of(symbol)
+        return self._indicators.symbols_where(rule.holds(self._indicators.tail())[-1])
 
 
 class PrecomputedBoard:
@@ -93,45 +83,38 @@ class PrecomputedBoard:
         traded: Mapping[str, BarSeries],
         rules: RulesConfig,
     ) -> None:
-        self._starts = {symbol: series.start for symbol, series in traded.items()}
-        self._rsi: dict[str, FloatArray] = {}
-        self._second = -(2**62)
+        technicals = Technicals.of(rules)
+        self._symbols = frozenset(traded)
         self._confirmed = _Moments()
-        self._overbought = _Moments()
+        self._leaving = _Moments()
         for symbol, series in traded.items():
-            past = before[symbol].close if symbol in before else np.empty(0)
-            indicators = indicators_of(np.concatenate((past, series.close)), rules.rsi_period)
-            self._rsi[symbol] = rsi = indicators.rsi[len(past) :]
-            holds = confirmed(indicators, rules)[len(past) :]
-            self._confirmed.add(symbol, series.start[holds])
-            if rules.rsi_exit:
-                self._overbought.add(symbol, series.start[rsi > rules.rsi_exit])
+            whole = joined(before[symbol], series) if symbol in before else series
+            indicators = indicators_of(whole, technicals.lines)
+            first = len(whole) - len(series)
+            self._confirmed.add(symbol, series.start[technicals.entry.holds(indicators)[first:]])
+            if technicals.exit is not None:
+                self._leaving.add(symbol, series.start[technicals.exit.holds(indicators)[first:]])
 
     def knows(self, symbol: str) -> bool:
         """Whether the board follows a symbol."""
-        return symbol in self._starts
+        return symbol in self._symbols
 
-    def warm_up(self, symbol: str, closes: FloatArray) -> None:
+    def warm_up(self, series: BarSeries) -> None:
         """Do nothing: the warm-up bars are in the history already."""
 
     def update(self, bars: BarSlice) -> None:
         """Move on to the bars of one start."""
-        self._second = second = int(bars.start.timestamp())
+        second = int(bars.start.timestamp())
         self._confirmed.move(bars, second)
-        self._overbought.move(bars, second)
+        self._leaving.move(bars, second)
 
     def confirmed(self) -> set[str]:
         """Return the symbols whose bar of this start is technically confirmed."""
         return set(self._confirmed.now)
 
-    def overbought(self) -> set[str]:
-        """Return the symbols whose RSI in this instant's bars is above ``rules.rsi_exit``."""
-        return set(self._overbought.now)
-
-    def rsi_of(self, symbol: str) -> float:
-        """Return the RSI at the last bar of a symbol that started by now (NaN: none yet)."""
-        index = int(self._starts[symbol].searchsorted(self._second, "right")) - 1
-        return float(self._rsi[symbol][index]) if index >= 0 else float("nan")
+    def leaving(self) -> set[str]:
+        """Return the symbols whose bar of this start says sell."""
+        return set(self._leaving.now)
 
 
 class _Moments:

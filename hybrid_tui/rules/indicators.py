@@ -1,154 +1,221 @@
-"""Indicators of closed bars: the whole history at once, or bar by bar with TA-Lib's handles.
+"""Indicators of closed bars over a whole history, and what an indicator is made of.
 
-Both give the same bits (TA-Lib >= 0.8.1). Arrays are time-major: axis 0 is the bar, axis 1, where
-there is one, the symbol. A value that does not exist yet is NaN.
+The streaming side (``streams.py``) gives the same bits (TA-Lib >= 0.8.1). Arrays are time-major:
+axis 0 is the bar, axis 1, where there is one, the symbol. A value that does not exist yet is NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import talib
 from talib import stream
 
-from hybrid_tui.domain.bars import Bar, FloatArray
+from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, FloatArray, IntArray
+from hybrid_tui.domain.calendar import NEW_YORK
 
-MACD_FAST, MACD_SLOW, MACD_SIGNAL = 12, 26, 9
-BAND_PERIOD, BAND_WIDTH = 20, 2.0
-MACD_HISTORY = MACD_SLOW + MACD_SIGNAL - 1
+MINUTES_A_DAY = 1_440
+
+
+class Line(NamedTuple):
+    """One row of figures that conditions look at: a column of the bars, or an indicator's output.
+
+    ``parameters`` are those of its family: MACD's lines have the fast, slow and signal periods.
+    """
+
+    name: str
+    parameters: tuple[float, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The line as a person reads it."""
+        given = ", ".join(f"{value:g}" for value in self.parameters)
+        return f"{self.name}({given})" if given else self.name
+
+
+Indicators = Mapping[Line, FloatArray]
+
+
+class Handle(Protocol):
+    """A TA-Lib stream, or what works like one: one bar in, the outputs at that bar out."""
+
+    def update(self, *inputs: float) -> Any:
+        """Take in one closed bar; return one figure, or a tuple of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Indicators:
-    """What conditions are made of. MACD is 12, 26, 9; the lower band is Bollinger's (20, 2)."""
+class Family:
+    """Indicators that are computed together from ``inputs``, as ``outputs``.
 
-    close: FloatArray
-    rsi: FloatArray
-    macd: FloatArray
-    macd_signal: FloatArray
-    lower_band: FloatArray
+    ``needed`` is how many bars the first figure takes; with fewer, TA-Lib opens no stream.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    needed: Callable[..., int]
+    batch: Callable[..., Any]
+    open: Callable[..., Handle]
 
 
-def indicators_of(close: FloatArray, rsi_period: int) -> Indicators:
-    """Return the indicators of one symbol's closes (1-D, oldest first), for every bar."""
-    series = np.ascontiguousarray(close, dtype=np.float64)
-    nothing = np.full(len(series), np.nan)
-    macd, macd_signal, lower = nothing, nothing, nothing
-    if len(series) >= MACD_HISTORY:
-        macd, macd_signal, _ = talib.MACD(series, MACD_FAST, MACD_SLOW, MACD_SIGNAL)
-    if len(series) >= BAND_PERIOD:
-        _, _, lower = talib.BBANDS(series, BAND_PERIOD, BAND_WIDTH, BAND_WIDTH)
-    return Indicators(
-        close=series,
-        rsi=talib.RSI(series, rsi_period) if len(series) > rsi_period else nothing,
-        macd=macd,
-        macd_signal=macd_signal,
-        lower_band=lower,
+def _own(period: int) -> int:
+    return period
+
+
+def _one_more(period: int) -> int:
+    return period + 1
+
+
+def _of(function: Any) -> dict[str, Any]:
+    """Return the batch and the stream of a TA-Lib function."""
+    return {"batch": function, "open": getattr(stream, function.__name__)}
+
+
+def clock_of(known_at: IntArray) -> FloatArray:
+    """Return the New York time of day of instants (UTC epoch seconds), in minutes; shape as is."""
+    days, where = np.unique(known_at // DAY_SECONDS, return_inverse=True)
+    shift = np.array([_shift(int(day)) for day in days.tolist()], dtype=np.int64)
+    if not len(shift):
+        return np.empty(0)
+    return ((known_at + shift[where]) % DAY_SECONDS) / 60
+
+
+@lru_cache(maxsize=4_096)
+def _shift(day: int) -> int:
+    """Return New York's distance from UTC in seconds at noon of a day since 1970.
+
+    Clocks change at night: at noon UTC the day's regular session has the offset it will keep.
+    """
+    noon = datetime.fromtimestamp(day * DAY_SECONDS + DAY_SECONDS // 2, UTC)
+    offset = noon.astimezone(NEW_YORK).utcoffset()
+    assert offset is not None
+    return int(offset.total_seconds())
+
+
+class _Clock:
+    """New York's time of day at a bar's end, bar by bar."""
+
+    def __init__(self, _known_at: FloatArray) -> None:
+        pass
+
+    def update(self, known_at: float) -> float:
+        second = int(known_at)
+        return (second + _shift(second // DAY_SECONDS)) % DAY_SECONDS / 60
+
+
+def sessions_of(
+    start: FloatArray, open_: FloatArray, close: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return, for each bar, its session's first open and the last close of the session before.
+
+    Regular sessions lie within one UTC day. NaN in the first session. All shapes are (n,).
+    """
+    day = start // DAY_SECONDS
+    begins = np.ones(len(day), dtype=np.bool_)
+    begins[1:] = day[1:] != day[:-1]
+    first = np.maximum.accumulate(np.where(begins, np.arange(len(day)), 0))
+    before = np.concatenate(([np.nan], close))[first] if len(day) else np.empty(0)
+    return open_[first], before
+
+
+class _Sessions:
+    """The session's open and the close before it, bar by bar."""
+
+    def __init__(self, start: FloatArray, open_: FloatArray, close: FloatArray) -> None:
+        opens, before = sessions_of(start, open_, close)
+        self._day = start[-1] // DAY_SECONDS
+        self._open, self._before, self._close = opens[-1], before[-1], close[-1]
+
+    def update(self, start: float, open_: float, close: float) -> tuple[float, float]:
+        day = start // DAY_SECONDS
+        if day != self._day:
+            self._day, self._open, self._before = day, open_, self._close
+        self._close = close
+        return self._open, self._before
+
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+FAMILIES = {
+    "rsi": Family(inputs=("close",), outputs=("rsi",), needed=_one_more, **_of(talib.RSI)),
+    "sma": Family(inputs=("close",), outputs=("sma",), needed=_own, **_of(talib.SMA)),
+    "ema": Family(inputs=("close",), outputs=("ema",), needed=_own, **_of(talib.EMA)),
+    "macd": Family(
+        inputs=("close",),
+        outputs=("macd", "macd_signal", "macd_histogram"),
+        needed=lambda fast, slow, signal: max(fast, slow) + signal - 1,
+        **_of(talib.MACD),
+    ),
+    "bands": Family(
+        inputs=("close",),
+        outputs=("upper_band", "middle_band", "lower_band"),
+        needed=lambda period, up, down: period,
+        **_of(talib.BBANDS),
+    ),
+    "atr": Family(
+        inputs=("high", "low", "close"), outputs=("atr",), needed=_one_more, **_of(talib.ATR)
+    ),
+    "highest": Family(inputs=("high",), outputs=("highest",), needed=_own, **_of(talib.MAX)),
+    "lowest": Family(inputs=("low",), outputs=("lowest",), needed=_own, **_of(talib.MIN)),
+    "mean_volume": Family(
+        inputs=("volume",), outputs=("mean_volume",), needed=_own, **_of(talib.SMA)
+    ),
+    "clock": Family(
+        inputs=("known_at",),
+        outputs=("clock",),
+        needed=lambda: 1,
+        batch=lambda known_at: clock_of(known_at.astype(np.int64)),
+        open=_Clock,
+    ),
+    "session": Family(
+        inputs=("start", "open", "close"),
+        outputs=("session_open", "close_before"),
+        needed=lambda: 1,
+        batch=sessions_of,
+        open=_Sessions,
+    ),
+}
+_FAMILY_OF = {output: name for name, family in FAMILIES.items() for output in family.outputs}
+
+Group = tuple[str, tuple[float, ...]]
+
+
+def groups_of(lines: Iterable[Line]) -> list[Group]:
+    """Return the families, with parameters, that give the lines, columns left out."""
+    return list(
+        dict.fromkeys(
+            (_FAMILY_OF[line.name], line.parameters)
+            for line in lines
+            if line.name not in COLUMNS
+        )
     )
 
 
-class _Handle(Protocol):
-    def update(self, value: float) -> float | tuple[float, ...]: ...
+def inputs_of(series: BarSeries, family: Family) -> tuple[FloatArray, ...]:
+    """Return what a family is computed from, as arrays that TA-Lib takes."""
+    return tuple(
+        np.ascontiguousarray(getattr(series, name), dtype=np.float64) for name in family.inputs
+    )
 
 
-class _Symbol:
-    """The handles of one symbol; closes are kept until every handle has enough of them."""
-
-    def __init__(self, rsi_period: int) -> None:
-        self.rsi_period = rsi_period
-        self.waiting: list[float] | None = []
-        self.rsi: _Handle | None = None
-        self.macd: _Handle | None = None
-        self.bands: _Handle | None = None
-
-    def open(self, closes: FloatArray) -> None:
-        """Open the handles that the history is long enough for."""
-        enough = max(MACD_HISTORY, BAND_PERIOD, self.rsi_period + 1)
-        if len(closes) < enough:
-            self.waiting = closes.tolist()
-            return
-        self.waiting = None
-        self.rsi = stream.RSI(closes, self.rsi_period)
-        self.macd = stream.MACD(closes, MACD_FAST, MACD_SLOW, MACD_SIGNAL)
-        self.bands = stream.BBANDS(closes, BAND_PERIOD, BAND_WIDTH, BAND_WIDTH)
-
-    def update(self, close: float) -> tuple[float, float, float, float]:
-        """Take one closed bar in; return RSI, MACD, its signal and the lower band."""
-        if self.waiting is not None:
-            closes = np.array([*self.waiting, close])
-            self.open(closes)
-            last = indicators_of(closes, self.rsi_period)
-            return (last.rsi[-1], last.macd[-1], last.macd_signal[-1], last.lower_band[-1])
-        assert self.rsi is not None
-        assert self.macd is not None
-        assert self.bands is not None
-        macd: tuple[float, ...] = self.macd.update(close)  # type: ignore[assignment]
-        bands: tuple[float, ...] = self.bands.update(close)  # type: ignore[assignment]
-        rsi: float = self.rsi.update(close)  # type: ignore[assignment]
-        return rsi, macd[0], macd[1], bands[2]
-
-
-class IndicatorBoard:
-    """The last ``depth`` closed bars' indicators of every symbol, kept up incrementally.
-
-    Each column is one symbol's own bars: a symbol without a bar at some instant keeps its column.
-    """
-
-    def __init__(self, symbols: Sequence[str], *, rsi_period: int, depth: int) -> None:
-        self.symbols = tuple(symbols)
-        self.column = {symbol: index for index, symbol in enumerate(self.symbols)}
-        self._rsi_period = rsi_period
-        self._depth = depth
-        self._handles = [_Symbol(rsi_period) for _ in self.symbols]
-        self._values = np.full((5, depth, len(self.symbols)), np.nan)
-
-    def warm_up(self, symbol: str, closes: FloatArray) -> None:
-        """Start a symbol anew from the closes of its known bars, oldest first."""
-        column = self.column[symbol]
-        self._handles[column] = handle = _Symbol(self._rsi_period)
-        self._values[:, :, column] = np.nan
-        series = np.ascontiguousarray(closes, dtype=np.float64)
-        if len(series) == 0:
-            return
-        handle.open(series)
-        whole = indicators_of(series, self._rsi_period)
-        count = min(self._depth, len(series))
-        for row, values in enumerate(
-            (whole.close, whole.rsi, whole.macd, whole.macd_signal, whole.lower_band)
-        ):
-            self._values[row, self._depth - count :, column] = values[-count:]
-
-    def update(self, bars: Mapping[str, Bar]) -> None:
-        """Take in the bars that closed at one instant."""
-        if not bars:
-            return
-        columns = [self.column[symbol] for symbol in bars]
-        handles = self._handles
-        fresh = [
-            (bar[3], *handles[column].update(bar[3]))
-            for column, bar in zip(columns, bars.values(), strict=True)
-        ]
-        values = self._values
-        if len(columns) == len(self.symbols):
-            values[:, :-1] = values[:, 1:]
+def indicators_of(series: BarSeries, lines: Iterable[Line]) -> Indicators:
+    """Return the lines of one symbol's bars (oldest first), shape (n,) each, for every bar."""
+    wanted = list(lines)
+    found: dict[Line, FloatArray] = {
+        line: getattr(series, line.name) for line in wanted if line.name in COLUMNS
+    }
+    for name, parameters in groups_of(wanted):
+        family = FAMILIES[name]
+        if len(series) >= family.needed(*parameters):
+            result = family.batch(*inputs_of(series, family), *parameters)
+            outputs = result if isinstance(result, tuple) else (result,)
         else:
-            values[:, :-1, columns] = values[:, 1:, columns]
-        values[:, -1, columns] = np.array(fresh).T
-
-    def tail(self) -> Indicators:
-        """Return the last ``depth`` bars' indicators, (depth, symbols) each."""
-        close, rsi, macd, macd_signal, lower = self._values
-        return Indicators(
-            close=close, rsi=rsi, macd=macd, macd_signal=macd_signal, lower_band=lower
-        )
-
-    def rsi_of(self, symbol: str) -> float:
-        """Return the RSI at the last closed bar of a symbol (NaN: none yet)."""
-        return float(self._values[1, -1, self.column[symbol]])
-
-    def symbols_where(self, mask: Iterable[np.bool_]) -> set[str]:
-        """Return the symbols whose entry of a (symbols,) mask is true."""
-        return {symbol for symbol, holds in zip(self.symbols, mask, strict=True) if holds}
+            outputs = (np.full(len(series), np.nan),) * len(family.outputs)
+        for output, values in zip(family.outputs, outputs, strict=True):
+            line = Line(output, parameters)
+            if line in wanted:
+                found[line] = values
+    return found

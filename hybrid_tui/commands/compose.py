@@ -139,6 +139,7 @@ def history_predictor(
 
     ``before`` has the splits until ``begins_at`` worked in; ``traded`` is raw for ``actions``.
     """
+    from hybrid_tui.domain.bars import joined
     from hybrid_tui.ml.predictor import predict_history
 
     if interval != 60:
@@ -148,7 +149,8 @@ def history_predictor(
         )
     model = load_model(state, config.ml.model, "real")
     whole = {
-        symbol: _joined(before.get(symbol), series) for symbol, series in sorted(traded.items())
+        symbol: joined(before[symbol], series) if symbol in before else series
+        for symbol, series in sorted(traded.items())
     }
     answers = predict_history(
         model,
@@ -160,24 +162,3 @@ def history_predictor(
         actions=[action for action in actions if action.ex_at > begins_at],
     )
     return HistoryPredictor(model.id, model.manifest.trained_until, answers)
-
-
-def _joined(before: BarSeries | None, series: BarSeries) -> BarSeries:
-    if before is None:
-        return series
-    import numpy as np
-
-    from hybrid_tui.domain.bars import BarSeries as Series
-
-    return Series(
-        symbol=series.symbol,
-        interval=series.interval,
-        feed=series.feed,
-        start=np.concatenate((before.start, series.start)),
-        known_at=np.concatenate((before.known_at, series.known_at)),
-        open=np.concatenate((before.open, series.open)),
-        high=np.concatenate((before.high, series.high)),
-        low=np.concatenate((before.low, series.low)),
-        close=np.concatenate((before.close, series.close)),
-        volume=np.concatenate((before.volume, series.volume)),
-    )

@@ -101,7 +101,7 @@ class Engine:
         for symbol, known in series.items():
             self.market.warm(known)
             if self.board.knows(symbol):
-                self.board.warm_up(symbol, known.close)
+                self.board.warm_up(known)
         read = self.state.news
         seen = {item.id for item in read}
         last = max((item.received_at for item in read), default=None)
@@ -236,7 +236,7 @@ class Engine:
             self.market.adjust(action)
             known = self.market.view(now).bars(action.symbol)
             if known is not None:
-                self.board.warm_up(action.symbol, known.close)
+                self.board.warm_up(known)
 
     def _quote(self, now: datetime, update: MarketUpdate) -> None:
         if self.recorder.wants(ev.Ticked):
@@ -287,7 +287,7 @@ class Engine:
                 state,
                 now,
                 symbols=ended,
-                overbought=self.board.overbought(),
+                leaving=self.board.leaving(),
                 invalidated=self._theses_lost(now, ended),
                 rules=config.rules,
                 in_overnight_window=in_window,

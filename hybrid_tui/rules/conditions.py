@@ -69,9 +69,7 @@ def _rsi_above(p: spec.Rsi) -> Condition:
 
 def _rsi_cross_above(p: spec.Rsi) -> Condition:
     rsi = Line("rsi", (p.period,))
-    return Condition(
-        (rsi,), p.bars + 1, lambda of: any_of_last(_crossed(of[rsi], p.level), p.bars)
-    )
+    return Condition((rsi,), p.bars + 1, lambda of: any_of_last(_crossed(of[rsi], p.level), p.bars))
 
 
 def _rsi_cross_below(p: spec.Rsi) -> Condition:
@@ -96,9 +94,7 @@ def _macd_cross_below(p: spec.MacdCross) -> Condition:
     return _cross(signal, macd, p.bars, shown=(macd, signal))
 
 
-def _cross(
-    one: Line, other: Line, bars: int, shown: tuple[Line, ...] | None = None
-) -> Condition:
+def _cross(one: Line, other: Line, bars: int, shown: tuple[Line, ...] | None = None) -> Condition:
     return Condition(
         shown or (one, other),
         bars + 1,
@@ -128,16 +124,12 @@ def _macd_below_zero(p: spec.Macd) -> Condition:
 
 def _close_below_band(p: spec.Bands, name: str) -> Condition:
     band = Line(name, (p.period, p.width, p.width))
-    return Condition(
-        (CLOSE, band), p.bars, lambda of: any_of_last(of[CLOSE] < of[band], p.bars)
-    )
+    return Condition((CLOSE, band), p.bars, lambda of: any_of_last(of[CLOSE] < of[band], p.bars))
 
 
 def _close_above_band(p: spec.Bands, name: str) -> Condition:
     band = Line(name, (p.period, p.width, p.width))
-    return Condition(
-        (CLOSE, band), p.bars, lambda of: any_of_last(of[CLOSE] > of[band], p.bars)
-    )
+    return Condition((CLOSE, band), p.bars, lambda of: any_of_last(of[CLOSE] > of[band], p.bars))
 
 
 def _close_above(p: spec.Average, name: str) -> Condition:

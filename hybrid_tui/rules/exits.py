@@ -24,16 +24,15 @@ def decide_exits(
     now: datetime,
     *,
     symbols: Collection[str],
-    overbought: Collection[str],
+    leaving: Collection[str],
     invalidated: Collection[str],
     rules: RulesConfig,
     in_overnight_window: bool,
 ) -> list[ExitDecision]:
     """Return the exits decided at ``now`` among ``symbols`` (those with a bar ending), by symbol.
 
-    The first reason that matches wins: thesis, signal, overnight. ``overbought`` are the symbols
-    whose RSI is above ``rules.rsi_exit``, ``invalidated`` those with an approved thesis that came
-    true.
+    The first reason that matches wins: thesis, signal, overnight. ``leaving`` are the symbols
+    whose last closed bar says sell, ``invalidated`` those with an approved thesis that came true.
     """
     exiting = {order.symbol for order in state.orders.values() if order.symbol in state.positions}
     decided = []
@@ -42,7 +41,7 @@ def decide_exits(
             continue
         if symbol in invalidated:
             decided.append(ExitDecision(symbol=symbol, reason=ExitReason.THESIS_INVALIDATED))
-        elif symbol in overbought or _forecast_exits(state, symbol, now, rules):
+        elif symbol in leaving or _forecast_exits(state, symbol, now, rules):
             decided.append(ExitDecision(symbol=symbol, reason=ExitReason.SIGNAL_EXIT))
     if in_overnight_window:
         going = exiting | {decision.symbol for decision in decided}

@@ -44,7 +44,8 @@ Indicators = Mapping[Line, FloatArray]
 class Handle(Protocol):
     """A TA-Lib stream, or what works like one: one bar in, the outputs at that bar out."""
 
-    def update(self, *inputs: float) -> Any:
+    @property
+    def update(self) -> Callable[..., Any]:
         """Take in one closed bar; return one figure, or a tuple of them."""
 
 
@@ -187,9 +188,7 @@ def groups_of(lines: Iterable[Line]) -> list[Group]:
     """Return the families, with parameters, that give the lines, columns left out."""
     return list(
         dict.fromkeys(
-            (_FAMILY_OF[line.name], line.parameters)
-            for line in lines
-            if line.name not in COLUMNS
+            (_FAMILY_OF[line.name], line.parameters) for line in lines if line.name not in COLUMNS
         )
     )
 

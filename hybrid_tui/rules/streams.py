@@ -120,15 +120,17 @@ class IndicatorBoard:
     def last(self, line: Line, symbol: str) -> float:
         """Return a line at the last closed bar of a symbol (NaN: none yet, or not in use)."""
         row = self._row.get(line)
-        return float(self._values[row, self._end - 1, self.column[symbol]]) if row is not None else float("nan")
+        return (
+            float(self._values[row, self._end - 1, self.column[symbol]])
+            if row is not None
+            else float("nan")
+        )
 
     def symbols_where(self, mask: BoolArray) -> set[str]:
         """Return the symbols whose entry of a (symbols,) mask is true."""
         return {self.symbols[column] for column in np.flatnonzero(mask).tolist()}
 
-    def _waiting(
-        self, group: int, column: int, inputs: Sequence[FloatArray]
-    ) -> Callable[..., Any]:
+    def _waiting(self, group: int, column: int, inputs: Sequence[FloatArray]) -> Callable[..., Any]:
         name, parameters = self._groups[group]
 
         def put(update: Callable[..., Any]) -> None:
@@ -147,9 +149,7 @@ class IndicatorBoard:
             # Whoever has no bar now keeps the same last bars: they move on with the window.
             idle = np.ones(len(self.symbols), dtype=np.bool_)
             idle[columns] = False
-            values[:, self._end - depth : self._end, idle] = values[
-                :, last - depth : last, idle
-            ]
+            values[:, self._end - depth : self._end, idle] = values[:, last - depth : last, idle]
         values[:, last, columns] = fresh
 
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from hybrid_tui.config import RulesConfig
 from hybrid_tui.domain.bars import BoolArray
-from hybrid_tui.domain.conditions import ConditionCall
+from hybrid_tui.domain.conditions import ConditionCall, RsiHigh
 from hybrid_tui.domain.rulesets import JOINS, Join, RuleSet
 from hybrid_tui.rules.conditions import Condition, any_of_last, condition_of
 from hybrid_tui.rules.indicators import Indicators, Line
 
 
 @dataclass(frozen=True, slots=True)
-class _Leaf:
+class Leaf:
     """One condition of a set."""
 
     call: ConditionCall
@@ -40,7 +40,7 @@ class Rule:
     """A rule set over arrays; ``parts`` are (join, condition or set) in order."""
 
     name: str
-    parts: tuple[tuple[Join, _Leaf | Rule], ...]
+    parts: tuple[tuple[Join, Leaf | Rule], ...]
 
     def holds(self, indicators: Indicators) -> BoolArray:
         """Return where all of ``all``, one of ``any`` (if there are) and none of ``not`` hold.
@@ -85,32 +85,42 @@ class Technicals:
     depth: int
     entry: Rule
     exit: Rule | None
-    rsi: Line
 
     @staticmethod
     def of(rules: RulesConfig) -> Technicals:
-        """Return what a configuration needs: its sets', and RSI where ``rsi_exit`` is on."""
+        """Return what a configuration needs."""
         entry = rule_of(rules.rule_set(rules.entry))
-        leaving = rule_of(rules.rule_set(rules.exit, "exit")) if rules.exit is not None else None
+        leaving = _exit_of(rules)
         conditions = [*entry.leaves(), *(leaving.leaves() if leaving is not None else ())]
-        rsi = Line("rsi", (rules.rsi_period,))
         lines = [line for condition in conditions for line in condition.lines]
-        if rules.rsi_exit:
-            lines.append(rsi)
         return Technicals(
             lines=tuple(dict.fromkeys(lines)),
             depth=max(condition.depth for condition in conditions),
             entry=entry,
             exit=leaving,
-            rsi=rsi,
         )
+
+
+def _exit_of(rules: RulesConfig) -> Rule | None:
+    """Return what says sell: RSI above ``rsi_exit``, or the set ``exit``; None: neither is on."""
+    parts: list[tuple[Join, Leaf | Rule]] = []
+    if rules.rsi_exit:
+        limit = RsiHigh(period=rules.rsi_period, level=rules.rsi_exit)
+        parts.append(("any", _leaf(ConditionCall("rsi_above", limit))))
+    if rules.exit is not None:
+        parts.append(("any", rule_of(rules.rule_set(rules.exit, "exit"))))
+    return Rule("exit", tuple(parts)) if parts else None
+
+
+def _leaf(call: ConditionCall) -> Leaf:
+    return Leaf(call, condition_of(call))
 
 
 def rule_of(found: RuleSet) -> Rule:
     """Return a rule set as expressions over arrays."""
-    parts: list[tuple[Join, _Leaf | Rule]] = []
+    parts: list[tuple[Join, Leaf | Rule]] = []
     for join in JOINS:
         for part in found.parts[join]:
-            one = rule_of(part) if isinstance(part, RuleSet) else _Leaf(part, condition_of(part))
+            one = rule_of(part) if isinstance(part, RuleSet) else _leaf(part)
             parts.append((join, one))
     return Rule(found.name, tuple(parts))

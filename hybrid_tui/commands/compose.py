@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.config import Config
-from hybrid_tui.domain.signals import Hybrid, MLPrediction
+from hybrid_tui.domain.signals import Hybrid
 from hybrid_tui.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import BarSeries, CorporateAction, NewsItem
     from hybrid_tui.domain.calendar import TradingCalendar
     from hybrid_tui.domain.ports import MarketView, Strategist
-    from hybrid_tui.domain.signals import Abstention
-    from hybrid_tui.ml.model_files import Model
+    from hybrid_tui.domain.signals import Abstention, MLPrediction
+    from hybrid_tui.ml.model_files import Manifest, Model
+    from hybrid_tui.ml.prediction_table import PredictionTable
     from hybrid_tui.ml.predictor import EnsemblePredictor
 
 MarketKind = Literal["real", "simulated"]
@@ -89,18 +89,15 @@ def make_predictor(
 
 
 class HistoryPredictor:
-    """Tier 2 over history: the figures of the desk's own predictor, made session by session."""
+    """Tier 2 over history: the figures of the desk's own predictor, made block by block."""
 
-    def __init__(
-        self,
-        model_id: str,
-        trained_until: datetime,
-        answers: Iterator[MLPrediction | Abstention],
-    ) -> None:
-        self.model_id = model_id
-        self.trained_until = trained_until
-        self._answers = answers
-        self._next = next(answers, None)
+    def __init__(self, manifest: Manifest, blocks: Iterator[PredictionTable]) -> None:
+        self.model_id = manifest.id
+        self.trained_until = manifest.trained_until
+        self.manifest = manifest
+        self._blocks = blocks
+        self._block: PredictionTable | None = None
+        self._last = -1
 
     def predict(
         self,
@@ -110,17 +107,20 @@ class HistoryPredictor:
         session_close: datetime,
         strategy_id: str | None,
     ) -> Sequence[MLPrediction | Abstention]:
-        """Return the answers of ``view.now``, for the symbols asked."""
-        now, wanted = view.now, set(symbols)
-        found: list[MLPrediction | Abstention] = []
-        while self._next is not None and self._next.at <= now:
-            answer = self._next
-            if answer.at == now and answer.symbol in wanted:
-                if isinstance(answer, MLPrediction):
-                    answer = replace(answer, strategy_id=strategy_id)
-                found.append(answer)
-            self._next = next(self._answers, None)
-        return found
+        """Return the answers of ``view.now``, for the symbols asked; instants only rise."""
+        now, wanted = int(view.now.timestamp()), set(symbols)
+        while now > self._last:
+            self._block = next(self._blocks, None)
+            if self._block is None:
+                return []
+            self._last = int(self._block.at[-1])
+        if self._block is None:
+            return []
+        row = int(self._block.at.searchsorted(now))
+        if self._block.at[row] != now:
+            return []
+        answers = self._block.answers(row, self.manifest, strategy_id)
+        return [answer for answer in answers if answer.symbol in wanted]
 
 
 def history_predictor(
@@ -134,31 +134,47 @@ def history_predictor(
     begins_at: datetime,
     strategist: Strategist | None,
     actions: Sequence[CorporateAction] = (),
+    *,
+    keep: bool = True,
 ) -> HistoryPredictor:
     """Return tier 2 for a backtest over ``traded``, warmed up by ``before``; raises ModelError.
 
     ``before`` has the splits until ``begins_at`` worked in; ``traded`` is raw for ``actions``.
+    With ``keep`` the predictions are kept on disk, and taken from there the next time.
     """
     from hybrid_tui.domain.bars import joined
-    from hybrid_tui.ml.predictor import predict_history
+    from hybrid_tui.market.rows import fingerprint
+    from hybrid_tui.ml.model_files import find_model, read_manifest, shipped_models
+    from hybrid_tui.ml.prediction_cache import PredictedHistory, predicted_blocks
 
     if interval != 60:
         raise ConfigError(
             f"tier 2 needs one-minute bars, the data has bars of {interval} s",
             hint="--tiers rules, or other data",
         )
-    model = load_model(state, config.ml.model, "real")
+    manifest = read_manifest(
+        find_model(config.ml.model, [state.paths.models, shipped_models()], "real")
+    )
     whole = {
         symbol: joined(before[symbol], series) if symbol in before else series
         for symbol, series in sorted(traded.items())
     }
-    answers = predict_history(
-        model,
-        whole,
-        calendar,
-        begins_at,
+    asked = PredictedHistory(
+        manifest=manifest,
+        load=lambda: load_model(state, config.ml.model, "real"),
+        series=whole,
+        fingerprint=fingerprint(whole) if keep else "",
+        calendar=calendar,
+        begins_at=begins_at,
         news=news,
         score=strategist.score if strategist is not None and news else None,
         actions=[action for action in actions if action.ex_at > begins_at],
     )
-    return HistoryPredictor(model.id, model.manifest.trained_until, answers)
+    folder = state.paths.cache / "predictions" if keep else None
+    return HistoryPredictor(manifest, predicted_blocks(asked, folder, _warn))
+
+
+def _warn(text: str) -> None:
+    import typer
+
+    typer.echo(f"warning: {text}", err=True)

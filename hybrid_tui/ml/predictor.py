@@ -17,6 +17,7 @@ from hybrid_tui.errors import DataError
 from hybrid_tui.ml.features import INDEX_SYMBOL, RawWindows, compute, gather, join
 from hybrid_tui.ml.inference import Outlook, outlooks
 from hybrid_tui.ml.model_files import Model
+from hybrid_tui.ml.prediction_table import EXPIRY, prediction_id
 from hybrid_tui.ml.sentiment import MEMORY_SECONDS, SentimentEvents, sentiment_events
 from hybrid_tui.ml.ticks import (
     Ticks,
@@ -26,8 +27,6 @@ from hybrid_tui.ml.ticks import (
     sessions_between,
     single_tick,
 )
-
-EXPIRY = timedelta(minutes=10)
 
 Score = Callable[[Sequence[NewsItem]], Sequence[float]]
 
@@ -108,7 +107,7 @@ def _prediction(
     last = int(ends[row]) - 1
     reference = float(bars.close[last])
     return MLPrediction(
-        id=f"{at:%Y%m%dT%H%M%S}-{bars.symbol}",
+        id=prediction_id(at, bars.symbol),
         at=at,
         expires_at=at + EXPIRY,
         symbol=bars.symbol,

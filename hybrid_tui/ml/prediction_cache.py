@@ -136,7 +136,7 @@ def cache_key(asked: PredictedHistory, scores: Mapping[str, float]) -> str:
     put(asked.fingerprint, asked.begins_at.isoformat(), SESSIONS_A_BLOCK)
     for symbol in sorted(asked.series):
         known = asked.series[symbol].known_at
-        put(symbol, len(known), hashlib.sha256(np.ascontiguousarray(known)).hexdigest())
+        put(symbol, len(known), hashlib.sha256(known.tobytes()).hexdigest())
     for symbol, events in sorted(sentiment_events(asked.news, scores).items()):
         digest.update(symbol.encode() + events.at_seconds.tobytes() + events.score.tobytes())
     for action in sorted(asked.actions, key=lambda action: (action.ex_at, action.symbol)):

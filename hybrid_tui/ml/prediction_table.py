@@ -56,7 +56,8 @@ class PredictionTable:
 
     def probability(self) -> FloatArray:
         """Return the buy probabilities (T, S), NaN where there is none."""
-        return self.figures[0]
+        found: FloatArray = self.figures[0]
+        return found
 
     def answers(
         self, row: int, manifest: Manifest, strategy_id: str | None = None

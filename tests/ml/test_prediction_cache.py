@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ class Asking:
                 break
         return found
 
-    def changed(self, **fields: object) -> Asking:
+    def changed(self, **fields: Any) -> Asking:
         other = object.__new__(Asking)
         other.model, other.calendar = self.model, self.calendar
         other.loads, other.warned = 0, []

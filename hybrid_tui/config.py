@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,9 +13,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from hybrid_tui.config_fields import (
+    Conditions,
+    Fraction,
+    Level,
+    Sectors,
+    SetName,
+    Symbols,
+    listed,
+)
 from hybrid_tui.domain.rulesets import JOINS, Join, RuleSet, RuleSetError, check_names, read_set
 from hybrid_tui.domain.signals import Hybrid, RiskLevel
 from hybrid_tui.errors import ConfigError
+from hybrid_tui.paths import Paths as Paths
 
 ENVIRONMENT_PREFIX = "HYBRID_TUI__"
 PROTECTIONS = ("cooldown", "stop_guard", "daily_loss", "max_drawdown", "max_entries")
@@ -26,45 +34,6 @@ WATCHLIST = (
     "SPY", "QQQ", "AAPL", "MSFT", "NVDA", "AMZN", "GOOG", "META", "TSLA", "AMD",
     "AVGO", "JPM", "XOM", "UNH", "COST", "NFLX", "CRM", "ORCL", "INTC", "DIS",
 )  # fmt: skip
-
-
-def _listed(value: object) -> object:
-    """Let ``a,b`` stand for a list where one is wanted, and ``none`` for an empty one."""
-    if isinstance(value, str):
-        words = [word.strip() for word in value.split(",") if word.strip()]
-        return [] if words == ["none"] else words
-    return value
-
-
-def _conditions(value: object) -> object:
-    """Let ``rsi_below(level=30, bars=10), fell`` stand for a list of conditions."""
-    if isinstance(value, str):
-        return [part.strip() for part in re.split(r",(?![^()]*\))", value) if part.strip()]
-    return value
-
-
-def _symbols(value: object) -> object:
-    value = _listed(value)
-    if isinstance(value, (list, tuple)):
-        return [word.upper() if isinstance(word, str) else word for word in value]
-    return value
-
-
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Symbols = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.\-/]{0,14}$")], ...],
-    BeforeValidator(_symbols),
-]
-SetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Conditions = Annotated[tuple[str, ...], Field(max_length=32), BeforeValidator(_conditions)]
-Level = Annotated[
-    tuple[
-        Annotated[float, Field(gt=0, lt=1)],
-        Annotated[float, Field(gt=0, lt=1)],
-        Annotated[float, Field(gt=0, le=10)],
-    ],
-    BeforeValidator(_listed),
-]
 
 
 class Section(BaseModel):
@@ -81,7 +50,7 @@ class AppConfig(Section):
     mode: Literal["sim", "recorded", "paper", "live"] = "sim"
     watchlist: Symbols = WATCHLIST
     hybrid: Hybrid = Hybrid.HIERARCHICAL
-    tiers: Annotated[tuple[Literal["rules", "ml", "llm"], ...], BeforeValidator(_listed)] = (
+    tiers: Annotated[tuple[Literal["rules", "ml", "llm"], ...], BeforeValidator(listed)] = (
         "rules",
         "ml",
         "llm",
@@ -125,7 +94,7 @@ class LlmConfig(Section):
     api_key_env: str = "OPENAI_API_KEY"
     monthly_cap_usd: float = Field(1.50, ge=0)
     event_cap_usd: float = Field(0.30, ge=0)
-    sessions: Annotated[tuple[time, ...], BeforeValidator(_listed)] = (
+    sessions: Annotated[tuple[time, ...], BeforeValidator(listed)] = (
         time(10, 0),
         time(12, 0),
         time(15, 0),
@@ -212,7 +181,7 @@ class RiskConfig(Section):
     max_position: float = Field(0.20, gt=0, le=1)
     min_position: Fraction = 0.01
     max_gross: float = Field(1.0, gt=0, le=1)
-    protections: Annotated[tuple[Protection, ...], BeforeValidator(_listed)] = (
+    protections: Annotated[tuple[Protection, ...], BeforeValidator(listed)] = (
         "cooldown",
         "stop_guard",
         "daily_loss",
@@ -223,6 +192,9 @@ class RiskConfig(Section):
     daily_loss: float = Field(0.03, gt=0, lt=1)
     max_drawdown: float = Field(0.15, gt=0, lt=1)
     max_entries: int = Field(20, ge=1)
+    loss_budget: float = Field(0.0, ge=0, lt=1)
+    max_sector: Fraction = 0.0
+    flatten_at_daily_loss: float = Field(0.0, ge=0, lt=1)
 
 
 class MlConfig(Section):
@@ -245,6 +217,16 @@ class Config(Section):
     rules: RulesConfig = RulesConfig()
     risk: RiskConfig = RiskConfig()
     ml: MlConfig = MlConfig()
+    sectors: Sectors = {}
+
+    @model_validator(mode="after")
+    def _sector_cap_has_sectors(self) -> Config:
+        if self.risk.max_sector and not self.sectors:
+            raise ValueError(
+                "risk.max_sector needs [sectors]: NVDA = 'semiconductors', or"
+                " semiconductors = ['NVDA', 'AMD']"
+            )
+        return self
 
     @model_validator(mode="after")
     def _mode_and_broker_agree(self) -> Config:
@@ -274,57 +256,6 @@ class Config(Section):
 
         walk("", self.model_dump(mode="json"))
         return flat
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
-    """Where a profile keeps its things."""
-
-    config: Path
-    journal: Path
-    engine: Path
-    lock: Path
-    logs: Path
-    bars: Path
-    models: Path
-    cache: Path
-
-    @staticmethod
-    def of(profile: str | None = None, environment: Mapping[str, str] | None = None) -> Paths:
-        """Return the paths under HYBRID_TUI_HOME, or under the user's folders where it is unset."""
-        env = os.environ if environment is None else environment
-        home = env.get("HYBRID_TUI_HOME")
-        if home:
-            config_root = data_root = state_root = Path(home).expanduser().absolute()
-            if config_root.exists() and not config_root.is_dir():
-                raise ConfigError(f"HYBRID_TUI_HOME: {config_root} is not a folder")
-            cache_root = config_root / "cache"
-        else:
-            import platformdirs
-
-            folders = platformdirs.PlatformDirs("hybrid-tui", appauthor=False)
-            config_root, data_root = folders.user_config_path, folders.user_data_path
-            state_root, cache_root = folders.user_state_path, folders.user_cache_path
-        if profile is not None:
-            if not profile.replace("-", "").replace("_", "").isalnum():
-                raise ConfigError(
-                    f"--profile {profile!r} is not a name", hint="use letters, digits, - and _"
-                )
-            own_config = config_root / "profiles" / profile
-            own_data = data_root / "profiles" / profile
-            own_state = state_root / "profiles" / profile
-        else:
-            own_config, own_data, own_state = config_root, data_root, state_root
-        return Paths(
-            config=own_config / "config.toml",
-            journal=own_data / "journal.db",
-            engine=own_state / "engine.json",
-            lock=own_state / "engine.lock",
-            logs=own_state / "logs",
-            bars=data_root / "bars",
-            models=data_root / "models",
-            cache=cache_root,
-        )
 
 
 def load_config(

@@ -81,11 +81,12 @@ class PaperBroker:
         self.orders[order.id] = order
         self._left[order.id] = order.quantity
 
-    def cancel(self, order_id: str) -> None:
+    def cancel(self, order_id: str) -> bool:
         """Drop an open order at once (a paper broker has no queue)."""
         self.orders.pop(order_id, None)
         self._left.pop(order_id, None)
         self._peaks.pop(order_id, None)
+        return True
 
     def place_stop(self, symbol: str, level: float, reason: str) -> None:
         """Rest, or raise, the protective stop of a held symbol."""

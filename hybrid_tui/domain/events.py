@@ -243,6 +243,21 @@ class EntriesResumed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenBegan(Event):
+    """Everything is to be sold: entries are cancelled, and what turns up held is sold as well."""
+
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenEnded(Event):
+    """Flattening is over: nothing is held or open any more, or a person allowed entries again."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EquityMarked(Event):
     """Equity, cash and gross exposure in dollars at the end of a bar."""
 
@@ -307,6 +322,8 @@ EVENTS: dict[str, type[Event]] = {
         LockLifted,
         EntriesPaused,
         EntriesResumed,
+        FlattenBegan,
+        FlattenEnded,
         EquityMarked,
         LlmCharged,
         Heartbeat,

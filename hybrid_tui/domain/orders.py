@@ -47,7 +47,7 @@ class Order:
     ``id`` is the client order id. It derives from the decision (instant, symbol, side), so that a
     retry cannot trade twice. ``equity`` is the equity at the decision in dollars; ``priority`` is
     the buy probability by which entries of one instant are ordered (higher first); ``hard`` the
-    hard stop's distance at the decision.
+    hard stop's distance at the decision; ``note`` what the risk guardian cut, and why.
     """
 
     id: str
@@ -64,6 +64,7 @@ class Order:
     hard: float = 0.0
     prediction_id: str | None = None
     strategy_id: str | None = None
+    note: str = ""
 
     def split(self, ratio: float) -> Order:
         """Return the order after a split of ``ratio`` new shares for one: buys in whole shares."""

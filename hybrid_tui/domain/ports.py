@@ -132,8 +132,8 @@ class Broker(Protocol):
     def submit(self, order: Order) -> None:
         """Take an order whose intent is on disk; the same id twice is one order."""
 
-    def cancel(self, order_id: str) -> None:
-        """Ask for an order to end; the answer comes as an update."""
+    def cancel(self, order_id: str) -> bool:
+        """Ask for an order to end; True: it has, False: the answer comes as an update."""
 
     def place_stop(self, symbol: str, level: float, reason: str) -> None:
         """Rest, or raise, the protective stop of a position at ``level`` dollars."""

@@ -50,6 +50,7 @@ class DeskState:
     locks: list[Lock] = field(default_factory=list)
     lifted: set[str] = field(default_factory=set)
     paused: bool = False
+    flattening: str | None = None
     stop_fills: list[datetime] = field(default_factory=list)
     entries_today: int = 0
     trades: deque[Trade] = field(default_factory=lambda: deque(maxlen=RECENT_TRADES))

@@ -15,6 +15,7 @@ from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BarSlice, CorporateAction, NewsItem
 from hybrid_tui.domain.calendar import Session, TradingCalendar
 from hybrid_tui.domain.commands import Ack, Command
+from hybrid_tui.domain.orders import ExitReason
 from hybrid_tui.domain.ports import Broker, MarketUpdate
 from hybrid_tui.domain.signals import Hybrid
 from hybrid_tui.domain.state import DeskState
@@ -30,7 +31,8 @@ from hybrid_tui.market.view import KnownMarket
 from hybrid_tui.rules.board import StreamingBoard, TechnicalBoard
 from hybrid_tui.rules.entries import EntryRules, decide_entries
 from hybrid_tui.rules.exits import decide_exits
-from hybrid_tui.rules.protections import locks_at_decision
+from hybrid_tui.rules.guardian import day_volatility
+from hybrid_tui.rules.protections import hard_daily_loss, locks_at_decision
 
 RECENT_S = 5.0
 """A quote this old or younger counts from the instant at which it was read."""
@@ -88,7 +90,9 @@ class Engine:
             use_ml="ml" in setup.tiers,
             use_llm="llm" in setup.tiers,
             min_probability=setup.min_probability,
+            sectors=config.sectors,
         )
+        self._keeps_history = setup.keeps_history or config.risk.loss_budget > 0
         self._refusals: dict[str, str] = {}
         self._unread: tuple[NewsItem, ...] = ()
         self._following: tuple[Session, datetime] | None = None
@@ -168,6 +172,7 @@ class Engine:
             self._decide(now, ended)
         if closing:
             self._close_session(now)
+        self.orders.go_on_flattening(now)
         self.orders.note_hard_stops(now)
         self.recorder.commit()
         self.orders.send()
@@ -214,7 +219,7 @@ class Engine:
         for bars in slices:
             self.orders.trade_through(now, bars)
             event = self.recorder.emit(ev.BarsClosed, now, start=bars.start, bars=bars.bars)
-            if self.setup.keeps_history:
+            if self._keeps_history:
                 self.market.append(bars)
             self.board.update(bars)
             if self.state.positions:
@@ -293,6 +298,10 @@ class Engine:
                 in_overnight_window=in_window,
             ):
                 self.orders.sell(now, decision.symbol, decision.reason, cause=cause)
+        hard = hard_daily_loss(state, now, equity, self._next_open(session), config.risk)
+        if hard is not None:
+            event = self.recorder.emit(ev.LockSet, now, lock=hard)
+            self.orders.flatten(now, ExitReason.DAILY_LOSS, by="risk", cause=event)
         holds = self.board.confirmed()
         holds.intersection_update(ended)
         if not holds:
@@ -306,6 +315,11 @@ class Engine:
             halted=self.setup.halted,
             in_overnight_window=in_window,
             setup=self._entry_rules,
+            volatility_of=lambda symbol: day_volatility(
+                state.prediction(symbol, now) if self._entry_rules.use_ml else None,
+                self.market.view(now).bars(symbol),
+                self.setup.calendar,
+            ),
         )
         for entry in entries:
             self.orders.buy(now, entry, equity, cause=cause)

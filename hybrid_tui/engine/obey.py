@@ -37,6 +37,8 @@ def obey(
                 recorder.emit(ev.EntriesPaused, now, by=command.by)
             return Ack(ok=True, message="entries are paused; exits go on")
         case Resume():
+            if state.flattening is not None:
+                recorder.emit(ev.FlattenEnded, now, by=command.by)
             if state.paused:
                 recorder.emit(ev.EntriesResumed, now, by=command.by)
             return Ack(ok=True, message="entries are allowed")
@@ -68,10 +70,8 @@ def _flatten(now: datetime, command: Command, orders: OrderDesk, recorder: Recor
     state = recorder.state
     if not state.paused:
         recorder.emit(ev.EntriesPaused, now, by=command.by)
-    cancelled = orders.cancel_entries(now, "flatten")
     selling = [symbol for symbol in sorted(state.positions) if state.exit_order(symbol) is None]
-    for symbol in selling:
-        orders.sell(now, symbol, ExitReason.FLATTEN)
+    cancelled = orders.flatten(now, ExitReason.FLATTEN, command.by)
     sold = ", ".join(selling) or "nothing"
     return Ack(
         ok=True,

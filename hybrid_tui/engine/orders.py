@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from hybrid_tui.config import Config
@@ -11,6 +12,7 @@ from hybrid_tui.domain.orders import ExitReason, Fill, Order, Side
 from hybrid_tui.domain.ports import Broker, BrokerUpdate
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.rules.entries import EntryDecision
+from hybrid_tui.rules.guardian import sector_gross, under_sector_cap
 from hybrid_tui.rules.protections import locks_after_fill
 from hybrid_tui.rules.risk import stop_widths, stop_widths_now
 from hybrid_tui.rules.sizing import shares_at_fill
@@ -44,6 +46,7 @@ class OrderDesk:
                 hard=stop_widths(self._state, entry.symbol, now, self._config.risk)[0],
                 prediction_id=entry.prediction.id if entry.prediction else None,
                 strategy_id=entry.strategy_id,
+                note=entry.note,
             ),
             cause,
         )
@@ -65,12 +68,37 @@ class OrderDesk:
         )
 
     def cancel_entries(self, now: datetime, reason: str) -> int:
-        """Cancel the open buys; return how many."""
+        """Cancel the open buys; return how many. One is over when the broker says so."""
         entries = [o for o in self._state.orders.values() if o.side is Side.BUY]
         for order in entries:
-            self._broker.cancel(order.id)
-            self._cancelled(now, order.id, order.symbol, reason)
+            if self._broker.cancel(order.id):
+                self._cancelled(now, order.id, order.symbol, reason)
         return len(entries)
+
+    def flatten(self, now: datetime, reason: ExitReason, by: str, cause: int | None = None) -> int:
+        """Cancel the entries and sell everything; return how many entries are cancelled.
+
+        It goes on (:meth:`go_on_flattening`) until nothing is held or open: an entry that fills
+        before its cancellation is confirmed is sold as well.
+        """
+        state = self._state
+        if state.flattening is None and (state.positions or state.orders):
+            self._recorder.emit(ev.FlattenBegan, now, cause=cause, reason=reason, by=by)
+        cancelled = self.cancel_entries(now, reason)
+        self.go_on_flattening(now, cause)
+        return cancelled
+
+    def go_on_flattening(self, now: datetime, cause: int | None = None) -> None:
+        """While flattening, sell what is held and is not being sold or still being bought."""
+        state = self._state
+        if state.flattening is None:
+            return
+        reason = ExitReason(state.flattening)
+        busy = {order.symbol for order in state.orders.values()}
+        for symbol in sorted(state.positions.keys() - busy):
+            self.sell(now, symbol, reason, cause=cause)
+        if not state.positions and not state.orders:
+            self._recorder.emit(ev.FlattenEnded, now, cause=cause, by="all sold")
 
     def note_hard_stops(self, now: datetime) -> None:
         """Remember the hard stop's distance of open entries: they fill before it is known here."""
@@ -149,13 +177,24 @@ class OrderDesk:
         self._outbox.append(order)
 
     def _cap(self, order: Order, price: float) -> float:
-        risk = self._config.risk
+        risk, state = self._config.risk, self._state
+        wanted = order.quantity - state.filled.get(order.id, 0.0)
+        sector = self._config.sectors.get(order.symbol)
+        if risk.max_sector and sector is not None:
+            wanted = under_sector_cap(
+                math.floor(wanted),
+                sector=sector,
+                gross=sector_gross(state, sector, self._config.sectors),
+                close=price,
+                equity=state.equity(),
+                max_sector=risk.max_sector,
+            ).quantity
         return shares_at_fill(
-            wanted=order.quantity - self._state.filled.get(order.id, 0.0),
+            wanted=wanted,
             price=price,
             commission=self._config.broker.commission,
-            cash=self._state.cash,
-            gross=self._state.gross(),
+            cash=state.cash,
+            gross=state.gross(),
             max_gross=risk.max_gross,
             min_position=risk.min_position,
             decision_equity=order.equity,
@@ -182,8 +221,8 @@ class OrderDesk:
             self._recorder.emit(ev.LockSet, now, cause=event, lock=lock)
         if fill.symbol not in state.positions:
             for order in list(state.orders.values()):
-                if order.symbol == fill.symbol and order.side is Side.SELL:
-                    self._broker.cancel(order.id)
+                is_exit = order.symbol == fill.symbol and order.side is Side.SELL
+                if is_exit and self._broker.cancel(order.id):
                     self._cancelled(now, order.id, order.symbol, "the position is closed")
 
     def _cancelled(self, now: datetime, order_id: str, symbol: str, reason: str) -> None:

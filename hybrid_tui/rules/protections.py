@@ -64,5 +64,26 @@ def locks_at_decision(
     ]
 
 
+def hard_daily_loss(
+    state: DeskState, now: datetime, equity: float, next_session: datetime, risk: RiskConfig
+) -> Lock | None:
+    """Return the lock that comes with selling everything, where the day's loss asks for both.
+
+    Once a session; lifted by hand, it does not come again until the next.
+    """
+    name, reference = "hard_daily_loss", state.reference_equity
+    if not risk.flatten_at_daily_loss or equity > (1 - risk.flatten_at_daily_loss) * reference:
+        return None
+    if name in state.lifted or any(lock.name == name and lock.holds(now) for lock in state.locks):
+        return None
+    return Lock(
+        name=name,
+        symbol=None,
+        start=now,
+        until=next_session,
+        reason=f"equity is {_below(equity, reference)} below that of the last close: all is sold",
+    )
+
+
 def _below(equity: float, reference: float) -> str:
     return f"{1 - equity / reference:.1%}" if reference > 0 else "-"

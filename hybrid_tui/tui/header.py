@@ -194,6 +194,8 @@ def _cost(model: DeskModel, state: DeskState, now: datetime) -> Line:
 
 
 def _entries(state: DeskState, now: datetime) -> Line:
+    if state.flattening is not None:
+        return (("entries ", ""), ("OFF: selling everything", "bad"))
     if state.paused:
         return (("entries ", ""), ("PAUSED", "warn"), (" (p)", "dim"))
     lock = next((lock for lock in state.locks if lock.symbol is None and lock.holds(now)), None)

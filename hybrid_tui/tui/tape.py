@@ -33,7 +33,8 @@ KINDS = (
     "EngineStarted", "EngineStopped", "SpeedChanged", "SessionOpened", "SessionClosed",
     "HaltsChanged", "NewsArrived", "ActionApplied", "SignalProposed", "SignalAbstained",
     "SignalDecided", "StrategyEnded", "OrderIntended", "OrderFilled", "OrderCancelled", "StopMoved",
-    "EntryRefused", "LockSet", "LockLifted", "EntriesPaused", "EntriesResumed", "Alert",
+    "EntryRefused", "LockSet", "LockLifted", "EntriesPaused", "EntriesResumed", "FlattenBegan",
+    "FlattenEnded", "Alert",
 )  # fmt: skip
 """The kinds of events that can be on the tape."""
 
@@ -289,6 +290,15 @@ def _resumed(_tape: Tape, event: ev.EntriesResumed, _state: DeskState) -> Entry:
     return _entry(event, "resumed", "entries are allowed", event.by, "good")
 
 
+def _flatten_began(_tape: Tape, event: ev.FlattenBegan, _state: DeskState) -> Entry:
+    text = "everything is being sold; entries are cancelled"
+    return _entry(event, "flatten", text, WORDS.get(event.reason, event.reason), "bad")
+
+
+def _flatten_ended(_tape: Tape, event: ev.FlattenEnded, _state: DeskState) -> Entry:
+    return _entry(event, "flatten", "flattening is over", event.by, "warn")
+
+
 def _alert(_tape: Tape, event: ev.Alert, _state: DeskState) -> Entry:
     return _entry(event, "alert", event.text, style="bad")
 
@@ -315,6 +325,8 @@ _TELLERS: dict[type[ev.Event], Callable[[Tape, Any, DeskState], Entry | None]] =
     ev.LockLifted: _lifted,
     ev.EntriesPaused: _paused,
     ev.EntriesResumed: _resumed,
+    ev.FlattenBegan: _flatten_began,
+    ev.FlattenEnded: _flatten_ended,
     ev.Heartbeat: Tape._beat,
     ev.Alert: _alert,
 }

@@ -100,3 +100,31 @@ def test_a_home_holds_everything_and_profiles_are_apart(tmp_path: Path) -> None:
     assert other.bars == plain.bars == tmp_path / "bars"
     with pytest.raises(ConfigError):
         Paths.of("../up", environment)
+
+
+def test_sectors_are_read_in_both_directions(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[sectors]\nNVDA = "chips"\nenergy = ["XOM", "CVX"]\n')
+    found = load_config(path, environment={"HYBRID_TUI__SECTORS__AMD": "chips"})
+    assert found.sectors == {"NVDA": "chips", "AMD": "chips", "XOM": "energy", "CVX": "energy"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[risk]\nmax_sector = 0.3\n", "risk.max_sector needs [sectors]"),
+        (
+            '[sectors]\nNVDA = "chips"\noil = ["NVDA"]\n',
+            "NVDA is in two sectors: 'chips' and 'oil'",
+        ),
+        ("[sectors]\nNVDA = 3\n", "'NVDA' is neither a symbol's sector nor a sector's symbols"),
+        ("[risk]\nloss_budget = 1.5\n", "risk.loss_budget: Input should be less than 1, not 1.5"),
+        ("[risk]\nmax_sectors = 0.3\n", "did you mean 'risk.max_sector'?"),
+    ],
+)
+def test_the_guardians_keys_are_checked(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, environment={})
+    assert said in caught.value.render()

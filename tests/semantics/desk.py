@@ -84,8 +84,17 @@ def daily(day: date, *prices: float | tuple[float, float, float, float]) -> list
     return rows
 
 
-def series_of(symbol: str, rows: Sequence[Row], interval: int) -> BarSeries:
-    """Return rows as a series, each known when the calendar says; all must be regular bars."""
+def series_of(
+    symbol: str,
+    rows: Sequence[Row],
+    interval: int,
+    volumes: Mapping[datetime, float] | None = None,
+) -> BarSeries:
+    """Return rows as a series, each known when the calendar says; all must be regular bars.
+
+    ``volumes`` gives the volume of the bars that start at an instant, where it is not 1,000.
+    """
+    traded = volumes or {}
     start = np.array([int(row[0].timestamp()) for row in rows], dtype=np.int64)
     regular, known_at = regular_session(calendar(), start, interval)
     assert regular.all(), f"{symbol} has bars outside regular sessions"
@@ -100,7 +109,7 @@ def series_of(symbol: str, rows: Sequence[Row], interval: int) -> BarSeries:
         high=columns[1],
         low=columns[2],
         close=columns[3],
-        volume=np.full(len(rows), 1000.0),
+        volume=np.array([traded.get(row[0], 1000.0) for row in rows]),
     )
 
 
@@ -297,6 +306,9 @@ def run_desk(
     interval: int = 60,
     halted: Mapping[str, str] | None = None,
     quotes: Mapping[datetime, Sequence[Quote]] | None = None,
+    participation: float | None = None,
+    volumes: Mapping[datetime, float] | None = None,
+    broker_kind: type[PaperBroker] = PaperBroker,
 ) -> Outcome:
     """Run the desk over ``rows`` (symbol to bars) and everything scripted, to the last close.
 
@@ -307,10 +319,11 @@ def run_desk(
     ledger = Ledger(state)
     kept = _Kept(ledger)
     recorder = Recorder(state, kept)
-    broker = PaperBroker(
+    broker = broker_kind(
         cash=config.broker.cash,
         slippage_bps=config.broker.slippage_bps,
         commission=config.broker.commission,
+        participation=participation,
     )
     names = tuple(sorted(rows))
     setup = EngineSetup(
@@ -324,7 +337,7 @@ def run_desk(
         quotes_age=quotes is not None,
         halted=halted or {},
     )
-    series = {symbol: series_of(symbol, found, interval) for symbol, found in rows.items()}
+    series = {s: series_of(s, found, interval, volumes) for s, found in rows.items()}
     begins_at = min(found[0][0] for found in rows.values()) - timedelta(seconds=1)
     feed = RecordedMarket(series, calendar=calendar(), begins_at=begins_at, actions=actions)
     recorder.emit(

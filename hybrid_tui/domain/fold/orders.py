@@ -12,7 +12,7 @@ from hybrid_tui.domain.orders import STOP_REASONS, Fill, Position, Side, Trade
 if TYPE_CHECKING:
     from hybrid_tui.domain.state import DeskState
 
-LIFTED_FOR_THE_DAY = frozenset({"daily_loss", "max_entries"})
+LIFTED_FOR_THE_DAY = frozenset({"daily_loss", "max_entries", "hard_daily_loss"})
 
 
 def _intended(state: DeskState, event: ev.OrderIntended) -> None:
@@ -155,6 +155,14 @@ def _resumed(state: DeskState, _event: ev.EntriesResumed) -> None:
     state.paused = False
 
 
+def _flatten_began(state: DeskState, event: ev.FlattenBegan) -> None:
+    state.flattening = event.reason
+
+
+def _flatten_ended(state: DeskState, _event: ev.FlattenEnded) -> None:
+    state.flattening = None
+
+
 def _marked(state: DeskState, event: ev.EquityMarked) -> None:
     state.peak_equity = max(state.peak_equity, event.equity)
 
@@ -168,5 +176,7 @@ HANDLERS: Handlers = {
     ev.LockLifted: _lock_lifted,
     ev.EntriesPaused: _paused,
     ev.EntriesResumed: _resumed,
+    ev.FlattenBegan: _flatten_began,
+    ev.FlattenEnded: _flatten_ended,
     ev.EquityMarked: _marked,
 }

@@ -6,8 +6,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +24,7 @@ from pydantic import (
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.text import clean_text
 from hybrid_tui.errors import DataError
+from hybrid_tui.market.stories import merge_news
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=:/-]{0,15}")
@@ -73,38 +73,21 @@ class _Line(BaseModel):
         return tickers
 
 
-def read_news(paths: Sequence[Path], *, received_from: str | None = None) -> list[NewsItem]:
+def read_news(
+    paths: Sequence[Path], *, received_from: str | None = None, symbols: Collection[str] = ()
+) -> list[NewsItem]:
     """Read headlines from ``.jsonl`` and ``.jsonl.gz`` files and folders of them, oldest first.
 
-    Where a line has no ``received_at`` its field ``received_from`` says when it was received. A
-    story that stands under several symbols (by its id, or by its headline and instant) becomes one
-    item with all of them, as it was first received. Raises DataError naming file and line.
+    Where a line has no ``received_at`` its field ``received_from`` says when it was received. Each
+    story comes once (see ``stories``), ``symbols`` being looked for in its text too. Raises
+    DataError naming file and line.
     """
     items: list[NewsItem] = []
     for path in _expand(paths):
         for number, line in enumerate(_lines(path), start=1):
             if line.strip():
                 items.append(_parse(line, f"{path}, line {number}", received_from))
-    return merge_news(items)
-
-
-def merge_news(items: Sequence[NewsItem]) -> list[NewsItem]:
-    """Return each story once with all its symbols, sorted by reception, then id."""
-    merged: list[NewsItem] = []
-    by_id: dict[str, int] = {}
-    by_text: dict[tuple[str, datetime], int] = {}
-    for item in sorted(items, key=lambda item: item.received_at):
-        text = (item.headline, item.received_at)
-        index = by_id.get(item.id, by_text.get(text))
-        if index is None:
-            index = len(merged)
-            merged.append(item)
-        elif set(item.symbols) - set(merged[index].symbols):
-            symbols = tuple(sorted({*merged[index].symbols, *item.symbols}))
-            merged[index] = replace(merged[index], symbols=symbols)
-        by_id.setdefault(item.id, index)
-        by_text.setdefault(text, index)
-    return sorted(merged, key=lambda item: (item.received_at, item.id))
+    return merge_news(items, symbols)
 
 
 def _expand(paths: Sequence[Path]) -> list[Path]:

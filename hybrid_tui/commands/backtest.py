@@ -81,7 +81,7 @@ def backtest(
         interval=interval,
         tz=tz,
     )
-    headlines = _headlines(news or [])
+    headlines = _headlines(news or [], tuple(history.traded))
     with Progress(history.begins_at, history.ends_at) as progress:
         outcome = run_history(state, config, history, headlines, progress)
     asked = Asked(
@@ -99,12 +99,12 @@ def backtest(
         print_summary(document)
 
 
-def _headlines(paths: list[Path]) -> list[NewsItem]:
+def _headlines(paths: list[Path], symbols: tuple[str, ...]) -> list[NewsItem]:
     if not paths:
         return []
     from hybrid_tui.market.news import read_news
 
-    return read_news(paths, received_from=None)
+    return read_news(paths, symbols=symbols)
 
 
 def _tiers(text: str) -> tuple[Literal["rules", "ml", "llm"], ...]:

@@ -133,6 +133,7 @@ def _recorded(
     from hybrid_tui.journal.reader import read_news
     from hybrid_tui.market.recorded import RecordedMarket
     from hybrid_tui.market.store import BarStore
+    from hybrid_tui.market.stories import merge_news
 
     wanted = None if config.app.watchlist == WATCHLIST else list(config.app.watchlist)
     series, actions = BarStore(state.paths.bars).load_with_actions(wanted, 60)
@@ -162,7 +163,7 @@ def _recorded(
     begins_at = session.open - BEFORE_OPEN
     feed = RecordedMarket(
         series,
-        read_news(journal.connection),
+        merge_news(read_news(journal.connection), tuple(series)),
         calendar=calendar,
         begins_at=begins_at,
         actions=actions,

@@ -176,7 +176,8 @@ def predict(
         from hybrid_tui.llm.local import LocalAnalyst
         from hybrid_tui.market.news import read_news
 
-        headlines, score = read_news(news), LocalAnalyst().score
+        headlines = read_news(news, symbols=chosen or sorted(bars.series))
+        score = LocalAnalyst().score
     answers = predict_history(
         loaded,
         bars.series,

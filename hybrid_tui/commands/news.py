@@ -38,15 +38,15 @@ def import_news(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import headlines; the first text received under an id stays."""
+    """Import headlines; each story is kept once, with the first text that was received."""
     from hybrid_tui.market.news import read_news
 
     items = read_news(paths, received_from=received_from)
-    added = _keep(state_of(context), items)
+    added, linked = _keep(state_of(context), items)
     if as_json:
-        print_json({"read": len(items), "added": added})
+        print_json({"read": len(items), "added": added, "linked": linked})
     else:
-        typer.echo(f"{len(items)} headlines read, {added} added")
+        typer.echo(_told(len(items), added, linked))
 
 
 @app.command("fetch")
@@ -62,8 +62,6 @@ def fetch_news(
 
     Yahoo's count as received now, whatever their publication: it changes the text of live pages.
     """
-    from hybrid_tui.market.news import merge_news
-
     state = state_of(context)
     now = datetime.now(UTC)
     begin = parse_bound(start, "--start", is_end=False) or now - DEFAULT_REACH
@@ -79,7 +77,7 @@ def fetch_news(
     except HybridError as error:
         # What came before the fault is kept; the same command asks for the rest.
         failed = error
-    added = _keep(state, merge_news(items)) if items else 0
+    added, linked = _keep(state, items)
     for reason, count in sorted(source.dropped.items()):
         typer.echo(f"{reason}: {count}", err=True)
     if as_json:
@@ -88,27 +86,46 @@ def fetch_news(
                 "provider": provider.value,
                 "read": len(items),
                 "added": added,
+                "linked": linked,
                 "dropped": dict(sorted(source.dropped.items())),
                 "error": failed.render() if failed else None,
             }
         )
     else:
-        typer.echo(f"{len(items)} headlines read, {added} added")
+        typer.echo(_told(len(items), added, linked))
     if failed is not None:
         raise failed
 
 
-def _keep(state: CliState, items: Sequence[NewsItem]) -> int:
-    """Add headlines to the journal, which has one writer; returns how many were new."""
+def _told(read: int, added: int, linked: int) -> str:
+    more = f", {linked} linked to more symbols" if linked else ""
+    return f"{read} headlines read, {added} added{more}"
+
+
+def _keep(state: CliState, items: Sequence[NewsItem]) -> tuple[int, int]:
+    """Add headlines to the journal, which has one writer.
+
+    Returns how many stories were new, and how many known ones came under new symbols.
+    """
     from hybrid_tui.engine.endpoint import ProfileLock
     from hybrid_tui.journal.journal import Journal
+    from hybrid_tui.journal.reader import read_news
+    from hybrid_tui.market.stories import ADDRESS_WINDOW, additions, story_id
 
+    if not items:
+        return 0, 0
     lock = ProfileLock(state.paths)
     lock.acquire()
     try:
         journal = Journal(state.paths.journal)
         try:
-            return journal.add_news(items)
+            received = [item.received_at for item in items]
+            since, until = min(received) - ADDRESS_WINDOW, max(received) + ADDRESS_WINDOW
+            new = additions(read_news(journal.connection, since, until), items)
+            return (
+                journal.add_news(item for item in new if story_id(item.id) == item.id),
+                journal.add_news(item for item in new if story_id(item.id) != item.id),
+            )
         finally:
             journal.close()
     finally:
@@ -123,8 +140,12 @@ def list_news(
     end: Annotated[str | None, typer.Option(help="New York date (included) or instant")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List imported headlines, oldest first."""
+    """List imported headlines, oldest first, each story with all its symbols.
+
+    Symbols are the provider's, and those of the watchlist (and --symbols) that the text names.
+    """
     from hybrid_tui.journal.reader import open_read_only, read_news
+    from hybrid_tui.market.stories import fold_stories, merge_news
 
     connection = open_read_only(state_of(context).paths.journal)
     items = read_news(
@@ -134,6 +155,8 @@ def list_news(
     )
     connection.close()
     wanted = {word.strip().upper() for word in symbols.split(",")} if symbols else None
+    named = {*state_of(context).config().app.watchlist, *(wanted or ())}
+    items = fold_stories(merge_news(items, named))
     rows: list[dict[str, Any]] = [
         {
             "id": item.id,

@@ -12,6 +12,7 @@ from typing import Protocol
 from hybrid_tui.domain.bars import Bar, BarSeries, BarSlice, CorporateAction, NewsItem, Quote
 from hybrid_tui.domain.ports import MarketUpdate
 from hybrid_tui.market.halts import Halts
+from hybrid_tui.market.stories import Stories
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=5)
@@ -85,14 +86,10 @@ class LiveFeed:
         }
         self._quotes: dict[str, Quote] = {}
         self._waiting_news: list[NewsItem] = []
-        self._seen_news: set[str] = set()
-        self._earlier_news: list[NewsItem] = []
         self._waiting_actions: list[CorporateAction] = []
         self._seen_actions: set[CorporateAction] = set()
-        for item in sorted(news, key=_received):
-            if item.id not in self._seen_news:
-                self._seen_news.add(item.id)
-                self._earlier_news.append(item)
+        self._stories = Stories(symbols)
+        self._earlier_news = self._stories.take_all(news)
 
     def put(self, update: MarketUpdate) -> None:
         """Take in what a source received; symbols that the feed does not have are left out."""
@@ -102,10 +99,7 @@ class LiveFeed:
             for quote in update.quotes:
                 if quote.symbol in self._wanted:
                     self._waiting_quotes[quote.symbol].append(quote)
-            for item in update.news:
-                if item.id not in self._seen_news:
-                    self._seen_news.add(item.id)
-                    self._waiting_news.append(item)
+            self._waiting_news += self._stories.take_all(update.news)
             for action in update.actions:
                 if action.symbol in self._wanted and action not in self._seen_actions:
                     self._seen_actions.add(action)

@@ -16,9 +16,9 @@ misspelling, or one being the other cut short.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -189,9 +189,28 @@ class Stories:
         self._by_id.setdefault(follows.id, story)
         return follows
 
+    def take_all(self, items: Iterable[NewsItem]) -> list[NewsItem]:
+        """Take headlines of one batch and return what they add, sorted by reception, then id.
+
+        Symbols under which a story of the batch came at one and the same instant are its own.
+        """
+        found: dict[str, NewsItem] = {}
+        for item in sorted(items, key=_received_at):
+            taken = self.take(item)
+            if taken is None:
+                continue
+            first = found.get(story_id(taken.id)) if FOLLOWS in taken.id else None
+            if first is not None and first.received_at == taken.received_at:
+                taken = replace(first, symbols=tuple(sorted({*first.symbols, *taken.symbols})))
+            found[taken.id] = taken
+        return sorted(found.values(), key=lambda item: (item.received_at, item.id))
+
     def _find(self, item: NewsItem, words: Words) -> _Story | None:
         story = self._by_id.get(item.id)
         if story is not None:
+            return story
+        story = self._by_id.get(story_id(item.id))
+        if story is not None and story.first.headline == item.headline:
             return story
         story = self._by_address.get(_address(item.url))
         if story is not None and _is_near(item, story, ADDRESS_WINDOW):
@@ -216,22 +235,26 @@ def _keys(words: Words) -> list[tuple[int, tuple[str, ...]]]:
 
 
 def merge_news(items: Sequence[NewsItem], symbols: Collection[str] = ()) -> list[NewsItem]:
-    """Return each story once, sorted by reception, then id; see ``Stories``.
+    """Return each story once, sorted by reception, then id, as ``Stories`` gives them.
 
-    Symbols under which a story came at one and the same instant are its own; those it came under
-    later are items of their own, because they were not known before.
+    Merging what was merged changes nothing.
     """
-    stories = Stories(symbols)
-    found: dict[str, NewsItem] = {}
-    for item in sorted(items, key=_received_at):
-        taken = stories.take(item)
-        if taken is None:
-            continue
-        first = found.get(story_id(taken.id)) if FOLLOWS in taken.id else None
-        if first is not None and first.received_at == taken.received_at:
-            taken = replace(first, symbols=tuple(sorted({*first.symbols, *taken.symbols})))
-        found[taken.id] = taken
-    return sorted(found.values(), key=lambda item: (item.received_at, item.id))
+    return Stories(symbols).take_all(items)
+
+
+def additions(stored: Sequence[NewsItem], items: Sequence[NewsItem]) -> list[NewsItem]:
+    """Return what ``items`` add to merged news that are stored: stories, and symbols of stories."""
+    known = {item.id: set(item.symbols) for item in stored}
+    found = []
+    for item in merge_news([*stored, *items]):
+        added = sorted(set(item.symbols) - known.get(item.id, set()))
+        if item.id not in known:
+            found.append(item)
+        elif added:
+            name = f"{item.id}{FOLLOWS}{','.join(added)}"
+            if name not in known:
+                found.append(replace(item, id=name, symbols=tuple(added)))
+    return found
 
 
 def fold_stories(items: Sequence[NewsItem]) -> list[NewsItem]:
@@ -271,5 +294,5 @@ def _address(url: str) -> str:
     return f"{host}{parts.path.rstrip('/')}" if host and is_article else ""
 
 
-def _received_at(item: NewsItem) -> object:
+def _received_at(item: NewsItem) -> datetime:
     return item.received_at

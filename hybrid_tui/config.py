@@ -66,6 +66,16 @@ class BrokerConfig(Section):
     cash: float = Field(100_000.0, gt=0)
     slippage_bps: float = Field(1.0, ge=0, lt=1000)
     commission: float = Field(0.0, ge=0)
+    slippage_model: Literal["fixed", "half_spread"] = "fixed"
+    participation: float | None = Field(None, gt=0, le=1)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a fill costs the same whatever the bar: fixed slippage, and no limit by volume.
+
+        What skips the bars in which nothing can happen may count on it.
+        """
+        return self.slippage_model == "fixed" and self.participation is None
 
 
 class MarketConfig(Section):

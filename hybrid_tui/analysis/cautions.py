@@ -6,7 +6,7 @@ Each function looks for one thing and returns one line, or None where there is n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -147,6 +147,23 @@ def _ratio(row: Row, actions: Sequence[CorporateAction]) -> float:
         ):
             ratio *= action.ratio
     return ratio
+
+
+def fills_without_spread(
+    rows: Sequence[Row], half_spread: Callable[[str, datetime], float | None] | None
+) -> str | None:
+    """Fills that should have cost half of the spread where none was recorded.
+
+    ``half_spread`` is what the fills were priced with; None: no quotes were given at all.
+    """
+    if half_spread is None:
+        return "no quotes were given: fixed slippage instead of half of the spread"
+    fills = {(row["symbol"], row[end]) for row in rows for end in ("entry_at", "exit_at")}
+    made = [(symbol, datetime.fromisoformat(at)) for symbol, at in fills if at is not None]
+    missing = sum(half_spread(symbol, at) is None for symbol, at in made)
+    if missing == 0:
+        return None
+    return f"{missing} of {len(made)} fills found no recorded spread: fixed slippage instead"
 
 
 def survivorship(traded: Mapping[str, BarSeries]) -> str | None:

@@ -9,29 +9,39 @@ open included. Slippage is against the trader on each fill; prices are not round
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from hybrid_tui.domain.bars import Bar, BarSlice
 from hybrid_tui.domain.orders import ExitReason, Fill, Order, OrderKind, Position, Side
 from hybrid_tui.domain.ports import Cancelled, CapAtFill, OnUpdate
 from hybrid_tui.errors import HybridError
 
+HalfSpread = Callable[[str, datetime], float | None]
+"""Half of the spread of a symbol at an instant, as a fraction of the price; None: not recorded."""
+
 
 @dataclass(slots=True)
 class _Stop:
-    """The resting protective stop of a held symbol."""
+    """The resting protective stop of a held symbol.
+
+    Once touched it is an order at the market: what a bar's volume left over is sold at the next
+    open, whatever the price.
+    """
 
     order_id: str
     level: float
     reason: str
+    touched: bool = False
 
 
 class PaperBroker:
     """Fills orders through bars. Slippage in basis points, commission in dollars a fill.
 
     ``participation`` (a fraction of the bar's volume; None: no limit) makes fills partial: the rest
-    of an entry is cancelled, the rest of an exit waits for the next bar.
+    of an entry is cancelled, the rest of an exit waits for the next bar. ``half_spread`` takes the
+    place of ``slippage_bps`` where it knows the spread.
     """
 
     name = "paper"
@@ -43,6 +53,7 @@ class PaperBroker:
         slippage_bps: float = 1.0,
         commission: float = 0.0,
         participation: float | None = None,
+        half_spread: HalfSpread | None = None,
     ) -> None:
         self.cash = cash
         self.quantities: dict[str, float] = {}
@@ -54,6 +65,8 @@ class PaperBroker:
         self._slip = slippage_bps / 10_000
         self._commission = commission
         self._participation = participation
+        self._half_spread = half_spread
+        self._used: dict[str, float] = {}
 
     def restore(
         self,
@@ -66,8 +79,9 @@ class PaperBroker:
         self.cash = cash
         for held in positions:
             self.quantities[held.symbol] = held.quantity
+            identity = f"{held.entry_order_id}-stop"
             self._stops[held.symbol] = _Stop(
-                f"{held.entry_order_id}-stop", held.level, held.level_from
+                identity, held.level, held.level_from, touched=identity in filled
             )
         for order in orders:
             self.submit(order)
@@ -100,25 +114,30 @@ class PaperBroker:
         prices = bars.bars
         if not self.orders and not self._any_stop_reached(prices):
             return
+        self._used.clear()
         if self.orders:
             self._exits_at_open(bars, on_update)
         for symbol in sorted(self._stops):
             bar = prices.get(symbol)
-            if bar is not None and bar.open <= self._stops[symbol].level:
+            stop = self._stops[symbol]
+            if bar is not None and (stop.touched or bar.open <= stop.level):
                 self._sell_by_stop(bars, symbol, bar.open, on_update)
         if self.orders:
             self._entries_at_open(bars, cap, on_update)
         for symbol in sorted(self._stops):
             bar = prices.get(symbol)
-            if bar is not None and bar.low <= self._stops[symbol].level:
-                self._sell_by_stop(bars, symbol, self._stops[symbol].level, on_update)
+            stop = self._stops[symbol]
+            if bar is not None and not stop.touched and bar.low <= stop.level:
+                self._sell_by_stop(bars, symbol, stop.level, on_update)
         if self.orders:
             self._resting_orders(bars, on_update)
 
     def _any_stop_reached(self, prices: Mapping[str, Bar]) -> bool:
         for symbol, stop in self._stops.items():
             bar = prices.get(symbol)
-            if bar is not None and (bar.low <= stop.level or bar.open <= stop.level):
+            if bar is None:
+                continue
+            if bar.low <= stop.level or bar.open <= stop.level or stop.touched:
                 return True
         return False
 
@@ -142,7 +161,7 @@ class PaperBroker:
         for order in sorted(exits, key=lambda order: order.symbol):
             bar = bars.bars[order.symbol]
             wanted = min(self._left[order.id], self.quantities.get(order.symbol, 0.0))
-            quantity = self._available(wanted, bar)
+            quantity = self._available(order.symbol, wanted, bar)
             if quantity > 0:
                 self._fill(order, bars, quantity, bar.open, wanted, on_update)
 
@@ -156,20 +175,23 @@ class PaperBroker:
         for order in entries:
             bar = bars.bars[order.symbol]
             base = bar.open
+            slip = self._slip_of(order.symbol, bars.start)
             if order.kind is OrderKind.LIMIT:
                 assert order.price is not None
                 if bar.low > order.price:
                     continue
-                base = min(bar.open, order.price / (1 + self._slip))
-            price = base * (1 + self._slip)
-            quantity = self._available(cap(order, price), bar)
+                base = min(bar.open, order.price / (1 + slip))
+            price = base * (1 + slip)
+            allowed = cap(order, price)
+            quantity = self._available(order.symbol, allowed, bar)
             if quantity <= 0:
+                by = "cash, exposure or the smallest position"
+                if allowed > 0:
+                    by = "the bar's volume"
                 self.cancel(order.id)
                 on_update(
                     Cancelled(
-                        order_id=order.id,
-                        symbol=order.symbol,
-                        reason="cut to nothing by cash, exposure or the smallest position",
+                        order_id=order.id, symbol=order.symbol, reason=f"cut to nothing by {by}"
                     )
                 )
                 continue
@@ -191,7 +213,7 @@ class PaperBroker:
             base = self._resting_price(order, bar)
             wanted = min(self._left[order.id], self.quantities.get(order.symbol, 0.0))
             if base is not None and wanted > 0:
-                quantity = self._available(wanted, bar)
+                quantity = self._available(order.symbol, wanted, bar)
                 if quantity > 0:
                     self._fill(order, bars, quantity, base, wanted, on_update)
 
@@ -210,10 +232,19 @@ class PaperBroker:
             return bar.open
         return level if bar.low <= level else None
 
-    def _available(self, wanted: float, bar: Bar) -> float:
+    def _available(self, symbol: str, wanted: float, bar: Bar) -> float:
+        """Return how much of ``wanted`` the bar's volume allows, beside what it gave already."""
         if self._participation is None:
             return wanted
-        return min(wanted, math.floor(self._participation * bar.volume))
+        left = math.floor(self._participation * bar.volume) - self._used.get(symbol, 0.0)
+        return max(0.0, min(wanted, left))
+
+    def _slip_of(self, symbol: str, at: datetime) -> float:
+        """Return the slippage of a fill as a fraction of the price."""
+        if self._half_spread is None:
+            return self._slip
+        half = self._half_spread(symbol, at)
+        return self._slip if half is None else half
 
     def _sell_by_stop(self, bars: BarSlice, symbol: str, base: float, on_update: OnUpdate) -> None:
         stop = self._stops[symbol]
@@ -228,7 +259,10 @@ class PaperBroker:
             price=stop.level,
         )
         self._left[order.id] = order.quantity
-        self._fill(order, bars, order.quantity, base, order.quantity, on_update)
+        stop.touched = True
+        quantity = self._available(symbol, order.quantity, bars.bars[symbol])
+        if quantity > 0:
+            self._fill(order, bars, quantity, base, order.quantity, on_update)
 
     def _fill(
         self,
@@ -242,8 +276,10 @@ class PaperBroker:
         """Book ``quantity`` at ``base`` dollars plus slippage; sells free cash, buys use it."""
         buying = order.side is Side.BUY
         slips = not (order.kind is OrderKind.LIMIT and not buying)
-        price = base * (1 + self._slip if buying else 1 - self._slip * slips)
         symbol = order.symbol
+        slip = self._slip_of(symbol, bars.start)
+        price = base * (1 + slip if buying else 1 - slip * slips)
+        self._used[symbol] = self._used.get(symbol, 0.0) + quantity
         self._left[order.id] -= quantity
         final = buying or quantity >= wanted
         fill = Fill(

@@ -35,6 +35,9 @@ def backtest(
     commission: Annotated[float | None, typer.Option(help="dollars a fill")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE")] = None,
     news: Annotated[list[Path] | None, typer.Option(help="JSON lines")] = None,
+    quotes: Annotated[
+        list[Path] | None, typer.Option(help="bids and asks, for half_spread")
+    ] = None,
     llm: Annotated[str, typer.Option(help="local, recorded or off")] = "local",
     path: Annotated[str, typer.Option(help="event")] = "event",
     seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
@@ -69,6 +72,11 @@ def backtest(
     config = state.config(overrides=settings or (), forced=forced)
     begun = time.perf_counter()
     check_hybrid(config)
+    if quotes and config.broker.slippage_model == "fixed":
+        raise ConfigError(
+            "--quotes has no use with broker.slippage_model 'fixed'",
+            hint="--set broker.slippage_model=half_spread",
+        )
     since = parse_bound(start, "--start", is_end=False)
     until = parse_bound(end, "--end", is_end=True)
     history = load_history(
@@ -80,6 +88,7 @@ def backtest(
         end=until,
         interval=interval,
         tz=tz,
+        quotes=quotes or (),
     )
     headlines = _headlines(news or [], tuple(history.traded))
     with Progress(history.begins_at, history.ends_at) as progress:

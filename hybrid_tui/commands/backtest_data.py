@@ -12,9 +12,12 @@ from hybrid_tui.commands.context import CliState, iso
 from hybrid_tui.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hybrid_tui.domain.bars import BarSeries, CorporateAction
     from hybrid_tui.domain.calendar import TradingCalendar
     from hybrid_tui.market.files import Seam
+    from hybrid_tui.market.spreads import Spreads
 
 SPLIT = "unadjusted_split"
 
@@ -23,7 +26,8 @@ SPLIT = "unadjusted_split"
 class History:
     """The bars of a backtest: those that warm up, and those that trade.
 
-    ``knows_actions``: the source says what its prices are adjusted for.
+    ``knows_actions``: the source says what its prices are adjusted for. ``spreads`` are those of
+    recorded quotes, where there are any.
     """
 
     before: dict[str, BarSeries]
@@ -36,6 +40,7 @@ class History:
     ends_at: datetime
     actions: tuple[CorporateAction, ...] = ()
     knows_actions: bool = False
+    spreads: Spreads | None = None
 
     @property
     def first_start(self) -> datetime:
@@ -53,6 +58,7 @@ def load_history(
     end: datetime | None,
     interval: str | None,
     tz: str,
+    quotes: Sequence[Path] = (),
 ) -> History:
     """Return the bars of files, folders or the bar store, cut at start <= bar start < end."""
     from hybrid_tui.commands.bars import load_bars
@@ -106,7 +112,16 @@ def load_history(
         ends_at=max(known, session.close if session else known),
         actions=actions,
         knows_actions=loaded.knows_actions,
+        spreads=_spreads(quotes, tz, traded) if quotes else None,
     )
+
+
+def _spreads(quotes: Sequence[Path], tz: str, traded: dict[str, BarSeries]) -> Spreads:
+    from zoneinfo import ZoneInfo
+
+    from hybrid_tui.market.spreads import read_spreads
+
+    return read_spreads(quotes, tz=ZoneInfo(tz), symbols=traded)
 
 
 def _doubtful(

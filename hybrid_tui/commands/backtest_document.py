@@ -122,12 +122,16 @@ def _cautions(
         fees=summary["fees"],
     )
     llm = outcome.llm_source if outcome.llm_source != LOCAL else None
+    spread_of = history.spreads.half if history.spreads else None
     cutoff = config.llm.training_cutoff
     found = (
         cautions.contaminated(llm, cutoff, history.begins_at) if llm else None,
         cautions.in_sample(outcome.trained_until, history.begins_at),
         cautions.survivorship(history.traded),
         cautions.overnight_without_actions(rows, knows_actions=history.knows_actions),
+        cautions.fills_without_spread(rows, spread_of)
+        if config.broker.slippage_model == "half_spread"
+        else None,
         cautions.large_fills(rows, history.traded, history.actions),
         cautions.costs_eat_profit(spent, summary["turnover"]),
         cautions.single_symbol_profit(rows, history.traded),

@@ -17,6 +17,7 @@ from hybrid_tui.commands.compose import (
 from hybrid_tui.commands.context import CliState
 
 if TYPE_CHECKING:
+    from hybrid_tui.broker.paper import HalfSpread
     from hybrid_tui.config import Config
     from hybrid_tui.domain.bars import NewsItem
     from hybrid_tui.domain.ports import Strategist
@@ -79,6 +80,13 @@ def run_history(
     )
 
 
+def half_spread(config: Config, history: History) -> HalfSpread | None:
+    """Return where fills find half of the spread, if the configuration asks for it."""
+    if config.broker.slippage_model == "fixed" or history.spreads is None:
+        return None
+    return history.spreads.half
+
+
 def make_engine(state: CliState, config: Config, history: History) -> tuple[Engine, Ledger]:
     """Return an engine at the start of ``history`` (not warmed up) and the ledger it writes to."""
     from hybrid_tui.broker.paper import PaperBroker
@@ -99,6 +107,8 @@ def make_engine(state: CliState, config: Config, history: History) -> tuple[Engi
         cash=config.broker.cash,
         slippage_bps=config.broker.slippage_bps,
         commission=config.broker.commission,
+        participation=config.broker.participation,
+        half_spread=half_spread(config, history),
     )
     setup = EngineSetup(
         config=config,

@@ -19,6 +19,7 @@ from hybrid_tui.config import Config
 from hybrid_tui.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
+    from hybrid_tui.broker.paper import HalfSpread
     from hybrid_tui.domain.ports import Predictor
     from hybrid_tui.domain.state import DeskState
     from hybrid_tui.engine.publisher import Publisher
@@ -120,6 +121,8 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         cash=config.broker.cash,
         slippage_bps=config.broker.slippage_bps,
         commission=config.broker.commission,
+        participation=config.broker.participation,
+        half_spread=_half_spread(config, desk_state),
     )
     if resumed:
         broker.restore(
@@ -176,6 +179,19 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         begins_at=begins_at,
         mode=config.app.mode,
     )
+
+
+def _half_spread(config: Config, desk: DeskState) -> HalfSpread | None:
+    """Return where fills find half of the spread last quoted, if the configuration asks for it."""
+    if config.broker.slippage_model == "fixed":
+        return None
+
+    def half(symbol: str, _at: datetime) -> float | None:
+        bid, ask = desk.quotes.get(symbol, (0.0, 0.0))
+        # A recorded bar's close stands as both sides: no spread was recorded.
+        return (ask - bid) / (ask + bid) if 0 < bid < ask else None
+
+    return half
 
 
 def check_supported(config: Config) -> None:

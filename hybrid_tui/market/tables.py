@@ -142,19 +142,19 @@ def _read_csv_fast(
             parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
             convert_options=pa_csv.ConvertOptions(column_types=types, include_columns=list(types)),
         )
-        start = _times(table[keys[columns["time"]]], tz)
+        start = times_of(table[keys[columns["time"]]], tz)
     except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
     return RawBars(
         start=start,
-        values=np.array([_floats(table[keys[columns[name]]]) for name in VALUES]),
+        values=np.array([floats_of(table[keys[columns[name]]]) for name in VALUES]),
         line=np.arange(2, len(start) + 2, dtype=np.int64),
         symbol=_labels(table[keys[columns["symbol"]]]) if "symbol" in columns else None,
         feed=_labels(table[keys[columns["feed"]]]) if "feed" in columns else None,
     )
 
 
-def _floats(column: Any) -> FloatArray:
+def floats_of(column: Any) -> FloatArray:
     values: FloatArray = column.to_numpy().astype(np.float64, copy=False)
     return values
 
@@ -171,7 +171,7 @@ def _labels(column: Any) -> Labels:
     return Labels(codes=codes, names=(*names, ""))
 
 
-def _times(column: Any, tz: ZoneInfo) -> IntArray:
+def times_of(column: Any, tz: ZoneInfo) -> IntArray:
     """Return UTC epoch seconds of a column of texts, dates or timestamps.
 
     Raises ArrowInvalid where a value is not a time.
@@ -274,9 +274,9 @@ def _read_parquet(path: Path, data: bytes, tz: ZoneInfo) -> RawBars:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} is not a sound Parquet file: {error}") from error
     try:
-        start = _times(table[names[columns["time"]]], tz)
+        start = times_of(table[names[columns["time"]]], tz)
         values = [
-            _floats(table[names[columns[name]]].cast(pa.float64()).fill_null(math.nan))
+            floats_of(table[names[columns[name]]].cast(pa.float64()).fill_null(math.nan))
             for name in VALUES
         ]
         labels = {

@@ -25,7 +25,8 @@ def locks_after_fill(state: DeskState, fill: Fill, risk: RiskConfig) -> list[Loc
                 reason=f"{fill.reason} in {fill.symbol}",
             )
         )
-    if "stop_guard" in risk.protections:
+    # Parts of one stop are one stop.
+    if "stop_guard" in risk.protections and fill.final:
         window = timedelta(minutes=risk.stop_guard_minutes)
         recent = sum(fill.at - window <= at <= fill.at for at in state.stop_fills)
         if recent >= risk.stop_guard_count:

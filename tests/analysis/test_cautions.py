@@ -117,3 +117,14 @@ def test_seams_and_false_volumes_are_a_line_each() -> None:
     assert (cautions.feed_seams({"B": at}) or "").startswith("1 symbol changes")
     assert cautions.false_volumes({}) is None
     assert "47 volumes of 2 symbols" in (cautions.false_volumes({"A": 40, "B": 7}) or "")
+
+
+def test_fills_without_a_spread() -> None:
+    rows = [row(), row(minute=90, is_open=True)]
+
+    def in_the_first_hour(_symbol: str, at: datetime) -> float | None:
+        return 0.001 if at < OPENS + timedelta(hours=1) else None
+
+    assert (cautions.fills_without_spread(rows, None) or "").startswith("no quotes")
+    assert (cautions.fills_without_spread(rows, in_the_first_hour) or "").startswith("1 of 3 fills")
+    assert cautions.fills_without_spread(rows, lambda _s, _a: 0.0) is None

@@ -211,6 +211,24 @@ def test_a_restored_account_goes_on_where_it_was() -> None:
     assert desk.broker.cash == pytest.approx(500 + 600 + 380)
 
 
+def test_a_restored_account_remembers_that_a_stop_was_touched() -> None:
+    desk = account(cash=0.0)
+    held = Position(
+        symbol="A",
+        quantity=4,
+        entry_price=100.0,
+        entry_at=OPENS,
+        entry_reason="test",
+        entry_fees=0.0,
+        high=100.0,
+        level=95.0,
+        entry_order_id="in",
+    )
+    desk.broker.restore(0.0, [held], [], {"in-stop": 6})
+    (fill,) = desk.advance(bars(1, A=(99, 99, 98, 98)))
+    assert (fill.quantity, fill.price, fill.final) == (4, 99.0, True)
+
+
 def test_a_split_and_a_dividend_change_shares_stop_and_cash() -> None:
     desk = holding()
     desk.broker.place_stop("A", 90.0, "hard_stop")
@@ -250,3 +268,61 @@ def test_cash_and_shares_always_reconcile_with_the_fills(
         assert desk.broker.quantities.get("A", 0.0) == held
         assert held >= 0
         assert cash >= -commission - 1e-9
+
+
+def test_a_stop_once_touched_is_sold_on_whatever_the_price() -> None:
+    # 1 % of 1,000 shares a bar: 25 shares held, the stop at 95 is touched in the second minute.
+    desk = account(cash=100_000.0, participation=0.01)
+    for minute in range(3):
+        desk.broker.submit(order(f"in{minute}", quantity=10))
+        desk.advance(bars(minute, A=(100, 100, 100, 100)))
+    desk.broker.place_stop("A", 95.0, "hard_stop")
+    found = [
+        desk.advance(bars(3, A=(96, 96, 94, 96))),
+        # Back above the stop: the rest is a market order by now.
+        desk.advance(bars(4, A=(97, 99, 97, 99))),
+        desk.advance(bars(5, A=(98, 99, 97, 99))),
+    ]
+    fills = [fill for (fill,) in found]
+    assert [(f.quantity, f.price, f.final) for f in fills] == [
+        (10, 95.0, False),
+        (10, 97.0, False),
+        (10, 98.0, True),
+    ]
+    assert desk.broker.quantities == {}
+
+
+def test_orders_of_one_bar_share_its_volume() -> None:
+    desk = holding(quantity=10, participation=0.01)
+    desk.broker.submit(order("out", Side.SELL, 4))
+    desk.broker.place_stop("A", 99.0, "hard_stop")
+    fills = desk.advance(bars(1, A=(100, 100, 90, 90)))
+    assert [(fill.order_id, fill.quantity) for fill in fills] == [("out", 4), ("in-stop", 6)]
+    thirsty = holding(quantity=10, participation=0.01)
+    thirsty.broker.submit(order("out", Side.SELL, 8))
+    thirsty.broker.submit(order("more", quantity=8))
+    fills = thirsty.advance(bars(1, A=(100, 100, 100, 100)))
+    assert [(fill.order_id, fill.quantity) for fill in fills] == [("out", 8), ("more", 2)]
+
+
+def test_an_entry_in_a_bar_without_volume_is_cancelled_and_says_why() -> None:
+    desk = account(participation=0.0005)
+    desk.broker.submit(order("in"))
+    assert desk.advance(bars(0, A=(100, 100, 100, 100))) == []
+    (ended,) = desk.updates
+    assert isinstance(ended, Cancelled)
+    assert "volume" in ended.reason
+
+
+def test_half_of_the_spread_takes_the_place_of_fixed_slippage_where_it_is_known() -> None:
+    def half(symbol: str, at: datetime) -> float | None:
+        return 0.002 if at == OPENS else None
+
+    desk = Account(PaperBroker(cash=10_000.0, slippage_bps=10.0, half_spread=half))
+    desk.broker.submit(order("in"))
+    (bought,) = desk.advance(bars(0, A=(100, 100, 100, 100)))
+    assert bought.price == pytest.approx(100.2)
+    desk.broker.submit(order("out", Side.SELL))
+    (sold,) = desk.advance(bars(1, A=(100, 100, 100, 100)))
+    # No spread is known a minute later: 10 basis points instead.
+    assert sold.price == pytest.approx(99.9)

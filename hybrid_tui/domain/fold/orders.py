@@ -96,7 +96,7 @@ def _sold(state: DeskState, fill: Fill) -> None:
     )
     state.trades_closed += 1
     state.realized += pnl
-    if fill.reason in STOP_REASONS:
+    if fill.reason in STOP_REASONS and fill.final:
         state.stop_fills.append(fill.at)
         horizon = fill.at - timedelta(days=1)
         state.stop_fills = [at for at in state.stop_fills if at >= horizon]

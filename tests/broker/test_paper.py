@@ -64,8 +64,20 @@ class Account:
         return min(wanted.quantity, self.broker.cash // price)
 
 
-def account(cash: float = 10_000.0, slippage_bps: float = 0.0, **more: float) -> Account:
-    return Account(PaperBroker(cash=cash, slippage_bps=slippage_bps, **more))
+def account(
+    cash: float = 10_000.0,
+    slippage_bps: float = 0.0,
+    commission: float = 0.0,
+    participation: float | None = None,
+) -> Account:
+    return Account(
+        PaperBroker(
+            cash=cash,
+            slippage_bps=slippage_bps,
+            commission=commission,
+            participation=participation,
+        )
+    )
 
 
 def holding(quantity: float = 10, **more: float) -> Account:

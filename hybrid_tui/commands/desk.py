@@ -202,12 +202,13 @@ def check_supported(config: Config) -> None:
             " version",
             hint="orders go to the paper broker: app.mode 'sim', 'recorded' or 'paper'",
         )
-    wanted = {"sim": "sim", "recorded": "recorded", "paper": "alpaca"}[config.app.mode]
-    if config.market.provider not in (None, wanted):
+    fits = {"sim": ("sim",), "recorded": ("recorded",), "paper": ("alpaca", "yahoo")}
+    wanted = fits[config.app.mode]
+    if config.market.provider not in (None, *wanted):
         raise ConfigError(
             f"market.provider {config.market.provider!r} does not go with app.mode"
             f" {config.app.mode!r}",
-            hint=f"leave it out, or use {wanted!r}",
+            hint=f"leave it out, or use {' or '.join(map(repr, wanted))}",
         )
     check_hybrid(config)
 

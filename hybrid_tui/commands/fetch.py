@@ -113,7 +113,10 @@ def make_source(state: CliState, provider: Provider, calendar: TradingCalendar) 
     if provider is Provider.YAHOO:
         from hybrid_tui.market.yahoo_history import YahooHistory
 
-        return YahooHistory(state.paths.cache / "yahoo", calendar=calendar)
+        market = state.config().market
+        # The URL is Yahoo's where the configuration says that Yahoo is the provider.
+        data_url = market.data_url if market.provider == "yahoo" else None
+        return YahooHistory(state.paths.cache / "yahoo", calendar=calendar, data_url=data_url)
     from hybrid_tui.market.alpaca_history import AlpacaHistory
     from hybrid_tui.market.alpaca_http import AlpacaKeys
 

@@ -50,6 +50,8 @@ def open_market(
     """Return the market of the configured mode; raises ConfigError, DataError, Retryable, Fatal."""
     if config.app.mode == "sim":
         return _simulated(config, calendar)
+    if config.app.mode == "paper" and config.market.provider == "yahoo":
+        return _yahoo(state, config, calendar, journal)
     if config.app.mode == "paper":
         return _alpaca(config, calendar)
     return _recorded(state, config, calendar, recorded_day, journal)
@@ -109,6 +111,51 @@ def _alpaca(config: Config, calendar: TradingCalendar) -> DeskMarket:
             stream,
             ClockWatch(AlpacaClock(keys, config.broker.trading_url), calendar, feed.halts),
         ),
+        halted=feed.halts,
+    )
+
+
+def _yahoo(
+    state: CliState, config: Config, calendar: TradingCalendar, journal: Journal
+) -> DeskMarket:
+    """Read the last sessions, and ask and listen from now on; headlines come with the asking."""
+    from hybrid_tui.journal.reader import arrived_news
+    from hybrid_tui.market.live import NEWS_REACH, LiveFeed
+    from hybrid_tui.market.store import merge_series
+    from hybrid_tui.market.yahoo_history import YahooHistory
+    from hybrid_tui.market.yahoo_stream import Pause, YahooStream
+
+    symbols, now, pause = config.app.watchlist, datetime.now(UTC), Pause()
+    history = YahooHistory(
+        state.paths.cache / "yahoo",
+        calendar=calendar,
+        sleep=pause,
+        life=timedelta(0),
+        data_url=config.market.data_url,
+    )
+    past: dict[str, BarSeries] = {}
+    for symbol in symbols:
+        for page in history.bars(symbol, 60, now - timedelta(days=WARM_UP_DAYS), now):
+            past[symbol] = merge_series(past[symbol], page) if symbol in past else page
+    # Yahoo's headlines count as received when they came: those that came before, came then.
+    news = arrived_news(journal.connection, config.app.mode, now - NEWS_REACH)
+    feed = LiveFeed(symbols, 60, history=past, news=news)
+    stream = YahooStream(
+        symbols,
+        history,
+        calendar=calendar,
+        halts=feed.halts,
+        stream_url=config.market.stream_url,
+        since=now,
+        pause=pause,
+    )
+    return DeskMarket(
+        feed=feed,
+        begins_at=datetime.now(UTC),
+        day="account",
+        kind="real",
+        name="Yahoo, last prices",
+        source=stream,
         halted=feed.halts,
     )
 

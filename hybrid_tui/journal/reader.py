@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from hybrid_tui.domain.bars import NewsItem
-from hybrid_tui.domain.events import Event
+from hybrid_tui.domain.events import Event, NewsArrived
 from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.state import RECENT_NEWS, RECENT_TRADES, DeskState
 from hybrid_tui.errors import ConfigError
@@ -139,6 +139,22 @@ def read_news(
         )
         for row in rows
     ]
+
+
+def arrived_news(connection: sqlite3.Connection, mode: str, since: datetime) -> list[NewsItem]:
+    """Return the headlines that runs of a mode received since an instant, oldest first."""
+    rows = connection.execute(
+        "select body from events join runs using (run)"
+        " where runs.mode = ? and events.at >= ? and kind = 'NewsArrived' order by seq",
+        (mode, iso(since)),
+    )
+    found: dict[str, NewsItem] = {}
+    for (body,) in rows:
+        event = load_event("NewsArrived", body)
+        assert isinstance(event, NewsArrived)
+        if event.item.received_at >= since:
+            found.setdefault(event.item.id, event.item)
+    return sorted(found.values(), key=lambda item: (item.received_at, item.id))
 
 
 def fingerprint(connection: sqlite3.Connection, run: str) -> str:

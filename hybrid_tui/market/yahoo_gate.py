@@ -49,9 +49,10 @@ class _Busy(Exception):
 class YahooGate:
     """Makes yfinance's sessions polite.
 
-    At most ``per_second`` requests a second, answers kept in ``cache`` for ten minutes. Faults that
-    may pass are tried again after seconds, 429 after minutes; then they are Retryable. ``sleep``
-    takes seconds and ``clock`` gives the instant.
+    At most ``per_second`` requests a second, answers kept in ``cache`` for ``life`` (zero: not at
+    all). Faults that may pass are tried again after seconds, 429 after minutes; then they are
+    Retryable. ``sleep`` takes seconds and ``clock`` gives the instant. With ``base_url`` a request
+    to https://HOST/PATH goes to ``base_url``/HOST/PATH: a proxy, or a server on this machine.
     """
 
     def __init__(
@@ -62,8 +63,12 @@ class YahooGate:
         clock: Callable[[], datetime],
         per_second: float = 2.0,
         timeout_s: float = 20.0,
+        life: timedelta = LIFE,
+        base_url: str | None = None,
     ) -> None:
         self.requests = 0
+        self._life = life
+        self._base_url = base_url.rstrip("/") if base_url else None
         self._cache = cache
         self._sleep = sleep
         self._clock = clock
@@ -88,11 +93,17 @@ class YahooGate:
 
             def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
                 kwargs["timeout"] = min(kwargs.get("timeout") or gate.timeout_s, gate.timeout_s)
-                send = partial(super().request, method, url, *args, **kwargs)
+                send = partial(super().request, method, gate.address(url), *args, **kwargs)
                 return gate.ask(send, method, url, kwargs)
 
         self._is_curl = any(kind.__module__.startswith("curl_cffi") for kind in base.__mro__)
         return GatedSession(impersonate="chrome") if self._is_curl else GatedSession()
+
+    def address(self, url: str) -> str:
+        """Return where a request to ``url`` is sent."""
+        if self._base_url is None or url.startswith(self._base_url):
+            return url
+        return f"{self._base_url}/{url.partition('://')[2]}"
 
     def ask(self, send: Callable[[], Any], method: str, url: str, options: dict[str, Any]) -> Any:
         """Return the answer to a request, from the cache or by sending it.
@@ -104,7 +115,7 @@ class YahooGate:
             self._wait()
             return send()
         path = self._cache / f"{_key(method, url, options)}.json"
-        kept = self._recall(path)
+        kept = self._recall(path) if self._life else None
         if kept is not None:
             return _answer(url, kept, is_curl=self._is_curl)
         busy, passing = iter(BUSY_WAITS_S), iter(PASSING_WAITS_S)
@@ -117,7 +128,7 @@ class YahooGate:
             except _Passing as error:
                 self._back_off(passing, f"Yahoo does not answer: {error}", "try later", error)
             else:
-                if response.status_code == 200:
+                if response.status_code == 200 and self._life:
                     self._remember(path, url, bytes(response.content))
                 return response
 
@@ -179,7 +190,7 @@ class YahooGate:
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("%s is not a kept answer (%s); asking again", path, error)
             return None
-        return body if abs(age) < LIFE else None
+        return body if abs(age) < self._life else None
 
     def _remember(self, path: Path, url: str, body: bytes) -> None:
         partial_path = path.with_name(f".{path.name}.{os.getpid()}")

@@ -25,7 +25,7 @@ from hybrid_tui.domain.bars import BarSeries, CorporateAction, FloatArray, IntAr
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.errors import ConfigError, DataError, HybridError, Retryable
 from hybrid_tui.market.actions import as_traded, ex_instant, merge_actions
-from hybrid_tui.market.yahoo_gate import YahooDeclined, YahooGate
+from hybrid_tui.market.yahoo_gate import LIFE, YahooDeclined, YahooGate
 from hybrid_tui.market.yahoo_rows import FEED, chart_series, news_items, plain
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
@@ -48,8 +48,10 @@ INTERVALS: dict[int, tuple[str, timedelta, timedelta]] = {
 class YahooHistory:
     """Yahoo's past, asked for politely: one session, one request after the other.
 
-    ``dropped`` counts by reason what came and could not be used. All methods raise Retryable where
-    Yahoo refuses or does not answer, and DataError where it has nothing under a symbol.
+    ``dropped`` counts by reason what came and could not be used; ``life`` is how long answers are
+    kept, ``data_url`` where requests are sent in place of Yahoo (see ``YahooGate``). All methods
+    raise Retryable where Yahoo refuses or does not answer, and DataError where it has nothing under
+    a symbol.
     """
 
     feed = FEED
@@ -64,6 +66,8 @@ class YahooHistory:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         per_second: float = 2.0,
         timeout_s: float = 20.0,
+        life: timedelta = LIFE,
+        data_url: str | None = None,
     ) -> None:
         self.dropped: Counter[str] = Counter()
         self._calendar = calendar
@@ -71,7 +75,13 @@ class YahooHistory:
         self._cache = cache
         self._session_class = session_class
         self.gate = YahooGate(
-            cache / "answers", sleep=sleep, clock=clock, per_second=per_second, timeout_s=timeout_s
+            cache / "answers",
+            sleep=sleep,
+            clock=clock,
+            per_second=per_second,
+            timeout_s=timeout_s,
+            life=life,
+            base_url=data_url,
         )
         self._session: Any = None
         self._events: dict[tuple[str, date], list[CorporateAction]] = {}

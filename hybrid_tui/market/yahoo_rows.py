@@ -1,18 +1,26 @@
-"""What Yahoo sends, checked once: charts and headlines.
+"""What Yahoo sends, checked once: charts, headlines and streamed prices.
 
 What cannot be what it claims is left out and counted by reason in ``dropped``.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, FloatArray, IntArray, NewsItem
+from hybrid_tui.domain.bars import (
+    DAY_SECONDS,
+    BarSeries,
+    FloatArray,
+    IntArray,
+    NewsItem,
+    Quote,
+)
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.text import clean_text
 from hybrid_tui.market.news import SYMBOL
@@ -31,6 +39,10 @@ OFF_GRID = "bars that do not begin on a multiple of their interval"
 MOST_ITEMS = 1_000
 LARGEST = 1e15
 MOST_BODY = 2_000
+FIRST_MS = 1e12
+MOST_AHEAD_S = 60.0
+FURTHEST = 0.05
+"""A last price further outside bid and ask than this says that they are old."""
 
 
 def chart_series(
@@ -136,6 +148,35 @@ def news_items(
         )
 
 
+def streamed_quote(
+    message: Mapping[str, Any], wanted: Collection[str], now: datetime, dropped: Counter[str]
+) -> Quote | None:
+    """Return the quote in a message of Yahoo's stream, or None with its defect counted.
+
+    Yahoo streams the last price and for few symbols bid and ask; without a sound pair of these both
+    sides are the last price.
+    """
+    symbol = _text(message.get("id"))
+    price, milliseconds = _number(message.get("price")), _number(message.get("time"))
+    defect = None
+    if not symbol:
+        defect = "a message without a symbol"
+    elif symbol not in wanted:
+        defect = "a symbol that was not asked for"
+    elif not 0 < price < LARGEST:
+        defect = "a price that is none"
+    elif not FIRST_MS < milliseconds < (now.timestamp() + MOST_AHEAD_S) * 1_000:
+        defect = "no time, or one to come"
+    if defect is not None:
+        dropped[f"stream: {defect}"] += 1
+        return None
+    bid, ask = _number(message.get("bid")), _number(message.get("ask"))
+    if not (0 < bid <= ask and bid * (1 - FURTHEST) <= price <= ask * (1 + FURTHEST)):
+        bid = ask = price
+    at = min(datetime.fromtimestamp(milliseconds / 1_000, UTC), now)
+    return Quote(symbol=symbol, bid=bid, ask=ask, at=at)
+
+
 def _without_running_totals(
     start: IntArray, volume: FloatArray, calendar: TradingCalendar, dropped: Counter[str]
 ) -> None:
@@ -157,6 +198,16 @@ def _symbols(asked: str, finance: Any) -> tuple[str, ...]:
 
 def _inner(value: Any, key: str) -> Any:
     return value.get(key) if isinstance(value, Mapping) else None
+
+
+def _number(value: Any) -> float:
+    """Return a number of a decoded message (64-bit ones come as text), NaN where it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return math.nan
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 def _text(value: Any) -> str:

@@ -64,7 +64,8 @@ class Yahoo:
             return self._chart(symbol, query)
         if "/xhr/ncp" in path:
             symbol = json.loads(body)["serviceConfig"]["s"][0]
-            stream = list(self.shares[symbol].articles)
+            share = self.shares.get(symbol)
+            stream = list(share.articles) if share is not None else []
             return self._data({"data": {"tickerStream": {"stream": stream}}})
         if "/quoteSummary/" in path:
             stamps = list(self.shares[parts.path.rpartition("/")[2]].earnings)

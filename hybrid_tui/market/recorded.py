@@ -29,7 +29,7 @@ MICROSECOND = timedelta(microseconds=1)
 MILLION = 1_000_000
 NEWS_REACH = timedelta(days=3)
 CHUNK_ROWS = 65_536
-READ_AHEAD_ROWS = 4_096
+READ_AHEAD_ROWS = 512
 
 
 class RecordedMarket:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 
 from hybrid_tui.domain.calendar import (
     Session,
@@ -13,6 +13,8 @@ from hybrid_tui.domain.calendar import (
     strategist_instants,
 )
 from hybrid_tui.domain.state import DeskState
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Agenda:
@@ -30,26 +32,31 @@ class Agenda:
         self._clocks = strategist_clocks
         self._session: Session | None = None
         self._instants: list[datetime] = []
+        self._since = self._until = EPOCH
         self._predictions: frozenset[datetime] = frozenset()
         self._strategist: frozenset[datetime] = frozenset()
 
     def upcoming(self, after: datetime) -> datetime:
         """Return the next fixed instant strictly after ``after``."""
+        if self._since <= after < self._until:
+            return self._until
         session = self._session
         if session is None or not session.open <= after < session.close:
             following = self.calendar.session_at(after)
             if following is None:
                 return self.calendar.next_session(after).open
             self._load(following)
-        return self._instants[bisect_right(self._instants, after)]
+        index = bisect_right(self._instants, after)
+        self._since, self._until = self._instants[index - 1], self._instants[index]
+        return self._until
 
     def predictions_due(self, now: datetime) -> bool:
         """Whether tier 2 predicts at ``now``."""
-        return now in self._of(now, strategist=False)
+        return self._minutes is not None and now in self._of(now, strategist=False)
 
     def strategist_due(self, now: datetime) -> bool:
         """Whether tier 3 has a session at ``now``."""
-        return now in self._of(now, strategist=True)
+        return self._clocks is not None and now in self._of(now, strategist=True)
 
     def next_prediction(self, after: datetime) -> datetime | None:
         """Return tier 2's next instant of this session."""
@@ -86,6 +93,8 @@ class Agenda:
 
 def next_expiry(state: DeskState, after: datetime) -> datetime | None:
     """Return when the next pending signal or the strategy in force expires."""
+    if not state.signals:
+        return None
     instants = [
         found.pending_until
         for found in state.signals.values()

@@ -6,7 +6,7 @@ it yields as jobs, so that a driver may wait for them (off the wall clock) or go
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -36,6 +36,7 @@ from hybrid_tui.rules.protections import hard_daily_loss, locks_at_decision
 
 RECENT_S = 5.0
 """A quote this old or younger counts from the instant at which it was read."""
+NOTHING_ENDED: frozenset[str] = frozenset()
 
 Cycle = Generator[Job, JobResult | None, list[Ack]]
 
@@ -143,7 +144,7 @@ class Engine:
         self._roll_session(now)
         if self.setup.halted != self.state.halts:
             self._note_halts(now)
-        ended = self._bars_end(now, update.bars) if update.bars else ()
+        ended = self._bars_end(now, update.bars) if update.bars else NOTHING_ENDED
         closing = self._is_closing(now)
         if closing:
             self.orders.session_closed(now)
@@ -213,8 +214,8 @@ class Engine:
         assert session is not None
         self.recorder.emit(ev.SessionClosed, now, day=session.day, equity=self.state.equity())
 
-    def _bars_end(self, now: datetime, slices: Sequence[BarSlice]) -> Collection[str]:
-        ended: set[str] = set()
+    def _bars_end(self, now: datetime, slices: Sequence[BarSlice]) -> Set[str]:
+        ended: Set[str] = NOTHING_ENDED
         event = None
         for bars in slices:
             self.orders.trade_through(now, bars)
@@ -224,7 +225,7 @@ class Engine:
             self.board.update(bars)
             if self.state.positions:
                 self.orders.raise_stops(now, bars, cause=event)
-            ended.update(bars.bars)
+            ended = ended | bars.bars.keys() if ended else bars.bars.keys()
         gross = self.state.gross()
         cash = self.state.cash
         self.recorder.emit(
@@ -272,7 +273,7 @@ class Engine:
                 ev.NewsArrived, now, item=item, score=scores[index] if scores else None
             )
 
-    def _decide(self, now: datetime, ended: Collection[str]) -> None:
+    def _decide(self, now: datetime, ended: Set[str]) -> None:
         """Decide exits and entries for the symbols that have a bar ending now."""
         state, config = self.state, self.setup.config
         session = state.session
@@ -302,8 +303,7 @@ class Engine:
         if hard is not None:
             event = self.recorder.emit(ev.LockSet, now, lock=hard)
             self.orders.flatten(now, ExitReason.DAILY_LOSS, by="risk", cause=event)
-        holds = self.board.confirmed()
-        holds.intersection_update(ended)
+        holds = self.board.confirmed() & ended
         if not holds:
             self._refusals.clear()
             return

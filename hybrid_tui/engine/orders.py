@@ -30,6 +30,9 @@ class OrderDesk:
         self._outbox: list[Order] = []
         self._now: datetime | None = None
         self._hard_stops: dict[str, list[tuple[datetime, float]]] = {}
+        # The distances with which a stop's level was found: as long as they, the entry and the high
+        # are the same, so is the level.
+        self._level_of: dict[str, tuple[float, float]] = {}
 
     def buy(self, now: datetime, entry: EntryDecision, equity: float, *, cause: int | None) -> None:
         """Intend an entry; it is sent after the commit."""
@@ -138,19 +141,25 @@ class OrderDesk:
 
     def adjust(self, now: datetime, action: CorporateAction) -> None:
         """Apply a split or dividend to the position, its stop and its open orders."""
+        self._level_of.pop(action.symbol, None)
         self._recorder.emit(ev.ActionApplied, now, action=action)
         self._broker.adjust(action.symbol, action.ratio, action.amount)
 
     def raise_stops(self, now: datetime, bars: BarSlice, *, cause: int | None) -> None:
         """Take the bars' highs into the positions that have one, and raise their stops."""
-        prices = bars.bars
-        widths = stop_widths_now(self._state, now, self._config.risk)
+        prices, level_of = bars.bars, self._level_of
+        usual, tight, bad = stop_widths_now(self._state, now, self._config.risk)
         for symbol, held in self._state.positions.items():
             bar = prices.get(symbol)
             if bar is None:
                 continue
-            high = bar.high if bar.high > held.high else held.high
-            hard, trail = widths(symbol)
+            high, widths = held.high, tight if symbol in bad else usual
+            if bar.high > high:
+                high = bar.high
+            elif level_of.get(symbol) == widths:
+                continue
+            level_of[symbol] = widths
+            hard, trail = widths
             level, level_from = next_level(
                 entry=held.entry_price,
                 high=high,
@@ -209,6 +218,7 @@ class OrderDesk:
 
     def _filled(self, now: datetime, fill: Fill) -> None:
         state = self._state
+        self._level_of.pop(fill.symbol, None)
         intent = state.intents.get(fill.order_id)
         order = state.orders.get(fill.order_id)
         event = self._recorder.emit(ev.OrderFilled, now, cause=intent, fill=fill)

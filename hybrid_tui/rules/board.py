@@ -31,10 +31,10 @@ class TechnicalBoard(Protocol):
     def update(self, bars: BarSlice) -> None:
         """Take in the bars of one start."""
 
-    def confirmed(self) -> set[str]:
+    def confirmed(self) -> Set[str]:
         """Return the symbols whose last closed bar is technically confirmed."""
 
-    def leaving(self) -> set[str]:
+    def leaving(self) -> Set[str]:
         """Return the symbols whose last closed bar says sell: ``rsi_exit``, or the set ``exit``."""
 
 
@@ -57,11 +57,11 @@ class StreamingBoard:
         """Take in the bars of one start."""
         self._indicators.update(bars)
 
-    def confirmed(self) -> set[str]:
+    def confirmed(self) -> Set[str]:
         """Return the symbols whose last closed bar is technically confirmed."""
         return self._where(self._technicals.entry)
 
-    def leaving(self) -> set[str]:
+    def leaving(self) -> Set[str]:
         """Return the symbols whose last closed bar says sell: ``rsi_exit``, or the set ``exit``."""
         return self._where(self._technicals.exit)
 
@@ -108,13 +108,13 @@ class PrecomputedBoard:
         self._confirmed.move(bars, second)
         self._leaving.move(bars, second)
 
-    def confirmed(self) -> set[str]:
+    def confirmed(self) -> Set[str]:
         """Return the symbols whose bar of this start is technically confirmed."""
-        return set(self._confirmed.now)
+        return self._confirmed.now
 
-    def leaving(self) -> set[str]:
+    def leaving(self) -> Set[str]:
         """Return the symbols whose bar of this start says sell."""
-        return set(self._leaving.now)
+        return self._leaving.now
 
 
 class _Moments:

@@ -35,27 +35,25 @@ def decide_exits(
     whose last closed bar says sell, ``invalidated`` those with an approved thesis that came true.
     """
     exiting = {order.symbol for order in state.orders.values() if order.symbol in state.positions}
+    going = {*invalidated, *leaving, *_given_up(state, now, rules)} - exiting
     decided = []
-    for symbol in sorted(state.positions):
-        if symbol not in symbols or symbol in exiting:
-            continue
-        if symbol in invalidated:
-            decided.append(ExitDecision(symbol=symbol, reason=ExitReason.THESIS_INVALIDATED))
-        elif symbol in leaving or _forecast_exits(state, symbol, now, rules):
-            decided.append(ExitDecision(symbol=symbol, reason=ExitReason.SIGNAL_EXIT))
+    for symbol in sorted(state.positions.keys() & going):
+        if symbol in symbols:
+            lost = symbol in invalidated
+            reason = ExitReason.THESIS_INVALIDATED if lost else ExitReason.SIGNAL_EXIT
+            decided.append(ExitDecision(symbol=symbol, reason=reason))
     if in_overnight_window:
         going = exiting | {decision.symbol for decision in decided}
         decided += _overnight(state, now, symbols, going)
     return decided
 
 
-def _forecast_exits(state: DeskState, symbol: str, now: datetime, rules: RulesConfig) -> bool:
-    prediction = state.prediction(symbol, now)
-    return (
-        rules.exit_probability > 0
-        and prediction is not None
-        and prediction.buy_probability < rules.exit_probability
-    )
+def _given_up(state: DeskState, now: datetime, rules: RulesConfig) -> list[str]:
+    """Return the held symbols with a fresh buy probability below ``rules.exit_probability``."""
+    if not state.predictions:
+        return []
+    fresh = ((symbol, state.prediction(symbol, now)) for symbol in state.positions)
+    return [symbol for symbol, p in fresh if p and p.buy_probability < rules.exit_probability]
 
 
 def _overnight(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Set
 from datetime import datetime
+from typing import NamedTuple
 
 from hybrid_tui.config import RiskConfig
 from hybrid_tui.domain.signals import Direction, RiskLevel
@@ -15,6 +16,8 @@ BAD_SENTIMENT_TRAIL = 0.03
 
 def risk_level(state: DeskState, now: datetime) -> RiskLevel:
     """Return the level of the strategy in force (none: moderate), or a stricter pending one."""
+    if not state.signals:
+        return RiskLevel.MODERATE
     strategy = state.strategy(now)
     level = strategy.signal.risk_level if strategy else RiskLevel.MODERATE
     for proposed in state.signals.values():
@@ -25,8 +28,10 @@ def risk_level(state: DeskState, now: datetime) -> RiskLevel:
 
 def badly_spoken_of(state: DeskState, now: datetime) -> set[str]:
     """Return the symbols that the strategy in force, or a pending signal, scores <= -0.5."""
+    found: set[str] = set()
+    if not state.signals:
+        return found
     strategy = state.strategy(now)
-    found = set()
     for proposed in state.signals.values():
         waiting = proposed.status == "pending" and now < proposed.pending_until
         if waiting or proposed is strategy:
@@ -36,21 +41,33 @@ def badly_spoken_of(state: DeskState, now: datetime) -> set[str]:
     return found
 
 
-def stop_widths_now(
-    state: DeskState, now: datetime, risk: RiskConfig
-) -> Callable[[str], tuple[float, float]]:
-    """Return what gives a symbol's hard and trailing stop distances at ``now``, as fractions."""
+class StopWidths(NamedTuple):
+    """The hard and trailing stop distances of an instant, as fractions.
+
+    ``tight`` are those of ``bad``, the symbols with a bad sentiment; ``usual`` all others'.
+    """
+
+    usual: tuple[float, float]
+    tight: tuple[float, float]
+    bad: Set[str]
+
+
+def stop_widths_now(state: DeskState, now: datetime, risk: RiskConfig) -> StopWidths:
+    """Return the stop distances of all symbols at ``now``."""
     hard, trail, _ = risk.levels.of(risk_level(state, now))
-    usual, tight = (hard, trail), (hard, min(trail, BAD_SENTIMENT_TRAIL))
-    bad = badly_spoken_of(state, now)
-    return lambda symbol: tight if symbol in bad else usual
+    return StopWidths(
+        usual=(hard, trail),
+        tight=(hard, min(trail, BAD_SENTIMENT_TRAIL)),
+        bad=badly_spoken_of(state, now),
+    )
 
 
 def stop_widths(
     state: DeskState, symbol: str, now: datetime, risk: RiskConfig
 ) -> tuple[float, float]:
     """Return the hard and trailing stop distances of a symbol as fractions."""
-    return stop_widths_now(state, now, risk)(symbol)
+    widths = stop_widths_now(state, now, risk)
+    return widths.tight if symbol in widths.bad else widths.usual
 
 
 def size_factor(state: DeskState, now: datetime, risk: RiskConfig) -> float:

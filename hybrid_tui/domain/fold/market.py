@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
@@ -11,6 +12,8 @@ from hybrid_tui.domain.fold.table import Handlers
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.state import DeskState
+
+CLOSE = itemgetter(3)
 
 
 def _started(state: DeskState, event: ev.EngineStarted) -> None:
@@ -57,10 +60,9 @@ def _halts(state: DeskState, event: ev.HaltsChanged) -> None:
 
 
 def _bars(state: DeskState, event: ev.BarsClosed) -> None:
-    closes, closed_at, at = state.closes, state.closed_at, event.at
-    for symbol, bar in event.bars.items():
-        closes[symbol] = bar[3]
-        closed_at[symbol] = at
+    bars = event.bars
+    state.closes.update(zip(bars, map(CLOSE, bars.values()), strict=True))
+    state.closed_at.update(dict.fromkeys(bars, event.at))
 
 
 def _news(state: DeskState, event: ev.NewsArrived) -> None:

@@ -33,9 +33,12 @@ class Condition:
 
 def any_of_last(holds: BoolArray, bars: int) -> BoolArray:
     """Whether a condition held on any of the last ``bars`` closed bars, the last included."""
+    if len(holds) <= bars:
+        ever: BoolArray = np.logical_or.accumulate(holds, axis=0)
+        return ever
     result = holds.copy()
     covered = 1
-    while covered < min(bars, len(holds)):
+    while covered < bars:
         back = min(covered, bars - covered)
         result[back:] |= result[:-back].copy()
         covered += back
@@ -51,10 +54,10 @@ def before(values: FloatArray, bars: int = 1) -> FloatArray:
 
 def _crossed(one: FloatArray, other: FloatArray | float) -> BoolArray:
     """Whether one is above the other now and was not one bar before."""
-    past = before(other) if isinstance(other, np.ndarray) else other
-    above: BoolArray = one > other
-    was_not: BoolArray = before(one) <= past
-    return above & was_not
+    crossed: BoolArray = one > other
+    crossed[1:] &= (one <= other)[:-1]
+    crossed[:1] = False
+    return crossed
 
 
 def _rsi_below(p: spec.Rsi) -> Condition:

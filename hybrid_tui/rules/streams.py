@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import call
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hybrid_tui.rules.indicators import (
     COLUMNS,
     FAMILIES,
     Family,
+    Group,
     Indicators,
     Line,
     groups_of,
@@ -30,12 +32,12 @@ class _Waiting:
         family: Family,
         parameters: tuple[float, ...],
         put: Callable[[Callable[..., Any]], None],
-        inputs: Sequence[FloatArray],
+        inputs: Sequence[Sequence[float]],
     ) -> None:
         self._family = family
         self._parameters = parameters
         self._put = put
-        self._rows = list(zip(*(values.tolist() for values in inputs), strict=True))
+        self._rows: list[tuple[float, ...]] = list(zip(*inputs, strict=True))
         self._needed = family.needed(*parameters)
 
     def update(self, *inputs: float) -> Any:
@@ -50,6 +52,34 @@ class _Waiting:
         return values[-1] if outputs == 1 else tuple(each[-1] for each in values)
 
 
+class _Group:
+    """One family with its parameters, for every symbol, and the rows that its outputs fill."""
+
+    def __init__(self, group: Group, rows: Mapping[Line, int], count: int) -> None:
+        name, self.parameters = group
+        self.family = FAMILIES[name]
+        self.inputs = self.family.inputs
+        self.is_single = len(self.family.outputs) == 1
+        lines = (Line(output, self.parameters) for output in self.family.outputs)
+        self.fills = [(index, rows[line]) for index, line in enumerate(lines) if line in rows]
+        self.updates: list[Callable[..., Any]] = []
+        self.updates += (self._waiting(column, [()] * len(self.inputs)) for column in range(count))
+
+    def start(self, column: int, series: BarSeries) -> None:
+        """Start a symbol anew from its known bars."""
+        inputs = inputs_of(series, self.family)
+        if len(series) >= self.family.needed(*self.parameters):
+            self.updates[column] = self.family.open(*inputs, *self.parameters).update
+        else:
+            self.updates[column] = self._waiting(column, [values.tolist() for values in inputs])
+
+    def _waiting(self, column: int, inputs: Sequence[Sequence[float]]) -> Callable[..., Any]:
+        def put(update: Callable[..., Any]) -> None:
+            self.updates[column] = update
+
+        return _Waiting(self.family, self.parameters, put, inputs).update
+
+
 class IndicatorBoard:
     """The last ``depth`` closed bars' lines of every symbol, kept up incrementally.
 
@@ -62,96 +92,80 @@ class IndicatorBoard:
         self.column = {symbol: index for index, symbol in enumerate(self.symbols)}
         self.lines = tuple(lines)
         self._depth = depth
-        self._groups = groups_of(lines)
-        self._updates: list[list[Callable[..., Any]]] = [[] for _ in self._groups]
-        for group in range(len(self._groups)):
-            for column in range(len(self.symbols)):
-                self._updates[group].append(self._waiting(group, column, ()))
-        self._row = {line: row for row, line in enumerate(self.lines)}
+        rows = {line: row for row, line in enumerate(self.lines)}
+        self._groups = [_Group(group, rows, len(self.symbols)) for group in groups_of(self.lines)]
+        self._copied = [(row, line.name) for line, row in rows.items() if line.name in COLUMNS]
+        used = {name for _, name in self._copied} | {n for g in self._groups for n in g.inputs}
+        self._used = [(name, COLUMNS.index(name)) for name in COLUMNS if name in used]
         self._values = np.full((len(lines), depth + SPARE_ROWS, len(self.symbols)), np.nan)
         self._end = depth
+        self._tail: Indicators | None = None
 
     def warm_up(self, series: BarSeries) -> None:
         """Start a symbol anew from its known bars, oldest first."""
         column = self.column[series.symbol]
-        for group, (name, parameters) in enumerate(self._groups):
-            family = FAMILIES[name]
-            inputs = inputs_of(series, family)
-            if len(series) >= family.needed(*parameters):
-                self._updates[group][column] = family.open(*inputs, *parameters).update
-            else:
-                self._updates[group][column] = self._waiting(group, column, inputs)
+        for group in self._groups:
+            group.start(column, series)
         count = min(self._depth, len(series))
+        whole = indicators_of(series, self.lines)
         tail = self._values[:, self._end - self._depth : self._end, column]
         tail[:] = np.nan
-        for line, values in indicators_of(series, self.lines).items():
-            tail[self._row[line], self._depth - count :] = values[len(series) - count :]
+        for row, line in enumerate(self.lines):
+            tail[row, self._depth - count :] = whole[line][len(series) - count :]
 
     def update(self, bars: BarSlice) -> None:
         """Take in the bars that closed at one instant."""
         if not bars.bars:
             return
-        column_of = self.column
-        columns = [column_of[symbol] for symbol in bars.bars]
-        count = len(columns)
-        inputs: dict[str, Sequence[float]] = dict(
-            zip(COLUMNS, zip(*bars.bars.values(), strict=True), strict=True)
-        )
+        rows = bars.bars.values()
+        count = len(rows)
+        inputs: dict[str, Sequence[float]] = {
+            name: [row[index] for row in rows] for name, index in self._used
+        }
         inputs["start"] = (bars.start.timestamp(),) * count
         inputs["known_at"] = (bars.known_at.timestamp(),) * count
-        found: dict[Line, Sequence[float]] = {}
-        for (name, parameters), updates in zip(self._groups, self._updates, strict=True):
-            family = FAMILIES[name]
-            rows = [inputs[name] for name in family.inputs]
-            fresh = list(map(_call, [updates[column] for column in columns], *rows))
-            outputs = (fresh,) if len(family.outputs) == 1 else zip(*fresh, strict=True)
-            for output, row in zip(family.outputs, outputs, strict=True):
-                found[Line(output, parameters)] = row
-        for line in self.lines:
-            if line.name in COLUMNS:
-                found[line] = inputs[line.name]
-        self._append(columns, np.array([found[line] for line in self.lines]))
+        names = tuple(bars.bars)
+        columns = None if names == self.symbols else [self.column[symbol] for symbol in names]
+        fresh: list[Sequence[float]] = [()] * len(self.lines)
+        for group in self._groups:
+            # A stream that opens puts itself into the list: what is called now is a copy.
+            updates = group.updates
+            calls = updates[:] if columns is None else [updates[column] for column in columns]
+            found = list(map(call, calls, *(inputs[name] for name in group.inputs)))
+            if group.is_single:
+                fresh[group.fills[0][1]] = found
+            else:
+                for index, row in group.fills:
+                    fresh[row] = [outputs[index] for outputs in found]
+        for row, name in self._copied:
+            fresh[row] = inputs[name]
+        self._append(columns, np.array(fresh))
 
     def tail(self) -> Indicators:
         """Return the last ``depth`` bars' lines, (depth, symbols) each."""
-        tail = self._values[:, self._end - self._depth : self._end]
-        return dict(zip(self.lines, tail, strict=True))
-
-    def last(self, line: Line, symbol: str) -> float:
-        """Return a line at the last closed bar of a symbol (NaN: none yet, or not in use)."""
-        row = self._row.get(line)
-        return (
-            float(self._values[row, self._end - 1, self.column[symbol]])
-            if row is not None
-            else float("nan")
-        )
+        if self._tail is None:
+            values = self._values[:, self._end - self._depth : self._end]
+            self._tail = dict(zip(self.lines, values, strict=True))
+        return self._tail
 
     def symbols_where(self, mask: BoolArray) -> set[str]:
         """Return the symbols whose entry of a (symbols,) mask is true."""
-        return {self.symbols[column] for column in np.flatnonzero(mask).tolist()}
+        return {self.symbols[column] for column in mask.nonzero()[0].tolist()}
 
-    def _waiting(self, group: int, column: int, inputs: Sequence[FloatArray]) -> Callable[..., Any]:
-        name, parameters = self._groups[group]
-
-        def put(update: Callable[..., Any]) -> None:
-            self._updates[group][column] = update
-
-        return _Waiting(FAMILIES[name], parameters, put, inputs).update
-
-    def _append(self, columns: list[int], fresh: FloatArray) -> None:
+    def _append(self, columns: list[int] | None, fresh: FloatArray) -> None:
+        """Add one row of time; ``columns`` are those that ``fresh`` is of (None: all)."""
         values, depth = self._values, self._depth
         if self._end == values.shape[1]:
             values[:, :depth] = values[:, self._end - depth :]
             self._end = depth
+        last = self._end
         self._end += 1
-        last = self._end - 1
-        if len(columns) < len(self.symbols):
-            # Whoever has no bar now keeps the same last bars: they move on with the window.
-            idle = np.ones(len(self.symbols), dtype=np.bool_)
-            idle[columns] = False
-            values[:, self._end - depth : self._end, idle] = values[:, last - depth : last, idle]
+        self._tail = None
+        if columns is None:
+            values[:, last] = fresh
+            return
+        # Whoever has no bar now keeps the same last bars: they move on with the window.
+        idle = np.ones(len(self.symbols), dtype=np.bool_)
+        idle[columns] = False
+        values[:, self._end - depth : self._end, idle] = values[:, last - depth : last, idle]
         values[:, last, columns] = fresh
-
-
-def _call(update: Callable[..., Any], *inputs: float) -> Any:
-    return update(*inputs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
@@ -17,7 +17,6 @@ from hybrid_tui.domain.calendar import Session, TradingCalendar
 from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.orders import ExitReason
 from hybrid_tui.domain.ports import Broker, MarketUpdate
-from hybrid_tui.domain.signals import Hybrid
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.agenda import Agenda, next_expiry
 from hybrid_tui.engine.approval import Approvals
@@ -29,8 +28,9 @@ from hybrid_tui.engine.theses import ThesisWatch
 from hybrid_tui.engine.tiers import TierDesk
 from hybrid_tui.market.view import KnownMarket
 from hybrid_tui.rules.board import StreamingBoard, TechnicalBoard
-from hybrid_tui.rules.entries import EntryRules, decide_entries
-from hybrid_tui.rules.exits import decide_exits
+from hybrid_tui.rules.checks import EntryRules, stale_symbols
+from hybrid_tui.rules.entries import decide_entries
+from hybrid_tui.rules.exits import decide_exits, in_overnight_window
 from hybrid_tui.rules.guardian import day_volatility
 from hybrid_tui.rules.protections import hard_daily_loss, locks_at_decision
 
@@ -83,16 +83,7 @@ class Engine:
         self.tiers = TierDesk(recorder, self.agenda, self.approvals, setup)
         self.theses = ThesisWatch(recorder, setup.calendar, setup.interval)
         self._is_daily = setup.interval >= DAY_SECONDS
-        self._overnight = timedelta(minutes=config.rules.overnight_minutes)
-        self._entry_rules = EntryRules(
-            rules=config.rules,
-            risk=config.risk,
-            hybrid=Hybrid(config.app.hybrid),
-            use_ml="ml" in setup.tiers,
-            use_llm="llm" in setup.tiers,
-            min_probability=setup.min_probability,
-            sectors=config.sectors,
-        )
+        self._entry_rules = EntryRules.of(config, setup.tiers, setup.min_probability)
         self._keeps_history = setup.keeps_history or config.risk.loss_budget > 0
         self._refusals: dict[str, str] = {}
         self._unread: tuple[NewsItem, ...] = ()
@@ -282,11 +273,7 @@ class Engine:
         equity = state.equity()
         for lock in locks_at_decision(state, now, equity, self._next_open(session), config.risk):
             self.recorder.emit(ev.LockSet, now, lock=lock)
-        in_window = (
-            not self._is_daily
-            and now >= session.close - self._overnight
-            and state.strategy(now) is not None
-        )
+        in_window = not self._is_daily and in_overnight_window(state, now, config.rules)
         cause = state.prediction_event
         if state.positions:
             for decision in decide_exits(
@@ -311,7 +298,9 @@ class Engine:
             state,
             now,
             confirmed=holds,
-            stale=self._stale(now) if self.setup.quotes_age else (),
+            stale=stale_symbols(state, self.setup.symbols, now, config.rules)
+            if self.setup.quotes_age
+            else (),
             halted=self.setup.halted,
             in_overnight_window=in_window,
             setup=self._entry_rules,
@@ -338,8 +327,3 @@ class Engine:
         if not self.state.signals:
             return ()
         return self.theses.came_true(now, self.market.view(now), ended)
-
-    def _stale(self, now: datetime) -> set[str]:
-        oldest = now - timedelta(seconds=self.setup.config.rules.max_quote_age_s)
-        quoted = self.state.quoted_at
-        return {s for s in self.setup.symbols if s not in quoted or quoted[s] <= oldest}

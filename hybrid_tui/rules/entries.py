@@ -1,14 +1,15 @@
-"""Entries: every condition beside technical confirmation, and the size."""
+"""Entries: what is bought of what is confirmed, how much, and why the rest is not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hybrid_tui.config import RiskConfig, RulesConfig
-from hybrid_tui.domain.signals import Direction, Hybrid, MLPrediction
+from hybrid_tui.config import RiskConfig
+from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.state import DeskState
+from hybrid_tui.rules.checks import EntryRules, entry_checks, is_taken
 from hybrid_tui.rules.guardian import (
     Cut,
     sector_gross,
@@ -18,8 +19,6 @@ from hybrid_tui.rules.guardian import (
 )
 from hybrid_tui.rules.risk import size_factor
 from hybrid_tui.rules.sizing import shares_at_decision
-
-PROBABILITY_WEIGHT, SENTIMENT_WEIGHT = 0.6, 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,24 +44,6 @@ class Refusal:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryRules:
-    """What is switched on, and the figures that entries depend on."""
-
-    rules: RulesConfig
-    risk: RiskConfig
-    hybrid: Hybrid
-    use_ml: bool
-    use_llm: bool
-    min_probability: float
-    sectors: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def needs_approval(self) -> bool:
-        """Whether only symbols of an approved focus list may be bought."""
-        return self.use_llm and self.hybrid is not Hybrid.SEQUENTIAL
-
-
 def decide_entries(
     state: DeskState,
     now: datetime,
@@ -85,13 +66,19 @@ def decide_entries(
     refusals: list[Refusal] = []
     factor, equity = size_factor(state, now, setup.risk), state.equity()
     for symbol in sorted(confirmed):
-        if symbol in state.positions or state.has_order(symbol):
+        if is_taken(state, symbol):
             continue
         prediction = state.prediction(symbol, now) if setup.use_ml else None
-        reason = halted.get(symbol) if halted else None
-        reason = reason or _refused(
-            state, symbol, now, prediction, stale, in_overnight_window, setup
+        checks = entry_checks(
+            state,
+            symbol,
+            now,
+            stale=stale,
+            halted=halted,
+            in_overnight_window=in_overnight_window,
+            setup=setup,
         )
+        reason = next((check.reason for check in checks if check.reason is not None), None)
         quantity, note = 0, ""
         if reason is None:
             quantity = shares_at_decision(
@@ -176,67 +163,3 @@ def _within_sectors(
         note = "; ".join(filter(None, (entry.note, cut.reason)))
         kept.append(replace(entry, quantity=cut.quantity, note=note))
     return kept
-
-
-def _refused(
-    state: DeskState,
-    symbol: str,
-    now: datetime,
-    prediction: MLPrediction | None,
-    stale: Collection[str],
-    in_overnight_window: bool,
-    setup: EntryRules,
-) -> str | None:
-    if state.paused:
-        return "entries are paused"
-    if state.flattening is not None:
-        return "everything is being sold"
-    lock = state.lock_on(symbol, now)
-    if lock is not None:
-        return f"locked by {lock.name}: {lock.reason}"
-    if symbol in stale:
-        return f"no quote for {setup.rules.max_quote_age_s:g} s"
-    if in_overnight_window and setup.use_llm:
-        return "the overnight window has begun"
-    if setup.needs_approval:
-        strategy = state.strategy(now)
-        if strategy is None:
-            return "no strategy in force"
-        if strategy.signal.direction is Direction.BEARISH:
-            return "the strategy in force is bearish"
-        if symbol not in strategy.approved():
-            return "not on the approved focus list"
-    if setup.use_ml:
-        return _refused_by_ml(state, symbol, now, prediction, setup)
-    return None
-
-
-def _refused_by_ml(
-    state: DeskState,
-    symbol: str,
-    now: datetime,
-    prediction: MLPrediction | None,
-    setup: EntryRules,
-) -> str | None:
-    if prediction is None:
-        return "no fresh prediction"
-    if not prediction.familiar:
-        return "unfamiliar inputs"
-    name, score = "buy probability", prediction.buy_probability
-    if setup.hybrid is Hybrid.PARALLEL:
-        name, score = "score", _parallel_score(state, symbol, now, prediction)
-    if score < setup.min_probability:
-        return f"{name} {score:.2f} < {setup.min_probability:.2f}"
-    if prediction.confidence < setup.rules.min_confidence:
-        return f"confidence {prediction.confidence:.2f} < {setup.rules.min_confidence:.2f}"
-    return None
-
-
-def _parallel_score(
-    state: DeskState, symbol: str, now: datetime, prediction: MLPrediction
-) -> float:
-    strategy = state.strategy(now)
-    sentiment = strategy.signal.sentiment_scores.get(symbol) if strategy else None
-    if sentiment is None:
-        return prediction.buy_probability
-    return PROBABILITY_WEIGHT * prediction.buy_probability + SENTIMENT_WEIGHT * (1 + sentiment) / 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hybrid_tui.config import RulesConfig
 from hybrid_tui.domain.orders import ExitReason, Position
@@ -46,6 +46,16 @@ def decide_exits(
         going = exiting | {decision.symbol for decision in decided}
         decided += _overnight(state, now, symbols, going)
     return decided
+
+
+def in_overnight_window(state: DeskState, now: datetime, rules: RulesConfig) -> bool:
+    """Whether exposure is brought down for the night: close to the close, a strategy in force."""
+    session = state.session
+    return (
+        session is not None
+        and now >= session.close - timedelta(minutes=rules.overnight_minutes)
+        and state.strategy(now) is not None
+    )
 
 
 def _given_up(state: DeskState, now: datetime, rules: RulesConfig) -> list[str]:

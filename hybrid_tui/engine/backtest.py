@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.domain.orders import Side, Trade
 from hybrid_tui.domain.ports import Feed, MarketUpdate
 from hybrid_tui.domain.state import DeskState
@@ -42,6 +43,12 @@ class Ledger:
     def equity(self) -> list[tuple[datetime, float]]:
         """The equity at each bar's end."""
         return self.marks.points()
+
+    def extend(self, seconds: FloatArray, equity: FloatArray, gross: FloatArray, bars: int) -> None:
+        """Take the marks of instants (UTC epoch seconds, dollars) at which ``bars`` bars ended."""
+        self.marks.extend(seconds, equity, gross)
+        self.bars += bars
+        self._had_bar = self._had_bar or bars > 0
 
     def append(self, event: ev.Event) -> None:
         """Take an event that the state already knows."""

@@ -66,12 +66,13 @@ class Engine:
         recorder: Recorder,
         broker: Broker,
         board: TechnicalBoard | None = None,
+        market: KnownMarket | None = None,
     ) -> None:
         config = setup.config
         self.setup = setup
         self.recorder = recorder
         self.state: DeskState = recorder.state
-        self.market = KnownMarket(setup.symbols, setup.interval, setup.feed_name)
+        self.market = market or KnownMarket(setup.symbols, setup.interval, setup.feed_name)
         self.board = board or StreamingBoard(setup.symbols, config.rules)
         self.orders = OrderDesk(recorder, broker, config)
         self.approvals = Approvals(recorder, policy=config.approval.policy)

@@ -42,7 +42,7 @@ class ThesisWatch:
         for symbol, held in state.positions.items():
             if symbol not in symbols:
                 continue
-            for thesis in self._approved(now, held):
+            for thesis in self._approved(held):
                 condition = self._condition(now, thesis)
                 if condition is not None and condition(
                     partial(self._value, now, view, held), today
@@ -50,7 +50,11 @@ class ThesisWatch:
                     found.add(symbol)
         return found
 
-    def _approved(self, now: datetime, held: Position) -> Iterator[Thesis]:
+    def watches(self, held: Position) -> bool:
+        """Whether a position has an approved thesis."""
+        return bool(self._state.signals) and any(True for _ in self._approved(held))
+
+    def _approved(self, held: Position) -> Iterator[Thesis]:
         strategies = {self._state.strategy_id, held.strategy_id}
         for name in sorted(name for name in strategies if name is not None):
             signal = self._state.signals.get(name)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TypeVar
+
+import numpy as np
 
 from hybrid_tui.config import RiskConfig
+from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.domain.orders import STOP_REASONS, Fill, Lock
 from hybrid_tui.domain.state import DeskState
+
+Figures = TypeVar("Figures", float, FloatArray)
 
 
 def locks_after_fill(state: DeskState, fill: Fill, risk: RiskConfig) -> list[Lock]:
@@ -48,10 +54,10 @@ def locks_at_decision(
     """Return the locks that equity or the count of entries sets at a decision."""
     daily, peak = state.reference_equity, state.peak_equity
     due: list[tuple[str, datetime | None, str]] = []
-    if equity <= (1 - risk.daily_loss) * daily:
+    if equity <= lowest(daily, risk.daily_loss):
         reason = f"equity is {_below(equity, daily)} below that of the last close"
         due.append(("daily_loss", next_session, reason))
-    if equity <= (1 - risk.max_drawdown) * peak:
+    if equity <= lowest(peak, risk.max_drawdown):
         due.append(("max_drawdown", None, f"equity is {_below(equity, peak)} below its peak"))
     if state.entries_today >= risk.max_entries:
         due.append(("max_entries", next_session, f"{state.entries_today} entries today"))
@@ -73,7 +79,7 @@ def hard_daily_loss(
     Once a session; lifted by hand, it does not come again until the next.
     """
     name, reference = "hard_daily_loss", state.reference_equity
-    if not risk.flatten_at_daily_loss or equity > (1 - risk.flatten_at_daily_loss) * reference:
+    if not risk.flatten_at_daily_loss or equity > lowest(reference, risk.flatten_at_daily_loss):
         return None
     if name in state.lifted or any(lock.name == name and lock.holds(now) for lock in state.locks):
         return None
@@ -84,6 +90,31 @@ def hard_daily_loss(
         until=next_session,
         reason=f"equity is {_below(equity, reference)} below that of the last close: all is sold",
     )
+
+
+def lowest(reference: Figures, loss: float) -> Figures:
+    """Return the equity at and below which a loss (a fraction) has come true, dollars."""
+    return (1 - loss) * reference
+
+
+def first_lock_by_equity(
+    state: DeskState, now: datetime, equity: FloatArray, risk: RiskConfig
+) -> int | None:
+    """Return the first of many decisions at which equity sets a lock that is not held at ``now``.
+
+    ``equity`` has one figure a decision, shape (n,); no lock ends, or is lifted, between them.
+    """
+    held = state.lifted | {lock.name for lock in state.locks if lock.holds(now)}
+    watched = set(risk.protections) - held
+    low = np.zeros(len(equity), dtype=np.bool_)
+    if "daily_loss" in watched:
+        low |= equity <= lowest(state.reference_equity, risk.daily_loss)
+    if risk.flatten_at_daily_loss and "hard_daily_loss" not in held:
+        low |= equity <= lowest(state.reference_equity, risk.flatten_at_daily_loss)
+    if "max_drawdown" in watched:
+        peak = np.maximum(np.maximum.accumulate(equity), state.peak_equity)
+        low |= equity <= lowest(peak, risk.max_drawdown)
+    return int(low.argmax()) if low.any() else None
 
 
 def _below(equity: float, reference: float) -> str:

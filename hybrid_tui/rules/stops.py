@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.domain.orders import ExitReason
 
 
@@ -24,10 +27,23 @@ def next_level(
     ``high`` has taken in the bar's high. The trail is armed when high x (1 - trail) is at the entry
     or above: it locks profit in and never becomes a tighter loss stop.
     """
-    hard_level = entry * (1 - hard)
+    hard_level = first_level(entry, hard)
     if hard_level > level:
         level, level_from = hard_level, ExitReason.HARD_STOP
     trail_level = high * (1 - trail)
     if trail_level >= entry and trail_level > level:
         level, level_from = trail_level, ExitReason.TRAILING_STOP
     return level, level_from
+
+
+def levels_of(
+    highs: FloatArray, *, entry: float, level: float, hard: float, trail: float
+) -> FloatArray:
+    """Return :func:`next_level` for each of ``highs``, from ``level`` on; shape as ``highs``.
+
+    As highs rise from bar to bar, each level is the one that the bars up to there lead to.
+    """
+    base = max(level, first_level(entry, hard))
+    trailing = highs * (1 - trail)
+    levels: FloatArray = np.where(trailing >= entry, np.maximum(trailing, base), base)
+    return levels

@@ -1,0 +1,100 @@
+"""The instants at which any bar becomes known, and which bar is a symbol's last one then."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import numpy as np
+
+from hybrid_tui.domain.bars import BarSeries, FloatArray, IntArray
+
+ARRAYS_AT_ONCE = 16
+
+
+class Grid:
+    """``known``: the instants (UTC epoch seconds), rising; ``counts``: bars known before each.
+
+    Symbols that have a bar at every instant share ``known`` itself, and need no look-up.
+    """
+
+    def __init__(self, series: Mapping[str, BarSeries]) -> None:
+        self.series = {symbol: series[symbol] for symbol in sorted(series)}
+        self.known = _union(self.series)
+        self._whole = {
+            symbol
+            for symbol, bars in self.series.items()
+            if bars.known_at is self.known
+            or (len(bars) == len(self.known) and bool((bars.known_at == self.known).all()))
+        }
+        self.counts = self._counts()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every symbol has exactly one bar at every instant."""
+        return len(self._whole) == len(self.series)
+
+    def after(self, instant: datetime) -> int:
+        """Return the index of the first instant after a time."""
+        return bisect_right(self.known, instant.timestamp())
+
+    def before(self, instant: datetime) -> int:
+        """Return the index after the last instant before a time."""
+        return bisect_left(self.known, instant.timestamp())
+
+    def instant(self, index: int) -> datetime:
+        """Return an instant."""
+        return datetime.fromtimestamp(int(self.known[index]), UTC)
+
+    def row(self, symbol: str, index: int) -> int:
+        """Return a symbol's first bar that is not known before an instant of the grid."""
+        if symbol in self._whole:
+            return index
+        bars = self.series[symbol]
+        if index >= len(self.known):
+            return len(bars)
+        return int(bars.known_at.searchsorted(self.known[index]))
+
+    def index(self, symbol: str, row: int) -> int:
+        """Return the index of the instant at which a symbol's bar becomes known."""
+        if symbol in self._whole:
+            return row
+        return int(self.known.searchsorted(self.series[symbol].known_at[row]))
+
+    def closes(self, symbol: str, first: int, last: int, stale: float) -> FloatArray:
+        """Return the last known closes at instants ``first`` to ``last`` (excluded).
+
+        ``stale`` is the last close known before ``first``, in dollars.
+        """
+        bars = self.series[symbol]
+        if symbol in self._whole:
+            return bars.close[first:last]
+        begin = self.row(symbol, first)
+        rows = bars.known_at[begin:].searchsorted(self.known[first:last], side="right")
+        found: FloatArray = np.concatenate(([stale], bars.close[begin : begin + int(rows[-1])]))
+        return found[rows]
+
+    def _counts(self) -> IntArray:
+        counts = np.full(len(self.known), len(self._whole), dtype=np.int64)
+        for symbol, bars in self.series.items():
+            if symbol not in self._whole:
+                where = self.known.searchsorted(bars.known_at)
+                counts += np.bincount(where, minlength=len(counts))
+        return np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(counts)))
+
+
+def _union(series: Mapping[str, BarSeries]) -> IntArray:
+    """Return every instant once; symbols are taken a few at a time, so that memory is bounded."""
+    arrays = [bars.known_at for bars in series.values()]
+    known = max(arrays, key=len)
+    if (np.diff(known) <= 0).any():
+        known = np.unique(known)
+    waiting: list[IntArray] = []
+    for position, found in enumerate(arrays):
+        if found is not known and not (len(found) == len(known) and (found == known).all()):
+            waiting.append(found)
+        if waiting and (len(waiting) == ARRAYS_AT_ONCE or position == len(arrays) - 1):
+            known = np.unique(np.concatenate((known, *waiting)))
+            waiting = []
+    return known

@@ -42,7 +42,9 @@ def cases(draw: st.DrawFn, *, tiers: tuple[str, ...]) -> Case:
     shapes = draw(st.lists(st.sampled_from(["late", "early", "whole"]), min_size=4, max_size=4))
     for (symbol, found), shape in zip(list(rows.items())[1:], shapes, strict=False):
         part = int(len(found) * rng.uniform(0.2, 0.8))
-        rows[symbol] = found[part:] if shape == "late" else found[:part] if shape == "early" else found
+        rows[symbol] = (
+            found[part:] if shape == "late" else found[:part] if shape == "early" else found
+        )
     cut = rows["AAA"][draw(st.sampled_from([0, 40]))][0]
     sessions = _sessions(count)
     symbols = sorted(rows)

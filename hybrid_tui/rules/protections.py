@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -98,22 +99,27 @@ def lowest(reference: Figures, loss: float) -> Figures:
 
 
 def first_lock_by_equity(
-    state: DeskState, now: datetime, equity: FloatArray, risk: RiskConfig
+    equity: FloatArray,
+    *,
+    reference: float,
+    peak: float,
+    held: Collection[str],
+    risk: RiskConfig,
 ) -> int | None:
-    """Return the first of many decisions at which equity sets a lock that is not held at ``now``.
+    """Return the first of many decisions at which equity sets a lock that is not ``held``.
 
-    ``equity`` has one figure a decision, shape (n,); no lock ends, or is lifted, between them.
+    ``equity`` has one figure a decision, shape (n,); ``reference`` is the equity at the last
+    close, ``peak`` the highest before the first decision, dollars. No lock ends in between.
     """
-    held = state.lifted | {lock.name for lock in state.locks if lock.holds(now)}
-    watched = set(risk.protections) - held
+    watched = set(risk.protections).difference(held)
     low = np.zeros(len(equity), dtype=np.bool_)
     if "daily_loss" in watched:
-        low |= equity <= lowest(state.reference_equity, risk.daily_loss)
+        low |= equity <= lowest(reference, risk.daily_loss)
     if risk.flatten_at_daily_loss and "hard_daily_loss" not in held:
-        low |= equity <= lowest(state.reference_equity, risk.flatten_at_daily_loss)
+        low |= equity <= lowest(reference, risk.flatten_at_daily_loss)
     if "max_drawdown" in watched:
-        peak = np.maximum(np.maximum.accumulate(equity), state.peak_equity)
-        low |= equity <= lowest(peak, risk.max_drawdown)
+        peaks = np.maximum(np.maximum.accumulate(equity), peak)
+        low |= equity <= lowest(peaks, risk.max_drawdown)
     return int(low.argmax()) if low.any() else None
 
 

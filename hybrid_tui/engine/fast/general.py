@@ -26,7 +26,7 @@ from hybrid_tui.engine.fast.signals import SymbolSignals
 from hybrid_tui.engine.fast.stops import first_touch
 from hybrid_tui.engine.jobs import Job, JobResult
 from hybrid_tui.rules.protections import first_lock_by_equity
-from hybrid_tui.rules.risk import stop_widths_now
+from hybrid_tui.rules.risk import stop_widths
 
 JUST_AFTER = timedelta(microseconds=1)
 
@@ -138,7 +138,7 @@ class SkippingRun:
         if position < len(exits):
             last = min(last, grid.index(symbol, int(exits[position])))
         end = grid.row(symbol, last)
-        hard, trail = stop_widths_now(self._state, now, self._config.risk)(symbol)
+        hard, trail = stop_widths(self._state, symbol, now, self._config.risk)
         touched = first_touch(
             series.high[row:end],
             series.low[row:end],
@@ -172,8 +172,15 @@ class SkippingRun:
             stale = state.closes[held.symbol]
             gross += held.quantity * grid.closes(held.symbol, first, last, stale)
         equity = state.cash + gross
-        if state.positions and state.session is not None:
-            losing = first_lock_by_equity(state, grid.instant(first), equity, self._config.risk)
+        if state.session is not None:
+            at = grid.instant(first)
+            losing = first_lock_by_equity(
+                equity,
+                reference=state.reference_equity,
+                peak=state.peak_equity,
+                held=state.lifted | {lock.name for lock in state.locks if lock.holds(at)},
+                risk=self._config.risk,
+            )
             if losing is not None:
                 last = first + losing
                 until = grid.instant(last)

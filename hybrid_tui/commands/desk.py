@@ -113,6 +113,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         settings={
             "min_buy_probability": threshold,
             "min_confidence": config.rules.min_confidence,
+            "max_quote_age_s": config.rules.max_quote_age_s,
             "monthly_cap_usd": config.llm.monthly_cap_usd,
             "entry": config.rules.entry,
         },

@@ -14,7 +14,7 @@ from hybrid_tui.domain.ports import MarketUpdate
 from hybrid_tui.errors import DataError, HybridError
 from hybrid_tui.market.alpaca_http import AlpacaKeys, AlpacaRest
 from hybrid_tui.market.alpaca_rows import instant
-from hybrid_tui.market.halts import Halts
+from hybrid_tui.market.halts import CLOCK_CLOSED, CLOCK_OPEN, Halts
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +23,6 @@ EVERY_S = 60.0
 AROUND = timedelta(seconds=90)
 """So near to an open or close the two may differ without anything being wrong."""
 CAUSE = "clock"
-CLOSED = "the broker's clock says that the market is closed"
-OPEN = "the broker's clock says that the market is open, the calendar that it is closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ def contradiction(reading: ClockReading, calendar: TradingCalendar) -> str | Non
         return None
     if reading.is_open in scheduled:
         return ""
-    return OPEN if reading.is_open else CLOSED
+    return CLOCK_OPEN if reading.is_open else CLOCK_CLOSED
 
 
 class ClockWatch:

@@ -6,6 +6,19 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 HALTED = "trading is halted"
+CLOCK_CLOSED = "the broker's clock says that the market is closed"
+CLOCK_OPEN = "the broker's clock says that the market is open, the calendar that it is closed"
+VIEW_ONLY = "no live prices from Yahoo: view only"
+SHORT = {
+    CLOCK_CLOSED: "clock: closed",
+    CLOCK_OPEN: "clock: open",
+    VIEW_ONLY: "view only",
+}
+
+
+def short(reason: str) -> str:
+    """Return a reason in as few words as a table has room for."""
+    return SHORT.get(reason) or reason.replace(HALTED, "halted")
 
 
 class Halts(Mapping[str, str]):

@@ -25,7 +25,7 @@ from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.ports import MarketUpdate
 from hybrid_tui.errors import HybridError, Retryable
 from hybrid_tui.market.alpaca_rows import slices
-from hybrid_tui.market.halts import Halts
+from hybrid_tui.market.halts import VIEW_ONLY, Halts
 from hybrid_tui.market.yahoo_history import YahooHistory
 from hybrid_tui.market.yahoo_rows import SETTLE_S, streamed_quote
 
@@ -41,7 +41,6 @@ LATE_S = 300
 NEWS_ROUND_MINUTES = 10
 NEWS_REACH = timedelta(days=3)
 CAUSE = "stream"
-VIEW_ONLY = "no live prices from Yahoo: view only"
 
 Put = Callable[[MarketUpdate], None]
 OnStatus = Callable[[str, bool], None]

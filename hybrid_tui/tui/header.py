@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from hybrid_tui.domain.calendar import NEW_YORK
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import Beat
+from hybrid_tui.market.halts import short
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.lines import Line, Span, width_of
 from hybrid_tui.tui.model import DeskModel, Phase, live_equity, live_gross
@@ -198,6 +199,11 @@ def _entries(state: DeskState, now: datetime) -> Line:
         return (("entries ", ""), ("OFF: selling everything", "bad"))
     if state.paused:
         return (("entries ", ""), ("PAUSED", "warn"), (" (p)", "dim"))
+    listed = state.started.watchlist if state.started is not None else ()
+    if listed and state.halts.keys() >= set(listed) and state.session is not None:
+        reasons = {short(reason) for reason in state.halts.values()}
+        why = f.clean(reasons.pop()) if len(reasons) == 1 else "halted"
+        return (("entries ", ""), (f"OFF: {why}", "warn"))
     lock = next((lock for lock in state.locks if lock.symbol is None and lock.holds(now)), None)
     if lock is not None:
         until = f" to {f.new_york(lock.until, '%H:%M')}" if lock.until else ""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hybrid_tui.domain.orders import ExitReason, Position
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.tui import format as f
+from hybrid_tui.tui.freshness import STALE_PRICE, dimmed, doubt
 from hybrid_tui.tui.lines import Cell, Column, Columns, Line, Row, row
 from hybrid_tui.tui.model import last_price
 
-STALE_PRICE = timedelta(seconds=90)
 NEAR = 2 / 3
 WIDEST_CHART = 40
 COLUMNS = (
@@ -66,19 +66,22 @@ def _position(
     sentiment = strategy.signal.sentiment_scores.get(held.symbol) if strategy else None
     prediction = state.prediction(held.symbol, now)
     style = f.direction(round(pnl, 2))
-    return columns.row(
-        held.symbol,
-        symbol=(held.symbol, "bold"),
-        quantity=f.quantity(held.quantity),
-        entry=(f.money(held.entry_price), "dim"),
-        last=_last(last, at, now, state),
-        pnl=(f.signed(pnl), style),
-        share=(f.moved(share).removesuffix(" %"), style),
-        stop=_to_stop(state, held, last, columns.width("stop")),
-        probability=f.probability(prediction.buy_probability) if prediction else f.NOTHING,
-        sentiment=f.score(sentiment) if sentiment is not None else f.NOTHING,
-        chart=(f.spark(chart, min(WIDEST_CHART, columns.width("chart"))), "dim"),
-    )
+    cells: dict[str, Cell] = {
+        "symbol": (held.symbol, "bold"),
+        "quantity": f.quantity(held.quantity),
+        "entry": (f.money(held.entry_price), "dim"),
+        "last": _last(last, at, now, state),
+        "pnl": (f.signed(pnl), style),
+        "share": (f.moved(share).removesuffix(" %"), style),
+        "probability": f.probability(prediction.buy_probability) if prediction else f.NOTHING,
+        "sentiment": f.score(sentiment) if sentiment is not None else f.NOTHING,
+        "chart": (f.spark(chart, min(WIDEST_CHART, columns.width("chart"))), "dim"),
+    }
+    why = doubt(state, held.symbol, now)
+    if why:
+        cells = {name: dimmed(cell) for name, cell in cells.items()}
+    stop = _to_stop(state, held, last, columns.width("stop"), why)
+    return columns.row(held.symbol, stop=stop, **cells)
 
 
 def _last(price: float, at: datetime | None, now: datetime, state: DeskState) -> Cell:
@@ -91,11 +94,15 @@ def _last(price: float, at: datetime | None, now: datetime, state: DeskState) ->
     return ((f"{f.span(age)} {price:.0f}", "dim"),)
 
 
-def _to_stop(state: DeskState, held: Position, last: float, width: int) -> Cell:
+def _to_stop(state: DeskState, held: Position, last: float, width: int, why: str) -> Cell:
+    """Return how near the stop is; where the price may not be of now, its level and why."""
     if state.exit_order(held.symbol) is not None:
         return ("being sold", "warn")
     if held.level <= 0:
         return ("no stop confirmed", "bad")
+    if why:
+        level = f"{held.level:.0f} "
+        return ((level, "dim"), (f.fit(why, max(0, width - len(level))), "warn"))
     distance = (last - held.level) / last
     reach = max(held.high, last) - held.level
     nearness = 1 - (last - held.level) / reach if reach > 0 else 1.0

@@ -8,6 +8,7 @@ from datetime import datetime
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.tui import format as f
+from hybrid_tui.tui.freshness import dimmed, doubt
 from hybrid_tui.tui.lines import Cell, Column, Columns, Line, Row, row
 
 NO_VIEW = 0.02
@@ -47,7 +48,8 @@ def probability_rows(
             p = f.probability(prediction.buy_probability)
             rows.append(_silent(symbol, f"{p} is {age} old: it no longer counts", "dim"))
         elif prediction is not None:
-            rows.append(_predicted(columns, prediction, threshold, state))
+            why = doubt(state, symbol, now)
+            rows.append(_predicted(columns, prediction, threshold, state, why))
         else:
             rows.append(_silent(symbol, "no prediction yet", "dim"))
     return rows, columns.header()
@@ -84,7 +86,7 @@ def _silent(symbol: str, why: str, style: str) -> Row:
 
 
 def _predicted(
-    columns: Columns, prediction: MLPrediction, threshold: float, state: DeskState
+    columns: Columns, prediction: MLPrediction, threshold: float, state: DeskState, why: str
 ) -> Row:
     p = prediction.buy_probability
     strong = p >= threshold
@@ -107,6 +109,9 @@ def _predicted(
         for name in ("forecast", "interval", "volatility"):
             shown.pop(name)
         shown["bar"] = ("unfamiliar", "warn")
+    if why:
+        shown = {name: dimmed(cell) for name, cell in shown.items()}
+        shown["bar"] = (why, "warn")
     return columns.row(prediction.symbol, **shown)
 
 

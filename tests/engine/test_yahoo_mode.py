@@ -15,7 +15,7 @@ import pytest
 from hybrid_tui.config import Paths
 from hybrid_tui.engine.endpoint import read_endpoint
 from hybrid_tui.journal.reader import open_read_only
-from hybrid_tui.market.yahoo_stream import VIEW_ONLY
+from hybrid_tui.market.halts import VIEW_ONLY
 from tests.desk import ROOT, command, environment, hybrid_tui, wait_for
 from tests.servers.yahoo import Share, Yahoo, yahoo_server
 from tests.servers.yahoo_socket import price, serve_prices

@@ -11,14 +11,9 @@ import pytest
 
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import DataError, Fatal, HybridError, Retryable
-from hybrid_tui.market.alpaca_clock import (
-    CLOSED,
-    OPEN,
-    AlpacaClock,
-    ClockReading,
-    ClockWatch,
-    contradiction,
-)
+from hybrid_tui.market.alpaca_clock import AlpacaClock, ClockReading, ClockWatch, contradiction
+from hybrid_tui.market.halts import CLOCK_CLOSED as CLOSED
+from hybrid_tui.market.halts import CLOCK_OPEN as OPEN
 from hybrid_tui.market.halts import Halts
 from tests.servers.alpaca_data import KEYS, AlpacaData, clock_says, serve_data
 

@@ -15,9 +15,10 @@ from hybrid_tui.domain.bars import Quote
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.ports import MarketUpdate
 from hybrid_tui.errors import ConfigError
+from hybrid_tui.market.halts import VIEW_ONLY
 from hybrid_tui.market.live import LiveFeed, LiveSource
 from hybrid_tui.market.yahoo_history import YahooHistory
-from hybrid_tui.market.yahoo_stream import VIEW_ONLY, Pause, YahooStream
+from hybrid_tui.market.yahoo_stream import Pause, YahooStream
 from tests.desk import wait_for
 from tests.servers.yahoo import Share, Yahoo, yahoo_server
 from tests.servers.yahoo_socket import YahooSocket, enveloped, price, serve_prices

@@ -259,6 +259,15 @@ def normal(
     return story
 
 
+def doubtful() -> Story:
+    """Return a live morning in which NVDA is halted and XLK was quoted 70 seconds ago."""
+    story = normal(mode="paper", speed=1.0)
+    story.tell(ev.HaltsChanged, "10:42:07", halted={"NVDA": "trading is halted: LULD"})
+    old = {"XLK": (PRICES["XLK"] - 0.01, PRICES["XLK"] + 0.01)}
+    story.tell(ev.Ticked, "10:42:07", quotes=old, ages={"XLK": 67.0})
+    return story
+
+
 def empty() -> Story:
     """Return a desk that has just begun."""
     story = Story()

@@ -11,7 +11,17 @@ import pytest
 from textual.pilot import Pilot
 
 from hybrid_tui.errors import Refused
-from tests.tui.builders import FakeConnection, Story, desk_app, empty, normal, settled, tier_failed
+from tests.tui.builders import (
+    FakeConnection,
+    Story,
+    desk_app,
+    doubtful,
+    empty,
+    normal,
+    press,
+    settled,
+    tier_failed,
+)
 
 Compare = Callable[..., bool]
 
@@ -20,6 +30,22 @@ Compare = Callable[..., bool]
 def test_desk_with_a_list_that_waits(snap_compare: Compare, size: tuple[int, int]) -> None:
     app, _, _ = desk_app(normal())
     assert snap_compare(app, terminal_size=size, run_before=settled)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("tabs", [0, 2])
+def test_desk_with_symbols_in_doubt(
+    snap_compare: Compare, size: tuple[int, int], tabs: int
+) -> None:
+    app, _, _ = desk_app(doubtful())
+
+    async def choose(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        for _ in range(tabs):
+            await press(pilot, "tab")
+        await settled(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=choose)
 
 
 @pytest.mark.parametrize("story", [empty, tier_failed])

@@ -1,0 +1,47 @@
+"""Whether a symbol's figures are of now, and if not, why not, in a few words."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.market.halts import short
+from hybrid_tui.tui import format as f
+from hybrid_tui.tui.lines import Cell
+from hybrid_tui.tui.model import last_price
+
+STALE_PRICE = timedelta(seconds=90)
+"""Off the live market prices are those of one-minute bars."""
+LIVE_MODES = frozenset({"paper", "live"})
+MAX_QUOTE_AGE_S = 30.0
+
+
+def doubt(state: DeskState, symbol: str, now: datetime) -> str:
+    """Return why a symbol's figures may not be of now: halted, or without a recent price.
+
+    Empty where they can be trusted, and outside sessions, where nothing moves.
+    """
+    if state.session is None:
+        return ""
+    reason = state.halts.get(symbol)
+    if reason is not None:
+        return f.clean(short(reason))
+    started = state.started
+    if started is not None and started.mode in LIVE_MODES:
+        oldest = started.settings.get("max_quote_age_s")
+        limit = timedelta(seconds=oldest if isinstance(oldest, float) else MAX_QUOTE_AGE_S)
+        at, what = state.quoted_at.get(symbol), "quote"
+    else:
+        limit, at, what = STALE_PRICE, last_price(state, symbol)[1], "price"
+    if at is None:
+        return f"no {what} yet"
+    return f"{what} {f.span(now - at)} old" if now - at >= limit else ""
+
+
+def dimmed(cell: Cell) -> Cell:
+    """Return a cell without its colours."""
+    if isinstance(cell, str):
+        return (cell, "dim")
+    if len(cell) == 2 and isinstance(cell[0], str):
+        return (cell[0], "dim")
+    return tuple((str(text), "dim") for text, _ in cell)

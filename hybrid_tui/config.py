@@ -114,6 +114,22 @@ class LlmConfig(Section):
     price_in: float | None = Field(None, ge=0)
     price_out: float | None = Field(None, ge=0)
     training_cutoff: date | None = None
+    event_sessions: bool = False
+    event_minutes: float = Field(30, ge=0)
+    events_a_day: int = Field(2, ge=0)
+
+
+class EventsConfig(Section):
+    """[events]: which moves are unusual (0: that kind is off), and which of them tier 3 may see."""
+
+    watch: bool = True
+    move_sigma: float = Field(6.0, ge=0)
+    gap_sigma: float = Field(1.5, ge=0)
+    volume_times: float = Field(10.0, ge=0)
+    quiet_minutes: float = Field(30.0, ge=0)
+    ask_tier3: Annotated[
+        tuple[Literal["move", "gap", "volume", "halt"], ...], BeforeValidator(listed)
+    ] = ("move", "gap", "halt")
 
 
 class ApprovalConfig(Section):
@@ -227,6 +243,7 @@ class Config(Section):
     rules: RulesConfig = RulesConfig()
     risk: RiskConfig = RiskConfig()
     ml: MlConfig = MlConfig()
+    events: EventsConfig = EventsConfig()
     sectors: Sectors = {}
 
     @model_validator(mode="after")

@@ -119,6 +119,8 @@ def make_engine(state: CliState, config: Config, history: History) -> tuple[Engi
         feed_name=history.feed,
         min_probability=threshold,
         keeps_history="llm" in tiers or bool(history.actions),
+        # They change no trade but through an event session of tier 3.
+        watches_moves=config.events.watch and config.llm.event_sessions and "llm" in tiers,
     )
     recorder.emit(
         EngineStarted,

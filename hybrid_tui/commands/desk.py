@@ -143,6 +143,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             min_probability=threshold,
             quotes_age=market.source is not None,
             halted=market.halted,
+            watches_moves=config.events.watch,
         ),
         recorder,
         broker,

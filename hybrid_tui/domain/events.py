@@ -18,6 +18,7 @@ from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
 
 Durability = Literal["full", "batched", "none"]
 Decision = Literal["approved", "vetoed", "expired"]
+MoveKind = Literal["move", "gap", "volume", "halt"]
 TierName = Literal["rules", "ml", "llm"]
 TierHealth = Literal["ok", "waiting", "failed", "off", "loading"]
 
@@ -109,6 +110,29 @@ class BarsClosed(Event):
     durability: ClassVar[Durability] = "batched"
     start: datetime
     bars: Mapping[str, Bar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceMoved(Event):
+    """A price, a volume or a halt is unusual for its symbol.
+
+    ``size`` is a log return (``move``, over 5 minutes, and ``gap``) or a multiple of the usual
+    volume; ``sigma`` the deviation that a return was measured by.
+    """
+
+    symbol: str
+    kind: MoveKind
+    size: float
+    sigma: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionAsked(Event):
+    """Tier 3 was asked outside its hours, and because of what."""
+
+    session: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +330,8 @@ EVENTS: dict[str, type[Event]] = {
         Ticked,
         HaltsChanged,
         BarsClosed,
+        PriceMoved,
+        SessionAsked,
         NewsArrived,
         ActionApplied,
         SignalProposed,

@@ -84,7 +84,10 @@ class Abstained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategistBrief:
-    """What the strategist may know for one session."""
+    """What the strategist may know for one session.
+
+    ``session`` is its New York time, or ``event`` outside its hours; ``occasion`` says which.
+    """
 
     id: str
     session: str
@@ -96,6 +99,7 @@ class StrategistBrief:
     predictions: Mapping[str, MLPrediction] = field(default_factory=dict)
     execution: ExecutionStatus | None = None
     vetoes: tuple[str, ...] = ()
+    occasion: str = ""
 
 
 class Strategist(Protocol):

@@ -51,6 +51,8 @@ class DeskState:
     lifted: set[str] = field(default_factory=set)
     paused: bool = False
     flattening: str | None = None
+    moves: dict[str, datetime] = field(default_factory=dict)
+    event_sessions: list[datetime] = field(default_factory=list)
     stop_fills: list[datetime] = field(default_factory=list)
     entries_today: int = 0
     trades: deque[Trade] = field(default_factory=lambda: deque(maxlen=RECENT_TRADES))

@@ -21,11 +21,13 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.agenda import Agenda, next_expiry
 from hybrid_tui.engine.approval import Approvals
 from hybrid_tui.engine.jobs import Job, JobResult, PredictJob, ScoreJob
+from hybrid_tui.engine.moves import MoveWatch
 from hybrid_tui.engine.obey import obey
 from hybrid_tui.engine.orders import OrderDesk
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.engine.theses import ThesisWatch
 from hybrid_tui.engine.tiers import TierDesk
+from hybrid_tui.market.halts import HALTED
 from hybrid_tui.market.view import KnownMarket
 from hybrid_tui.rules.board import StreamingBoard, TechnicalBoard
 from hybrid_tui.rules.checks import EntryRules, stale_symbols
@@ -54,6 +56,7 @@ class EngineSetup:
     min_probability: float
     quotes_age: bool = False
     keeps_history: bool = True
+    watches_moves: bool = False
     halted: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -85,7 +88,8 @@ class Engine:
         self.theses = ThesisWatch(recorder, setup.calendar, setup.interval)
         self._is_daily = setup.interval >= DAY_SECONDS
         self._entry_rules = EntryRules.of(config, setup.tiers, setup.min_probability)
-        self._keeps_history = setup.keeps_history or config.risk.loss_budget > 0
+        self.moves = MoveWatch(recorder, setup, self.market)
+        self._keeps_history = setup.keeps_history or config.risk.loss_budget > 0 or self.moves.is_on
         self._refusals: dict[str, str] = {}
         self._unread: tuple[NewsItem, ...] = ()
         self._following: tuple[Session, datetime] | None = None
@@ -151,8 +155,11 @@ class Engine:
         for job, result in answers:
             if not isinstance(job, PredictJob):
                 self.tiers.take(now, job, result)
+        occasion = self.moves.occasion(now)
         if self.agenda.strategist_due(now):
             yield from self._ask(now, self.tiers.session(now))
+        elif occasion:
+            yield from self._ask(now, self.tiers.event_session(now, occasion))
         acks = [
             obey(now, command, self.orders, self.approvals, self.recorder) for command in commands
         ]
@@ -218,6 +225,8 @@ class Engine:
             if self.state.positions:
                 self.orders.raise_stops(now, bars, cause=event)
             ended = ended | bars.bars.keys() if ended else bars.bars.keys()
+        if self.moves.is_on:
+            self.moves.look(now, slices)
         gross = self.state.gross()
         cash = self.state.cash
         self.recorder.emit(
@@ -232,6 +241,7 @@ class Engine:
         self.orders.adjust(now, action)
         if action.ratio != 1.0:
             self.market.adjust(action)
+            self.moves.measure_anew()
             known = self.market.view(now).bars(action.symbol)
             if known is not None:
                 self.board.warm_up(known)
@@ -244,13 +254,17 @@ class Engine:
             self.recorder.emit(ev.Ticked, now, quotes=quotes, ages=old)
 
     def _note_halts(self, now: datetime) -> None:
-        told, halted = self.state.halts, dict(self.setup.halted)
+        told, halted = dict(self.state.halts), dict(self.setup.halted)
+        fresh = {s: why for s, why in sorted(halted.items()) if told.get(s) != why}
         self.recorder.emit(
             ev.HaltsChanged,
             now,
-            halted={s: why for s, why in sorted(halted.items()) if told.get(s) != why},
+            halted=fresh,
             resumed=tuple(sorted(told.keys() - halted.keys())),
         )
+        if self.moves.is_on:
+            begun = {s: why for s, why in fresh.items() if why.startswith(HALTED)}
+            self.moves.halts(now, {s: why for s, why in begun.items() if s not in told})
 
     def _receive(
         self, now: datetime, items: tuple[NewsItem, ...]

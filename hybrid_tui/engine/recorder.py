@@ -35,7 +35,7 @@ class Recorder:
         return kind not in self._left_out
 
     def emit(
-        self, kind: type[Event], now: datetime, *, cause: int | None = None, **fields: Any
+        self, kind: type[Event], now: datetime, /, *, cause: int | None = None, **fields: Any
     ) -> int:
         """Make an event at ``now``; return its id."""
         number = self.state.last_id + 1

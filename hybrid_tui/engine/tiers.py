@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_SKIPPED = 6
 RECENT_TRADES = 10
+EVENT_SESSION = "event"
 
 
 class TierDesk:
@@ -77,14 +78,20 @@ class TierDesk:
             strategy_id=strategy.signal.id if strategy else None,
         )
 
-    def session(self, now: datetime) -> Job:
-        """Return the job for a session of tier 3."""
+    def event_session(self, now: datetime, occasion: str) -> Job:
+        """Return the job for a session of tier 3 outside its hours, and note that it was asked."""
+        self._recorder.emit(ev.SessionAsked, now, session=EVENT_SESSION, reason=occasion)
+        return self.session(now, occasion)
+
+    def session(self, now: datetime, occasion: str = "") -> Job:
+        """Return the job for a session of tier 3; an ``occasion`` makes it an event session."""
         state = self._state
         clock = now.astimezone(NEW_YORK)
+        name = f"{clock:%H:%M}"
         return ProposeJob(
             brief=StrategistBrief(
-                id=f"{clock:%Y%m%d-%H%M}",
-                session=f"{clock:%H:%M}",
+                id=f"{clock:%Y%m%d-%H%M}{'-event' if occasion else ''}",
+                session=EVENT_SESSION if occasion else name,
                 now=now,
                 expires_at=strategy_expiry(now, self._setup.calendar),
                 watchlist=self._setup.symbols,
@@ -97,6 +104,7 @@ class TierDesk:
                 },
                 execution=self._execution(now),
                 vetoes=tuple(self._vetoed(now)),
+                occasion=occasion,
             )
         )
 

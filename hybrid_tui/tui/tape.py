@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Callable
@@ -34,7 +35,7 @@ KINDS = (
     "HaltsChanged", "NewsArrived", "ActionApplied", "SignalProposed", "SignalAbstained",
     "SignalDecided", "StrategyEnded", "OrderIntended", "OrderFilled", "OrderCancelled", "StopMoved",
     "EntryRefused", "LockSet", "LockLifted", "EntriesPaused", "EntriesResumed", "FlattenBegan",
-    "FlattenEnded", "Alert",
+    "FlattenEnded", "PriceMoved", "SessionAsked", "Alert",
 )  # fmt: skip
 """The kinds of events that can be on the tape."""
 
@@ -228,6 +229,22 @@ def _closed(_tape: Tape, event: ev.SessionClosed, _state: DeskState) -> Entry:
     return _entry(event, "market", text, style="dim")
 
 
+def _moved(_tape: Tape, event: ev.PriceMoved, _state: DeskState) -> Entry:
+    if event.kind == "halt":
+        return _entry(event, "halt", f"trading in {event.symbol} stops", event.reason, "warn")
+    if event.kind == "volume" or event.sigma is None:
+        text = f"{event.symbol} trades {event.size:.0f} times its usual volume"
+        return _entry(event, "volume", text, style="warn")
+    over = "from the last close" if event.kind == "gap" else "in 5 minutes"
+    moved = f.moved(math.expm1(event.size))
+    because = f"{abs(event.size) / event.sigma:.1f} times what is usual"
+    return _entry(event, event.kind, f"{event.symbol} {moved} {over}", because, "warn")
+
+
+def _session_asked(_tape: Tape, event: ev.SessionAsked, _state: DeskState) -> Entry:
+    return _entry(event, "strategy", "tier 3 is asked outside its hours", event.reason, "accent")
+
+
 def _news(_tape: Tape, event: ev.NewsArrived, _state: DeskState) -> Entry | None:
     item = event.item
     if event.at - item.received_at > NEWS_BACKLOG:
@@ -310,6 +327,8 @@ _TELLERS: dict[type[ev.Event], Callable[[Tape, Any, DeskState], Entry | None]] =
     ev.SessionOpened: _opened,
     ev.SessionClosed: _closed,
     ev.HaltsChanged: _halts,
+    ev.PriceMoved: _moved,
+    ev.SessionAsked: _session_asked,
     ev.NewsArrived: _news,
     ev.ActionApplied: _action,
     ev.SignalProposed: _proposed,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_tui.domain.events import OrderFilled, OrderIntended
+from hybrid_tui.domain.events import OrderFilled, OrderIntended, PriceMoved, SessionAsked
 from hybrid_tui.domain.orders import Side
 from hybrid_tui.journal.reader import fingerprint, open_read_only, read_events, read_state, runs
 from tests.desk import environment
@@ -17,7 +17,9 @@ from tests.desk import environment
 SETTINGS = ("app.tiers=rules,llm", "approval.policy=auto", "broker.commission=0.35")
 
 
-def run_with_kills(home: Path, *, seed: int, kills: int, until: str) -> int:
+def run_with_kills(
+    home: Path, *, seed: int, kills: int, until: str, settings: tuple[str, ...] = SETTINGS
+) -> int:
     """Run the simulated market to a day's end under random kills; return how many there were."""
     done = subprocess.run(
         [
@@ -27,7 +29,7 @@ def run_with_kills(home: Path, *, seed: int, kills: int, until: str) -> int:
             str(seed),
             str(kills),
             until,
-            *SETTINGS,
+            *settings,
         ],
         env=environment(home),
         cwd=Path(__file__).resolve().parents[2],
@@ -91,3 +93,31 @@ def test_hundreds_of_kills_over_a_simulated_week(tmp_path: Path) -> None:
     kills = run_with_kills(rough, seed=3, kills=400, until="2026-01-09")
     print(f"{kills} kills, {check_money(rough)} fills")  # noqa: T201
     assert fingerprint_of(rough) == fingerprint_of(calm)
+
+
+def test_kills_change_no_price_event_and_no_session_that_came_of_one(tmp_path: Path) -> None:
+    calm, rough = tmp_path / "calm", tmp_path / "rough"
+    settings = (
+        *SETTINGS,
+        "llm.event_sessions=true",
+        "events.move_sigma=4",
+        "events.volume_times=3",
+    )
+    assert run_with_kills(calm, seed=1, kills=0, until="2026-01-05", settings=settings) == 0
+    assert run_with_kills(rough, seed=4, kills=8, until="2026-01-05", settings=settings) > 3
+    assert fingerprint_of(rough) == fingerprint_of(calm)
+    told = [price_events(home) for home in (calm, rough)]
+    assert told[0] == told[1]
+    assert {name for name, *_ in told[0]} == {"PriceMoved", "SessionAsked"}
+
+
+def price_events(home: Path) -> list[tuple[str, str, str]]:
+    connection = open_read_only(home / "journal.db")
+    (run,) = [info.run for info in runs(connection)]
+    found = [
+        (type(event).__name__, str(event.at), str(getattr(event, "size", "")))
+        for event in read_events(connection, run)
+        if isinstance(event, (PriceMoved, SessionAsked))
+    ]
+    connection.close()
+    return found

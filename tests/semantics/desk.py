@@ -7,7 +7,7 @@ the desk knew. Times of day are New York's.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
@@ -309,6 +309,8 @@ def run_desk(
     participation: float | None = None,
     volumes: Mapping[datetime, float] | None = None,
     broker_kind: type[PaperBroker] = PaperBroker,
+    watches_moves: bool = False,
+    propose: Callable[[ProposeJob], JobResult] | None = None,
 ) -> Outcome:
     """Run the desk over ``rows`` (symbol to bars) and everything scripted, to the last close.
 
@@ -336,6 +338,7 @@ def run_desk(
         min_probability=float(config.rules.min_buy_probability),
         quotes_age=quotes is not None,
         halted=halted or {},
+        watches_moves=watches_moves,
     )
     series = {s: series_of(s, found, interval, volumes) for s, found in rows.items()}
     begins_at = min(found[0][0] for found in rows.values()) - timedelta(seconds=1)
@@ -372,7 +375,9 @@ def run_desk(
         if now in read:
             update = replace(update, quotes=tuple(read[now]))
         answers = [(_session(found, names), found) for found in signals if found.at == now]
-        outcome.acks += _finish(engine, now, update, script.get(now, ()), answers, predictor)
+        outcome.acks += _finish(
+            engine, now, update, script.get(now, ()), answers, predictor, propose
+        )
 
 
 def _finish(
@@ -382,6 +387,7 @@ def _finish(
     commands: Sequence[Command],
     answers: Sequence[tuple[Job, JobResult]],
     predictor: _Scripted,
+    propose: Callable[[ProposeJob], JobResult] | None = None,
 ) -> list[Ack]:
     cycle = engine.cycle(now, update, commands, answers)
     try:
@@ -390,6 +396,8 @@ def _finish(
             result: JobResult = Abstained(reason="nothing is scripted")
             if isinstance(job, PredictJob):
                 result = predictor.predict(job.view, job.symbols)
+            elif isinstance(job, ProposeJob) and propose is not None:
+                result = propose(job)
             job = cycle.send(result)
     except StopIteration as stop:
         acks: list[Ack] = stop.value

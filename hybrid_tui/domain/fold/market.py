@@ -37,6 +37,8 @@ def _opened(state: DeskState, event: ev.SessionOpened) -> None:
     state.session = Session(day=event.day, open=event.open, close=event.close)
     state.entries_today = 0
     state.lifted.clear()
+    state.event_sessions.clear()
+    state.moves.clear()
     state.day_open = dict(state.closes)
     state.locks = [lock for lock in state.locks if lock.until is None or lock.until > event.at]
 
@@ -63,6 +65,14 @@ def _bars(state: DeskState, event: ev.BarsClosed) -> None:
     bars = event.bars
     state.closes.update(zip(bars, map(CLOSE, bars.values()), strict=True))
     state.closed_at.update(dict.fromkeys(bars, event.at))
+
+
+def _moved(state: DeskState, event: ev.PriceMoved) -> None:
+    state.moves[f"{event.symbol} {event.kind}"] = event.at
+
+
+def _session_asked(state: DeskState, event: ev.SessionAsked) -> None:
+    state.event_sessions.append(event.at)
 
 
 def _news(state: DeskState, event: ev.NewsArrived) -> None:
@@ -99,6 +109,8 @@ HANDLERS: Handlers = {
     ev.Ticked: _ticked,
     ev.HaltsChanged: _halts,
     ev.BarsClosed: _bars,
+    ev.PriceMoved: _moved,
+    ev.SessionAsked: _session_asked,
     ev.NewsArrived: _news,
     ev.ActionApplied: _action,
 }

@@ -9,9 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import hybrid_tui
 from hybrid_tui.analysis.statistics import daily_returns, performance, sharpe_interval
-from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.bars import BarSeries, FloatArray
 from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.orders import Position
 from hybrid_tui.domain.state import DeskState
@@ -107,20 +109,24 @@ def equity_of(ledger: Ledger, *, every_bar: bool) -> list[list[Any]]:
     return [[iso(at), equity] for at, equity in points]
 
 
-def held(closes_at: Sequence[datetime], series: Mapping[str, BarSeries]) -> dict[str, float | None]:
-    """Return what equal weight in the symbols from their first open on made, without costs.
+def held_levels(closes_at: Sequence[datetime], series: Mapping[str, BarSeries]) -> FloatArray:
+    """Return what a dollar in equal weight of the symbols became at each close, without costs.
 
-    ``closes_at`` are the session closes that count. Until a symbol's first open its share is cash.
+    Each is bought at its first open; until then its share is cash. Shape (closes,).
     """
     traded = [found for found in series.values() if len(found)]
-    levels = []
-    for at in closes_at:
-        total = 0.0
-        for found in traded:
-            known = found.known_by(int(at.timestamp()))
-            total += known.close[-1] / known.open[0] if len(known) else 1.0
-        levels.append(total / len(traded))
-    result = performance(daily_returns(levels, 1.0))
+    seconds = np.array([int(at.timestamp()) for at in closes_at], dtype=np.int64)
+    total = np.zeros(len(seconds))
+    for found in traded:
+        last = np.searchsorted(found.known_at, seconds, side="right") - 1
+        total += np.where(last >= 0, found.close[last] / found.open[0], 1.0)
+    levels: FloatArray = total / len(traded)
+    return levels
+
+
+def held(closes_at: Sequence[datetime], series: Mapping[str, BarSeries]) -> dict[str, float | None]:
+    """Return the statistics of ``held_levels`` at the session closes that count."""
+    result = performance(daily_returns(held_levels(closes_at, series), 1.0))
     return {
         "total_return": result.total_return,
         "sharpe": result.sharpe,

@@ -31,7 +31,7 @@ class Performance:
     volatility: float | None
 
 
-def daily_returns(equity: Sequence[float], starting: float) -> FloatArray:
+def daily_returns(equity: Sequence[float] | FloatArray, starting: float) -> FloatArray:
     """Return the returns of equity at session closes, the first against ``starting`` dollars."""
     path = np.array([starting, *equity], dtype=np.float64)
     returns: FloatArray = path[1:] / path[:-1] - 1

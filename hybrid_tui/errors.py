@@ -50,3 +50,9 @@ class Fatal(HybridError):
     """An outside service failed in a way that only a person can mend."""
 
     exit_code = 3
+
+
+class Interrupted(HybridError):
+    """The person stopped the work; the message says how far it had come."""
+
+    exit_code = 130

@@ -125,7 +125,8 @@ def _short(value: float | None) -> str:
     if value is None:
         return ""
     shown = value * 100
-    return f"{shown:.0f}" if abs(shown) >= 9.95 else f"{shown:.1f}"
+    # Adding zero makes a rounded -0.0 a plain 0.0.
+    return f"{shown:.0f}" if abs(shown) >= 9.95 else f"{round(shown, 1) + 0.0:.1f}"
 
 
 def _groups(groups: Sequence[Document], key: str, title: str) -> list[str]:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from hybrid_tui.commands.backtest_data import load_history
-from hybrid_tui.commands.backtest_document import TIERS, Asked, document_of
-from hybrid_tui.commands.backtest_output import Progress, print_summary
-from hybrid_tui.commands.common import split_symbols
+from hybrid_tui.commands.backtest_document import (
+    TIERS,
+    Asked,
+    daily_path,
+    depth_of,
+    document_of,
+    html_of,
+)
+from hybrid_tui.commands.backtest_files import check_folder, write_page, write_results
+from hybrid_tui.commands.backtest_output import Progress, print_summary, run_log
+from hybrid_tui.commands.common import split_symbols, tell
 from hybrid_tui.commands.context import parse_bound, print_json, state_of
-from hybrid_tui.errors import ConfigError
+from hybrid_tui.errors import ConfigError, Interrupted
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import NewsItem
@@ -44,6 +53,15 @@ def backtest(
     equity: Annotated[str, typer.Option(help="daily or bars")] = "daily",
     tz: Annotated[str, typer.Option(help="of naive times in the data")] = "America/New_York",
     more_data: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="a folder for trades, equity, settings and a log")
+    ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="write backtest.html, into --out or here")
+    ] = False,
+    depth: Annotated[
+        bool, typer.Option("--depth", help="intervals and breakdowns in the JSON, too")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document on stdout")] = False,
 ) -> None:
     """Run the desk's engine over history and report what it would have done."""
@@ -70,8 +88,9 @@ def backtest(
     }
     forced |= {key: value for key, value in given.items() if value is not None}
     config = state.config(overrides=settings or (), forced=forced)
-    begun = time.perf_counter()
+    begun, begun_at = time.perf_counter(), datetime.now(UTC)
     check_hybrid(config)
+    check_folder(out, html)
     if quotes and config.broker.slippage_model == "fixed":
         raise ConfigError(
             "--quotes has no use with broker.slippage_model 'fixed'",
@@ -91,8 +110,14 @@ def backtest(
         quotes=quotes or (),
     )
     headlines = _headlines(news or [], tuple(history.traded))
-    with Progress(history.begins_at, history.ends_at) as progress:
-        outcome = run_history(state, config, history, headlines, progress)
+    followed = Progress(history.begins_at, history.ends_at)
+    try:
+        with followed as progress:
+            outcome = run_history(state, config, history, headlines, progress)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted at {followed.reached}: no result, nothing was written"
+        ) from None
     asked = Asked(
         start=since,
         end=until,
@@ -102,10 +127,28 @@ def backtest(
         news=headlines,
     )
     document = document_of(config, history, outcome, asked, seconds=time.perf_counter() - begun)
-    if as_json:
+    if as_json and not (out or html or depth):
         print_json(document)
+        return
+    deep = depth_of(history, outcome, document)
+    page = html_of(history, outcome, document, deep) if html else None
+    if out is not None:
+        write_results(
+            out,
+            document,
+            deep,
+            outcome.ledger,
+            outcome.desk.starting_cash,
+            log=run_log(document, begun_at),
+            html=page,
+        )
+        tell([f"written to {out}"])
+    elif page is not None:
+        tell([f"written: {write_page(Path.cwd(), page)}"])
+    if as_json:
+        print_json({**document, "depth": deep} if depth else document)
     else:
-        print_summary(document)
+        print_summary(document, deep, daily_path(outcome))
 
 
 def _headlines(paths: list[Path], symbols: tuple[str, ...]) -> list[NewsItem]:

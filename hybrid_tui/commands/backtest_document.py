@@ -105,6 +105,35 @@ def depth_of(history: History, outcome: Outcome, document: dict[str, Any]) -> di
     )
 
 
+def daily_path(outcome: Outcome) -> list[float]:
+    """Return the cash at the start, then equity at session closes, dollars."""
+    return [outcome.desk.starting_cash, *(equity for _, equity in outcome.ledger.daily)]
+
+
+def html_of(
+    history: History, outcome: Outcome, document: dict[str, Any], depth: dict[str, Any]
+) -> str:
+    """Return the run as one HTML page."""
+    from hybrid_tui.analysis.backtest_document import held_levels
+    from hybrid_tui.analysis.html_report import Page, html_page
+
+    closes = [at for at, _ in outcome.ledger.daily]
+    levels = held_levels(closes, held_through(history)).tolist()
+    cash = outcome.desk.starting_cash
+    symbols = document["settings"]["symbols"]
+    more = f" and {len(symbols) - 1} more" if len(symbols) > 1 else ""
+    return html_page(
+        Page(
+            title=f"Backtest of {symbols[0]}{more}",
+            document=document,
+            depth=depth,
+            daily=daily_path(outcome),
+            closes=[f"{at:%Y-%m-%d}" for at in closes],
+            held=[cash, *(cash * level for level in levels)],
+        )
+    )
+
+
 def _cautions(
     config: Config,
     history: History,

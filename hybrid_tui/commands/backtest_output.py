@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 import typer
 
+from hybrid_tui.domain.instants import iso
+
 
 class Progress:
-    """A progress bar on stderr where it is a terminal."""
+    """Follows a run: a bar on stderr where it is a terminal, and how far it came."""
 
     def __init__(self, begins_at: datetime, ends_at: datetime) -> None:
         self._begins_at = begins_at
         self._span = max((ends_at - begins_at).total_seconds(), 1.0)
+        self._reached = begins_at
         self._bar: Any = None
 
-    def __enter__(self) -> Callable[[datetime], None] | None:
+    @property
+    def reached(self) -> str:
+        """How far the run came, in words."""
+        done = (self._reached - self._begins_at).total_seconds() / self._span
+        return f"{self._reached:%Y-%m-%d %H:%M} UTC, {min(1.0, done):.0%} of the way"
+
+    def __enter__(self) -> Callable[[datetime], None]:
         if not sys.stderr.isatty():
-            return None
+            return self._note
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
@@ -38,6 +47,7 @@ class Progress:
 
         def advance(now: datetime) -> None:
             nonlocal shown
+            self._reached = now
             if (now - shown).total_seconds() >= self._span / 500:
                 shown = now
                 done = (now - self._begins_at).total_seconds()
@@ -49,21 +59,39 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
+    def _note(self, now: datetime) -> None:
+        self._reached = now
 
-def print_summary(document: dict[str, Any]) -> None:
-    """Print a backtest's document for a person; warnings go to stderr."""
-    from collections import Counter
 
-    summary = document["summary"]
-    typer.echo(f"tiers {','.join(document['settings']['tiers'])}   bars {summary['bars']:,}")
-    for name in ("total_return", "cagr", "max_drawdown", "volatility", "exposure", "win_rate"):
-        value = summary[name]
-        typer.echo(f"{name:<16}{'-' if value is None else f'{value:+.2%}'}")
-    for name in ("sharpe", "sortino", "profit_factor", "turnover", "fees", "slippage_cost"):
-        value = summary[name]
-        typer.echo(f"{name:<16}{'-' if value is None else f'{value:.2f}'}")
-    reasons = Counter(row["exit_reason"] or "open" for row in document["trades"])
-    counts = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
-    typer.echo(f"{'trades':<16}{summary['trades']} ({counts})")
+def print_summary(document: dict[str, Any], depth: dict[str, Any], daily: Sequence[float]) -> None:
+    """Print a backtest for a person; warnings go to stderr.
+
+    ``daily`` is the cash at the start, then equity at session closes.
+    """
+    from hybrid_tui.analysis.summary_text import summary_lines
+
+    encoding = (sys.stdout.encoding or "ascii").lower()
+    for line in summary_lines(document, depth, daily, braille=encoding.startswith("utf")):
+        typer.echo(line)
+    print_warnings(document)
+
+
+def print_warnings(document: dict[str, Any]) -> None:
+    """Print a backtest's warnings on stderr, a line each."""
     for warning in document["warnings"]:
         typer.echo(f"warning: {warning}", err=True)
+
+
+def run_log(document: dict[str, Any], begun_at: datetime) -> list[str]:
+    """Return the lines of a run's log: what ran over what, how long it took, and its warnings."""
+    settings, summary = document["settings"], document["summary"]
+    return [
+        f"begun {iso(begun_at)}, {summary['seconds']:.3f} s",
+        f"hybrid-tui {settings['code_version']}, path {settings['path']}, seed {settings['seed']}",
+        f"{summary['bars']:,} bars of {len(settings['symbols'])} symbols, {settings['interval']} s"
+        f" each, feed {settings['feed']}, fingerprint {settings['data_fingerprint']}",
+        f"{settings['first_bar']} to {settings['last_bar_known_at']}",
+        f"tiers {','.join(settings['tiers'])}, models {settings['model_ids']}",
+        f"llm {settings['llm']}; {summary['trades']} trades",
+        *(f"warning: {warning}" for warning in document["warnings"]),
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
@@ -92,6 +93,8 @@ class Engine:
         self._keeps_history = setup.keeps_history or config.risk.loss_budget > 0 or self.moves.is_on
         self._refusals: dict[str, str] = {}
         self._unread: tuple[NewsItem, ...] = ()
+        # The last equity that was marked, and the event since which nothing has happened.
+        self._marked = (-1, 0.0)
         self._following: tuple[Session, datetime] | None = None
 
     def warm_up(self, series: Mapping[str, BarSeries], news: Sequence[NewsItem] = ()) -> None:
@@ -229,10 +232,10 @@ class Engine:
             self.moves.look(now, slices)
         gross = self.state.gross()
         cash = self.state.cash
-        self.recorder.emit(
-            ev.EquityMarked, now, cause=event, equity=cash + gross, cash=cash, gross=gross
-        )
+        equity = cash + gross
+        self.recorder.emit(ev.EquityMarked, now, cause=event, equity=equity, cash=cash, gross=gross)
         self.tiers.rules_alive(now)
+        self._marked = (self.state.last_id, equity)
         return ended
 
     def _apply_action(self, now: datetime, action: CorporateAction) -> None:
@@ -285,7 +288,9 @@ class Engine:
         session = state.session
         if session is None:
             return
-        equity = state.equity()
+        last_id, equity = self._marked
+        if last_id != state.last_id:
+            equity = state.equity()
         for lock in locks_at_decision(state, now, equity, self._next_open(session), config.risk):
             self.recorder.emit(ev.LockSet, now, lock=lock)
         in_window = not self._is_daily and in_overnight_window(state, now, config.rules)
@@ -341,4 +346,4 @@ class Engine:
     def _theses_lost(self, now: datetime, ended: Collection[str]) -> Collection[str]:
         if not self.state.signals:
             return ()
-        return self.theses.came_true(now, self.market.view(now), ended)
+        return self.theses.came_true(now, partial(self.market.view, now), ended)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from functools import partial
 
@@ -32,7 +32,9 @@ class ThesisWatch:
         self._conditions: dict[str, Condition | None] = {}
         self._values: dict[tuple[str, Measure], tuple[int, float | None]] = {}
 
-    def came_true(self, now: datetime, view: MarketView, symbols: Collection[str]) -> set[str]:
+    def came_true(
+        self, now: datetime, view: Callable[[], MarketView], symbols: Collection[str]
+    ) -> set[str]:
         """Return the held symbols among ``symbols`` with an approved thesis that is wrong now."""
         state = self._state
         if not state.signals:
@@ -76,7 +78,7 @@ class ThesisWatch:
         return self._conditions[text]
 
     def _value(
-        self, now: datetime, view: MarketView, held: Position, measure: Measure
+        self, now: datetime, view: Callable[[], MarketView], held: Position, measure: Measure
     ) -> float | None:
         close = self._state.closes[held.symbol]
         if measure.name == "drawdown":
@@ -91,7 +93,7 @@ class ThesisWatch:
         key = (held.symbol, measure)
         kept = self._values.get(key)
         if kept is None or kept[0] != stamp:
-            known = view.bars(held.symbol)
+            known = view().bars(held.symbol)
             value = None
             if known is not None and seconds >= self._interval:
                 bars = resample(known, seconds, self._calendar)

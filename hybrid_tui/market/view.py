@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
-from hybrid_tui.domain.bars import Bar, BarSeries, BarSlice, CorporateAction, NewsItem
+from hybrid_tui.domain.bars import (
+    Bar,
+    BarSeries,
+    BarSlice,
+    CorporateAction,
+    FloatArray,
+    IntArray,
+    NewsItem,
+)
 from hybrid_tui.domain.splits import known_before, restate
 from hybrid_tui.errors import DataError, LookAheadError
 
 FIRST_CAPACITY = 4_096
+MOST_WAITING = 512
 COLUMNS = ("open", "high", "low", "close", "volume")
 
 
@@ -28,24 +37,16 @@ class _History:
         self.known_at = np.empty(FIRST_CAPACITY, dtype=np.int64)
         self.values = np.empty((len(COLUMNS), FIRST_CAPACITY))
 
-    def append(self, start: int, known_at: int, bar: Bar) -> None:
-        if self.count == len(self.start):
-            self._grow(self.count + 1)
-        self.start[self.count] = start
-        self.known_at[self.count] = known_at
-        self.values[:, self.count] = bar
-        self.count += 1
-
-    def extend(self, series: BarSeries) -> None:
-        last = self.count + len(series)
+    def extend(self, start: IntArray, known_at: IntArray, values: Iterable[FloatArray]) -> None:
+        """Take in bars that follow the last: their times, and their five columns."""
+        last = self.count + len(start)
         if last > len(self.start):
             self._grow(last)
-        self.start[self.count : last] = series.start
-        self.known_at[self.count : last] = series.known_at
-        for row, name in enumerate(COLUMNS):
-            self.values[row, self.count : last] = getattr(series, name)
+        self.start[self.count : last] = start
+        self.known_at[self.count : last] = known_at
+        for row, column in enumerate(values):
+            self.values[row, self.count : last] = column
         self.count = last
-        self.feed = series.feed
 
     def split(self, action: CorporateAction) -> None:
         """Restate the bars before an action; views given out earlier stay."""
@@ -64,31 +65,46 @@ class _History:
 
 
 class KnownMarket:
-    """Bars and headlines in the order in which they became known."""
+    """Bars and headlines in the order in which they became known.
+
+    Slices are kept as they come and go into the symbols' arrays when a view is made, many at once:
+    a bar's end must not wait for hundreds of arrays. Views may be read by other threads.
+    """
 
     def __init__(self, symbols: Sequence[str], interval: int, feed: str) -> None:
         self.symbols = tuple(symbols)
         self.interval = interval
         self.feed = feed
         self._histories: dict[str, _History] = {}
+        self._waiting: list[BarSlice] = []
+        self._last_start: datetime | None = None
         self._news: list[NewsItem] = []
 
     def warm(self, series: BarSeries) -> None:
         """Take in a symbol's past at once; DataError if it does not follow what is known."""
         if len(series) == 0:
             return
+        self._settle()
         history = self._history(series.symbol)
         self._check_order(series.symbol, history, int(series.start[0]))
-        history.extend(series)
+        columns = [getattr(series, name) for name in COLUMNS]
+        history.extend(series.start, series.known_at, columns)
+        history.feed = series.feed
+        last = datetime.fromtimestamp(int(series.start[-1]), UTC)
+        self._last_start = max(last, self._last_start or last)
 
     def append(self, bars: BarSlice) -> None:
         """Take in the bars of one instant; DataError if one does not follow what is known."""
-        start, known_at = int(bars.start.timestamp()), int(bars.known_at.timestamp())
-        for symbol, bar in bars.bars.items():
-            history = self._histories.get(symbol) or self._history(symbol)
-            if history.count and start <= history.start[history.count - 1]:
-                self._check_order(symbol, history, start)
-            history.append(start, known_at, bar)
+        if self._last_start is not None and bars.start <= self._last_start:
+            self._settle()
+            start = int(bars.start.timestamp())
+            for symbol in bars.bars:
+                self._check_order(symbol, self._history(symbol), start)
+        else:
+            self._last_start = bars.start
+        self._waiting.append(bars)
+        if len(self._waiting) >= MOST_WAITING:
+            self._settle()
 
     def add_news(self, item: NewsItem) -> None:
         """Take in a headline, whatever the order it comes in."""
@@ -96,12 +112,14 @@ class KnownMarket:
 
     def adjust(self, action: CorporateAction) -> None:
         """Apply a corporate action: a split restates the past, a dividend leaves prices alone."""
+        self._settle()
         history = self._histories.get(action.symbol)
         if history is not None and action.ratio != 1.0:
             history.split(action)
 
     def view(self, now: datetime) -> KnownView:
         """Return a view that shows what is known at ``now`` and refuses to show more."""
+        self._settle()
         return KnownView(self, now)
 
     def bars_known(self, symbol: str, instant: datetime) -> BarSeries | None:
@@ -133,6 +151,24 @@ class KnownMarket:
         """Return the headlines received in [since, until], oldest first."""
         first = bisect_left(self._news, since, key=_received_at)
         return self._news[first : bisect_right(self._news, until, lo=first, key=_received_at)]
+
+    def _settle(self) -> None:
+        """Put the slices that wait into their symbols' arrays."""
+        if not self._waiting:
+            return
+        slices, self._waiting = self._waiting, []
+        times = [(int(bars.start.timestamp()), int(bars.known_at.timestamp())) for bars in slices]
+        found: dict[str, tuple[list[tuple[int, int]], list[Bar]]] = {}
+        for at, bars in zip(times, slices, strict=True):
+            for symbol, bar in bars.bars.items():
+                kept = found.get(symbol)
+                if kept is None:
+                    kept = found[symbol] = ([], [])
+                kept[0].append(at)
+                kept[1].append(bar)
+        for symbol, (ats, rows) in found.items():
+            start, known_at = np.array(ats, dtype=np.int64).T
+            self._history(symbol).extend(start, known_at, np.array(rows).T)
 
     def _history(self, symbol: str) -> _History:
         return self._histories.setdefault(symbol, _History(self.feed))

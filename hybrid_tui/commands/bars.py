@@ -100,7 +100,8 @@ def _from_store(state: CliState, symbols: list[str] | None, interval: int | None
     from hybrid_tui.market.rows import fingerprint
     from hybrid_tui.market.store import BarStore
 
-    series, actions = BarStore(state.paths.bars).load_with_actions(symbols, interval)
+    store = BarStore(state.paths.bars)
+    series, actions = store.load_with_actions(symbols, interval)
     if not series:
         raise DataError(
             f"{state.paths.bars}: the bar store has no such bars",
@@ -113,7 +114,7 @@ def _from_store(state: CliState, symbols: list[str] | None, interval: int | None
         interval=intervals[0],
         feed=",".join(sorted({found.feed for found in series.values()})),
         fingerprint=fingerprint(chosen),
-        warnings=(),
+        warnings=tuple(store.seams(list(chosen), intervals[0])),
         actions=tuple(actions),
         knows_actions=True,
     )

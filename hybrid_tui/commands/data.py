@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -169,6 +170,16 @@ def list_bars(context: typer.Context, as_json: JsonOption = False) -> None:
             "end": iso(stored.end),
             "bars": stored.bars,
             "adjusted": stored.adjusted,
+            "spans": [
+                {
+                    "feed": part.feed,
+                    "adjusted": part.adjusted,
+                    "start": iso(datetime.fromtimestamp(part.first, UTC)),
+                    "end": iso(datetime.fromtimestamp(part.last, UTC)),
+                    "bars": part.bars,
+                }
+                for part in stored.stretches
+            ],
         }
         for stored in store.list()
     ]
@@ -178,7 +189,23 @@ def list_bars(context: typer.Context, as_json: JsonOption = False) -> None:
     if not rows:
         typer.echo("the bar store is empty: hybrid-tui data import PATH...", err=True)
         return
-    _print_table(rows)
+    _print_table(_table_rows(rows))
+
+
+def _table_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a line a series, and one a span below it where it is of several."""
+    lines: list[dict[str, Any]] = []
+    for row in rows:
+        spans = row["spans"]
+        whole = {key: value for key, value in row.items() if key != "spans"}
+        if len(spans) > 1:
+            for key in ("feed", "adjusted"):
+                whole[key] = ",".join(dict.fromkeys(span[key] for span in spans))
+            parts = [{"symbol": "", "interval": "", **span} for span in spans]
+            lines += [whole, *({key: part[key] for key in whole} for part in parts)]
+        else:
+            lines.append(whole)
+    return lines
 
 
 def _print_table(rows: Sequence[dict[str, Any]]) -> None:

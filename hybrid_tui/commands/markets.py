@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from hybrid_tui.commands.common import tell
 from hybrid_tui.commands.compose import MarketKind
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.config import WATCHLIST, Config
@@ -183,7 +184,9 @@ def _recorded(
     from hybrid_tui.market.stories import merge_news
 
     wanted = None if config.app.watchlist == WATCHLIST else list(config.app.watchlist)
-    series, actions = BarStore(state.paths.bars).load_with_actions(wanted, 60)
+    store = BarStore(state.paths.bars)
+    series, actions = store.load_with_actions(wanted, 60)
+    tell(store.seams(list(series), 60))
     if not series:
         raise DataError(
             f"{state.paths.bars}: the bar store has no one-minute bars",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -29,11 +29,15 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarSlice:
-    """The bars of all symbols that share one start and became known at one instant."""
+    """The bars of all symbols that share one start and became known at one instant.
+
+    ``feeds`` holds (symbol, feed) where a symbol's bars come from another feed from here on.
+    """
 
     start: datetime
     known_at: datetime
     bars: Mapping[str, Bar]
+    feeds: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,8 @@ class BarSeries:
     """The regular-session bars of one symbol, oldest first.
 
     ``start`` and ``known_at`` are UTC epoch seconds; prices are dollars, volume is shares. A bar is
-    known at the smaller of its end and the close of its session.
+    known at the smaller of its end and the close of its session. ``feed`` is that of the last bar;
+    where it changes on the way ``feeds`` holds each stretch as (start of its first bar, feed).
     """
 
     symbol: str
@@ -54,6 +59,7 @@ class BarSeries:
     low: FloatArray
     close: FloatArray
     volume: FloatArray
+    feeds: tuple[tuple[int, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.start)
@@ -71,15 +77,47 @@ class BarSeries:
             low=self.low[first:last],
             close=self.close[first:last],
             volume=self.volume[first:last],
+            feeds=self.feeds,
         )
+
+    @property
+    def feed_names(self) -> tuple[str, ...]:
+        """The feeds that ``feed_codes`` counts."""
+        return tuple(dict.fromkeys(feed for _, feed in self.feeds)) or (self.feed,)
+
+    def feed_codes(self) -> IntArray:
+        """Return which of ``feed_names`` each bar comes from, (bars,)."""
+        if not self.feeds:
+            return np.zeros(len(self), dtype=np.int64)
+        names = self.feed_names
+        firsts = np.array([first for first, _ in self.feeds], dtype=np.int64)
+        codes = np.array([names.index(feed) for _, feed in self.feeds], dtype=np.int64)
+        return codes[np.maximum(np.searchsorted(firsts, self.start, side="right") - 1, 0)]
+
+    def own_feeds(self) -> list[tuple[int, str]]:
+        """Return (start of the first bar, feed) of each stretch that has a bar of this series."""
+        codes, names = self.feed_codes(), self.feed_names
+        first = np.flatnonzero(np.diff(codes, prepend=-1))
+        return [(int(self.start[i]), names[int(codes[i])]) for i in first]
 
     def known_by(self, instant: int) -> BarSeries:
         """Return the bars whose end is not after ``instant`` (UTC epoch seconds)."""
         return self.slice(0, int(np.searchsorted(self.known_at, instant, side="right")))
 
 
+def feed_changes(stretches: Sequence[tuple[int, str]]) -> tuple[tuple[int, str], ...]:
+    """Return stretches as ``BarSeries.feeds`` holds them: none where all are of one feed."""
+    found: list[tuple[int, str]] = []
+    for first, feed in stretches:
+        if not found or found[-1][1] != feed:
+            found.append((first, feed))
+    return tuple(found) if len(found) > 1 else ()
+
+
 def joined(earlier: BarSeries, later: BarSeries) -> BarSeries:
-    """Return the bars of two series of a symbol that follow each other, with the later's feed."""
+    """Return the bars of two series of a symbol that follow each other, each with its feed."""
+    if not len(earlier) or not len(later):
+        return later if len(later) else earlier
     return BarSeries(
         symbol=later.symbol,
         interval=later.interval,
@@ -91,6 +129,7 @@ def joined(earlier: BarSeries, later: BarSeries) -> BarSeries:
         low=np.concatenate((earlier.low, later.low)),
         close=np.concatenate((earlier.close, later.close)),
         volume=np.concatenate((earlier.volume, later.volume)),
+        feeds=feed_changes([*earlier.own_feeds(), *later.own_feeds()]),
     )
 
 

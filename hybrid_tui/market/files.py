@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BoolArray, IntArray
+from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BoolArray, IntArray, feed_changes
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import ConfigError, DataError
 from hybrid_tui.market.resample import resample
@@ -331,6 +331,7 @@ def _series(
         reading.warnings.append(detail)
         first = datetime.fromtimestamp(int(start[changes[0]]), UTC)
         reading.seams.append(Seam(symbol=symbol, at=first, detail=detail))
+    stretches = [(int(start[i]), reading.feeds[feed[i]]) for i in (0, *changes)]
     open_, high, low, close, volume = np.ascontiguousarray(rows.values[:, inside])
     return BarSeries(
         symbol=symbol,
@@ -343,6 +344,7 @@ def _series(
         low=low,
         close=close,
         volume=volume,
+        feeds=feed_changes(stretches),
     )
 
 

@@ -170,6 +170,10 @@ class _TimeMajor:
             np.concatenate([getattr(bars, name) for bars in windows])[order]
             for name in ("open", "high", "low", "close", "volume")
         ]
+        self._feeds: dict[int, list[tuple[str, str]]] = {}
+        for bars in windows:
+            for first, feed in bars.own_feeds() if bars.feeds and len(bars) else ():
+                self._feeds.setdefault(first, []).append((bars.symbol, feed))
         start, known_at = start[order], known_at[order]
         new = np.ones(len(start), dtype=np.bool_)
         new[1:] = (start[1:] != start[:-1]) | (known_at[1:] != known_at[:-1])
@@ -228,7 +232,10 @@ class _TimeMajor:
                 known, known_at = second, _instant(second)
             a, b = bounds[i] - base, bounds[i + 1] - base
             yield BarSlice(
-                start=begun, known_at=known_at, bars=dict(zip(names[a:b], bars[a:b], strict=True))
+                start=begun,
+                known_at=known_at,
+                bars=dict(zip(names[a:b], bars[a:b], strict=True)),
+                feeds=tuple(self._feeds.get(start, ())),
             )
 
 

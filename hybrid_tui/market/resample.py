@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries
+from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, feed_changes
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.market.sessions import regular_session
@@ -36,6 +36,8 @@ def resample(series: BarSeries, interval: int, calendar: TradingCalendar) -> Bar
     last = np.append(first[1:], len(series)) - 1
     start = label[first]
     _, known_at = regular_session(calendar, start, interval)
+    names, codes = series.feed_names, series.feed_codes()
+    changes = np.flatnonzero(np.diff(codes[last], prepend=-1))
     return BarSeries(
         symbol=series.symbol,
         interval=interval,
@@ -47,4 +49,6 @@ def resample(series: BarSeries, interval: int, calendar: TradingCalendar) -> Bar
         low=np.minimum.reduceat(series.low, first),
         close=series.close[last],
         volume=np.add.reduceat(series.volume, first),
+        # A longer bar is of the feed of its last part.
+        feeds=feed_changes([(int(start[i]), names[int(codes[last[i]])]) for i in changes]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -10,16 +11,25 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
 
-from hybrid_tui.domain.bars import BarSeries, CorporateAction
+from hybrid_tui.domain.bars import BarSeries, CorporateAction, feed_changes
 from hybrid_tui.errors import ConfigError, DataError
 from hybrid_tui.market.actions_file import ACTIONS, read_actions, sync_folder, write_actions
+from hybrid_tui.market.stretches import (
+    Adjusted,
+    Stretch,
+    all_as_traded,
+    feeds_of,
+    merge_stretches,
+    seams_told,
+    stretches_in,
+    stretches_of,
+)
 
-Adjusted = Literal["none", "splits", "all"]
 TIMES = ("timestamp", "known_at")
 VALUES = ("open", "high", "low", "close", "volume")
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
@@ -31,18 +41,24 @@ class StoredSeries:
     """What the store has of one symbol.
 
     ``start`` and ``end`` are the starts of the first and the last bar; ``spans`` are the stretches
-    [first, end) that were looked at without a hole, in UTC epoch seconds.
+    [first, end) that were looked at without a hole, in UTC epoch seconds. ``stretches`` say which
+    bars come from which feed and what they are adjusted for; ``adjusted`` is that of the last one.
     """
 
     symbol: str
     interval: int
     feed: str
-    adjusted: Adjusted
+    stretches: tuple[Stretch, ...]
     start: datetime
     end: datetime
     bars: int
     path: Path
     spans: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def adjusted(self) -> Adjusted:
+        """What the last bars are adjusted for."""
+        return self.stretches[-1].adjusted
 
 
 class BarStore:
@@ -63,31 +79,31 @@ class BarStore:
 
         ``since`` says from when on they were asked for, so that a stretch without a bar is known to
         be one; by default from the first bar. With ``replacing`` the new bars win over those
-        already there. Raises DataError where the store's bars of this series are adjusted
-        differently.
+        already there. Of each bar it is kept which feed it comes from and what it is ``adjusted``
+        for, so that a series may be of several.
         """
         if len(series) == 0:
             return 0
         path = self._path(series.symbol, series.interval, series.feed)
         merged = series
+        stretches = stretches_of(series, adjusted)
         before = 0
         known_spans: tuple[tuple[int, int], ...] = ()
         first = int(since.timestamp()) if since else int(series.start[0])
         span = (min(first, int(series.start[0])), int(series.known_at[-1]))
         if path.exists():
             known = self._describe(path)
-            if known.adjusted != adjusted:
-                raise DataError(
-                    f"{path}: its bars are adjusted for {known.adjusted!r}, not {adjusted!r}",
-                    hint="import with the same --adjusted, or remove the file first",
-                )
             known_spans = known.spans
             stored = self._read(path)
             before = len(stored)
             merged = merge_series(series, stored) if replacing else merge_series(stored, series)
+            winner = series if replacing else stored
+            parts = [stretches, known.stretches] if replacing else [known.stretches, stretches]
+            wins = np.isin(merged.start, winner.start)
+            stretches = merge_stretches(merged.start, wins, *parts)
         spans = merge_spans([*known_spans, span])
         if replacing or len(merged) > before or spans != known_spans:
-            self._write(path, merged, adjusted, spans)
+            self._write(path, merged, stretches, spans)
         return len(merged) - before
 
     def holes(
@@ -130,12 +146,31 @@ class BarStore:
     ) -> tuple[dict[str, BarSeries], list[CorporateAction]]:
         """Return series as ``load`` does, and the actions that they have still to be adjusted for.
 
-        Those are the actions of the symbols whose bars are raw; bars that came adjusted have none.
+        Those are the actions of the symbols with raw bars; bars that came adjusted have none. Where
+        a series has both, all its bars are given as they were traded.
         """
         chosen = self._choose(symbols, interval, feed)
-        raw = [symbol for symbol, stored in chosen.items() if stored.adjusted == "none"]
         series = {symbol: self._read(chosen[symbol].path) for symbol in sorted(chosen)}
-        return series, self.actions(raw)
+        stretches = {symbol: stored.stretches for symbol, stored in chosen.items()}
+        raw = [s for s, parts in stretches.items() if any(p.adjusted == "none" for p in parts)]
+        actions = self.actions(raw)
+        for symbol in raw:
+            series[symbol] = all_as_traded(series[symbol], stretches[symbol], actions)
+        return series, actions
+
+    def seams(
+        self,
+        symbols: Collection[str] | None = None,
+        interval: int | None = None,
+        feed: str | None = None,
+    ) -> builtins.list[str]:
+        """Return what to tell of the series that ``load`` gives: changes of feed and adjustment."""
+        chosen = self._choose(symbols, interval, feed)
+        return [
+            text
+            for symbol, stored in sorted(chosen.items())
+            for text in seams_told(symbol, stored.stretches)
+        ]
 
     def load(
         self,
@@ -207,7 +242,9 @@ class BarStore:
                 symbol=unquote(path.stem),
                 interval=parse_interval(path.parent.parent.name),
                 feed=unquote(path.parent.name),
-                adjusted=_adjusted(facts["adjusted"]),
+                stretches=stretches_in(
+                    facts, unquote(path.parent.name), first, last, footer.num_rows
+                ),
                 start=datetime.fromtimestamp(first, UTC),
                 end=datetime.fromtimestamp(last, UTC),
                 bars=footer.num_rows,
@@ -236,6 +273,7 @@ class BarStore:
             feed=stored.feed,
             start=times["timestamp"],
             known_at=times["known_at"],
+            feeds=feeds_of(stored.stretches),
             **values,
         )
 
@@ -243,7 +281,7 @@ class BarStore:
         self,
         path: Path,
         series: BarSeries,
-        adjusted: Adjusted,
+        stretches: tuple[Stretch, ...],
         spans: tuple[tuple[int, int], ...],
     ) -> None:
         """Replace a file as a whole: a crash leaves the old one or the new one."""
@@ -256,12 +294,15 @@ class BarStore:
             "timestamp": pa.array(series.start * 1000, instant),
             "known_at": pa.array(series.known_at * 1000, instant),
             **{name: getattr(series, name) for name in VALUES},
-            # The path says both already; columns keep them when a file is read on its own.
+            # The path says the symbol already; columns keep it when a file is read on its own.
             "symbol": pa.DictionaryArray.from_arrays(same, pa.array([series.symbol])),
-            "feed": pa.DictionaryArray.from_arrays(same, pa.array([series.feed])),
+            "feed": pa.DictionaryArray.from_arrays(
+                series.feed_codes().astype(np.int8), pa.array(series.feed_names)
+            ),
         }
         facts = {
-            "adjusted": adjusted,
+            "adjusted": stretches[-1].adjusted,
+            "stretches": json.dumps([stretch.row for stretch in stretches]),
             "first": str(int(series.start[0])),
             "last": str(int(series.start[-1])),
             "spans": json.dumps(spans),
@@ -302,7 +343,18 @@ def merge_series(first: BarSeries, second: BarSeries) -> BarSeries:
         name: np.concatenate([getattr(first, name), getattr(second, name)[new]])[order]
         for name in ("known_at", *VALUES)
     }
-    return replace(first, start=start[order], **columns)
+    start = start[order]
+    if not (first.feeds or second.feeds) and first.feed == second.feed:
+        return replace(first, start=start, **columns)
+    names = list(dict.fromkeys((*first.feed_names, *second.feed_names)))
+    codes = [
+        np.array([names.index(name) for name in part.feed_names])[part.feed_codes()]
+        for part in (first, second)
+    ]
+    code = np.concatenate((codes[0], codes[1][new]))[order]
+    at = np.flatnonzero(np.diff(code, prepend=-1)).tolist()
+    feeds = feed_changes([(int(start[i]), names[int(code[i])]) for i in at])
+    return replace(first, start=start, feeds=feeds, **columns)
 
 
 def merge_spans(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -339,10 +391,3 @@ def _rank(stored: StoredSeries) -> tuple[int, datetime, int, str]:
 
 def _spans(text: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(first), int(end)) for first, end in json.loads(text))
-
-
-def _adjusted(text: str) -> Adjusted:
-    for known in ("none", "splits", "all"):
-        if text == known:
-            return known
-    raise ValueError(f"adjusted for {text!r}")

@@ -16,6 +16,7 @@ from hybrid_tui.domain.bars import (
     FloatArray,
     IntArray,
     NewsItem,
+    feed_changes,
 )
 from hybrid_tui.domain.splits import known_before, restate
 from hybrid_tui.errors import DataError, LookAheadError
@@ -28,10 +29,11 @@ COLUMNS = ("open", "high", "low", "close", "volume")
 class _History:
     """One symbol's bars in arrays that grow; ``values`` has shape (5, capacity)."""
 
-    __slots__ = ("count", "feed", "known_at", "start", "values")
+    __slots__ = ("count", "feed", "feeds", "known_at", "start", "values")
 
     def __init__(self, feed: str) -> None:
         self.feed = feed
+        self.feeds: list[tuple[int, str]] = []
         self.count = 0
         self.start = np.empty(FIRST_CAPACITY, dtype=np.int64)
         self.known_at = np.empty(FIRST_CAPACITY, dtype=np.int64)
@@ -47,6 +49,22 @@ class _History:
         for row, column in enumerate(values):
             self.values[row, self.count : last] = column
         self.count = last
+
+    def comes_from(self, first: int, feed: str) -> None:
+        """Note the feed of the bars from ``first`` on."""
+        if not self.feeds or self.feeds[-1][1] != feed:
+            self.feeds.append((first, feed))
+
+    def feeds_until(self, last: int) -> tuple[tuple[int, str], ...]:
+        """Return where the feed changed in the bars that start up to ``last``."""
+        if len(self.feeds) < 2:
+            return ()
+        return feed_changes([one for one in self.feeds if one[0] <= last])
+
+    @property
+    def first_feed(self) -> str:
+        """The feed of the first bar."""
+        return self.feeds[0][1] if self.feeds else self.feed
 
     def split(self, action: CorporateAction) -> None:
         """Restate the bars before an action; views given out earlier stay."""
@@ -89,7 +107,8 @@ class KnownMarket:
         self._check_order(series.symbol, history, int(series.start[0]))
         columns = [getattr(series, name) for name in COLUMNS]
         history.extend(series.start, series.known_at, columns)
-        history.feed = series.feed
+        for first, feed in series.own_feeds():
+            history.comes_from(first, feed)
         last = datetime.fromtimestamp(int(series.start[-1]), UTC)
         self._last_start = max(last, self._last_start or last)
 
@@ -134,10 +153,12 @@ class KnownMarket:
         if last == 0:
             return None
         open_, high, low, close, volume = history.values[:, :last]
+        feeds = history.feeds_until(int(history.start[last - 1]))
         return BarSeries(
             symbol=symbol,
             interval=self.interval,
-            feed=history.feed,
+            feed=feeds[-1][1] if feeds else history.first_feed,
+            feeds=feeds,
             start=history.start[:last],
             known_at=history.known_at[:last],
             open=open_,
@@ -166,6 +187,8 @@ class KnownMarket:
                     kept = found[symbol] = ([], [])
                 kept[0].append(at)
                 kept[1].append(bar)
+            for symbol, feed in bars.feeds:
+                self._history(symbol).comes_from(at[0], feed)
         for symbol, (ats, rows) in found.items():
             start, known_at = np.array(ats, dtype=np.int64).T
             self._history(symbol).extend(start, known_at, np.array(rows).T)

@@ -17,7 +17,7 @@ SPY and a triple-leveraged fund look alike, and so do a feed with gaps and one w
 | macd | MACD(12,26,9) histogram / close, over sigma |
 | atr | ATR(14) / close, over sigma; without overnight gaps |
 | percent_b | (close - mean) / (4 deviations) of 20 closes: 0 in the middle, +-0.5 on a band |
-| volume | log(1 + volume) minus its mean over the look-back: blind to the feed's share of volume |
+| volume | log(1 + volume) minus its feed's mean in the look-back: blind to the feed's share |
 | session_fraction | minutes since the open at the bar's end / 390 |
 | missing | minutes without a bar before this one in its session, at most 15, / 15 |
 | session_start | 1 for the first bar of a session |
@@ -97,6 +97,7 @@ class RawWindows:
     low: FloatArray
     close: FloatArray
     volume: FloatArray
+    feed: IntArray
     session_start: BoolArray
     minutes: FloatArray
     missing: FloatArray
@@ -222,6 +223,7 @@ def gather(
         low=series.low[whole],
         close=series.close[whole],
         volume=series.volume[whole],
+        feed=series.feed_codes()[whole],
         session_start=session_start,
         minutes=np.where(session_start, 1.0, 1.0 + missing[whole]),
         missing=np.minimum(missing[window], 15.0),
@@ -268,6 +270,18 @@ def _percent_b(close: FloatArray) -> FloatArray:
     return np.where(is_flat, 0.0, (lags[0] - mean) / np.where(is_flat, 1.0, 4.0 * deviation))
 
 
+def _relative(log_volume: FloatArray, feed: IntArray) -> FloatArray:
+    """Return volumes minus their mean over the bars of the look-back that share their feed."""
+    relative = log_volume - _total(log_volume) / LOOKBACK
+    mixed = np.flatnonzero((feed != feed[0]).any(axis=0))
+    codes, volumes = feed[:, mixed], log_volume[:, mixed]
+    for code in np.unique(codes):
+        own = codes == code
+        mean = _total(np.where(own, volumes, 0.0)) / np.maximum(own.sum(axis=0), 1)
+        relative[:, mixed] = np.where(own, volumes - mean, relative[:, mixed])
+    return relative
+
+
 def compute(raw: RawWindows) -> Windows:
     """Return the features of a batch of windows: the one function of training, batch and live."""
     close = raw.close
@@ -290,7 +304,7 @@ def compute(raw: RawWindows) -> Windows:
     moves = (rises + falls)[WARM_UP:]
     rsi = np.where(moves > 0, (rises - falls)[WARM_UP:] / np.where(moves > 0, moves, 1.0), 0.0)
     log_volume = np.log1p(raw.volume)
-    volume = log_volume - _total(log_volume) / LOOKBACK
+    volume = _relative(log_volume, raw.feed)
     window_close = close[WARM_UP:]
 
     columns: dict[str, FloatArray | BoolArray] = {

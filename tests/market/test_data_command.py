@@ -48,6 +48,15 @@ def test_import_list_and_import_again(bars: Path) -> None:
                 "end": "2026-03-02T14:31:00Z",
                 "bars": 2,
                 "adjusted": "splits",
+                "spans": [
+                    {
+                        "feed": "file",
+                        "adjusted": "splits",
+                        "start": "2026-03-02T14:30:00Z",
+                        "end": "2026-03-02T14:31:00Z",
+                        "bars": 2,
+                    }
+                ],
             }
         ]
     }
@@ -99,11 +108,18 @@ def test_bad_input_is_an_error_for_people(
 
 
 @pytest.mark.usefixtures("home")
-def test_bars_adjusted_otherwise_are_refused(bars: Path) -> None:
+def test_bars_adjusted_otherwise_are_kept_apart_and_listed(bars: Path) -> None:
     assert run("import", bars, "--adjusted", "none").exit_code == 0
     bars.write_text(HEADER + ROWS + "2026-03-02 09:32,10,11,9,10,1\n")
-    result = run("import", bars)
-    assert isinstance(result.exception, DataError)
+    assert run("import", bars).exit_code == 0
+    (row,) = document(run("list", "--json"))["series"]
+    assert [(span["adjusted"], span["bars"]) for span in row["spans"]] == [
+        ("none", 2),
+        ("splits", 1),
+    ]
+    lines = run("list").stdout.splitlines()
+    assert len(lines) == 4
+    assert "none,splits" in lines[1]
     assert run("import", bars, "--adjusted", "dividends").exit_code == 2
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybrid_tui.domain.bars import CorporateAction
 from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.splits import split_adjusted
 from hybrid_tui.errors import ConfigError, DataError
+from hybrid_tui.market.actions import as_traded
 from hybrid_tui.market.files import read_bars
 from hybrid_tui.market.store import BarStore, interval_text, merge_series, parse_interval
 from tests.market.builders import OPEN, series
@@ -82,10 +87,69 @@ def test_the_smallest_interval_and_the_latest_feed_are_loaded(store: BarStore) -
         store.load(["A", "B"])
 
 
-def test_differently_adjusted_bars_do_not_mix(store: BarStore) -> None:
+def test_each_span_keeps_its_feed(store: BarStore) -> None:
+    seam = int(OPEN.timestamp()) + 240
+    mixed = replace(series(), feed="sip", feeds=((seam - 240, "iex"), (seam, "sip")))
+    store.add(mixed)
+    assert store.add(mixed) == 0
+    (stored,) = store.list()
+    spans = [(one.feed, one.adjusted, one.bars) for one in stored.stretches]
+    assert spans == [("iex", "splits", 4), ("sip", "splits", 6)]
+    assert (stored.stretches[0].last, stored.stretches[1].first) == (seam - 60, seam)
+    assert store.load()["A"].feeds == mixed.feeds
+    (told,) = store.seams()
+    assert "the feed changes from iex to sip at 2026-03-02T14:34:00Z" in told
+    table = pq.read_table(stored.path, partitioning=None)
+    assert table["feed"].to_pylist() == ["iex"] * 4 + ["sip"] * 6
+    store.add(replace(series(minutes=range(8, 14)), feed="sip"))
+    assert [one.bars for one in store.list()[0].stretches] == [4, 10]
+
+
+def test_each_span_keeps_its_adjustment(store: BarStore) -> None:
+    store.add(series(minutes=range(4)), "splits")
+    assert store.add(series(minutes=range(3, 8)), "none") == 4
+    (stored,) = store.list()
+    spans = [(one.adjusted, one.bars, one.last - one.first) for one in stored.stretches]
+    assert spans == [("splits", 4, 180), ("none", 4, 180)]
+    assert "the adjustment changes from splits to none at" in store.seams()[0]
+    store.add(series(minutes=range(2)), "none", replacing=True)
+    spans = [(one.adjusted, one.bars, one.last - one.first) for one in store.list()[0].stretches]
+    assert spans == [("none", 2, 60), ("splits", 2, 60), ("none", 4, 180)]
+
+
+@pytest.mark.parametrize(("cut", "worked_in", "is_older"), [
+    (4, 1, True), (4, 2, True), (4, 3, True), (5, 1, True), (5, 2, True), (7, 3, False),
+])  # fmt: skip
+def test_spans_adjusted_otherwise_come_back_as_they_were_traded(
+    store: BarStore, cut: int, worked_in: int, is_older: bool
+) -> None:
+    # A bar a day and splits on days 2, 5 and 8, of which a vendor has worked in the first ones.
+    splits = [
+        CorporateAction(symbol="A", ex_at=OPEN + timedelta(days=day, hours=-9), ratio=ratio)
+        for day, ratio in ((2, 2.0), (5, 4.0), (8, 3.0))
+    ]
+    end = OPEN + timedelta(days=12)
+    raw = as_traded(series(minutes=range(0, 12 * 1440, 1440), close=96.0), splits, end)
+    download = split_adjusted(raw, splits[:worked_in], end)
+    store.add((download if is_older else raw).slice(0, cut), "splits" if is_older else "none")
+    store.add((raw if is_older else download).slice(cut, 12), "none" if is_older else "splits")
+    store.add_actions(splits)
+    loaded, actions = store.load_with_actions()
+    assert actions == splits
+    assert loaded["A"].close == pytest.approx(raw.close)
+    assert loaded["A"].volume == pytest.approx(raw.volume, abs=0.5)
+
+
+def test_a_store_of_before_there_were_spans_is_read(store: BarStore) -> None:
     store.add(series(), "none")
-    with pytest.raises(DataError, match="adjusted for 'none', not 'splits'"):
-        store.add(series(minutes=[20]), "splits")
+    (stored,) = store.list()
+    table = pq.read_table(stored.path, partitioning=None)
+    facts = {k: v for k, v in table.schema.metadata.items() if k != b"stretches"}
+    pq.write_table(table.replace_schema_metadata(facts), stored.path)
+    (old,) = store.list()
+    assert old.stretches == stored.stretches
+    assert store.add(series(minutes=range(12)), "none") == 2
+    assert store.list()[0].stretches[0].bars == 12
 
 
 def test_a_crash_while_writing_leaves_the_old_file(

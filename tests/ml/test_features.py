@@ -87,6 +87,41 @@ def test_a_live_window_has_the_bits_of_the_batch(
     assert same_bits(batch, row, live)
 
 
+def test_volume_is_normalised_within_its_feed(calendar: TradingCalendar) -> None:
+    # From one bar on another feed reports fifty times the volume: nothing of it must show.
+    whole = random_walk(calendar, sessions=3)
+    cut = 500
+    seam = int(whole.start[cut])
+    volume = whole.volume + 1e6
+    jumped = np.where(np.arange(len(whole)) >= cut, 50 * volume, volume)
+    named = replace(
+        whole,
+        volume=jumped,
+        feed="sip",
+        feeds=((int(whole.start[0]), "iex"), (seam, "sip")),
+    )
+    ticks = ticks_of(whole, calendar)
+    plain = windows_of(replace(whole, volume=volume), ticks, calendar)
+    told = windows_of(named, ticks, calendar)
+    untold = windows_of(replace(named, feeds=()), ticks, calendar)
+    ends = eligibility(whole, ticks).ends
+    crosses = (ends > cut) & (ends - LOOKBACK < cut)
+    assert crosses.sum() >= 40
+    column = COLUMN["volume"]
+    level = np.abs(plain.values[crosses][:, :, column]).max()
+    assert np.abs(told.values[crosses][:, :, column]).max() < 3 * level
+    assert np.abs(untold.values[crosses][:, :, column]).max() > 20 * level
+    # Windows of one feed have the very bits that they had without a word about feeds.
+    for row in np.flatnonzero(~crosses).tolist():
+        assert same_bits(told, row, untold, row)
+    # And each is the same alone, with another numbering of the feeds, as live.
+    for row in np.flatnonzero(crosses).tolist()[::7]:
+        known = named.known_by(int(ticks.at[row]))
+        live = known.slice(len(known) - LOOKBACK, len(known))
+        live = replace(live, feeds=((0, "x"), *named.feeds))
+        assert same_bits(told, row, windows_of(live, ticks.take(np.array([row])), calendar))
+
+
 def test_joining_symbols_changes_no_bit(calendar: TradingCalendar) -> None:
     one, two = random_walk(calendar, "AAA"), random_walk(calendar, "BBB", gaps=0.2)
     parts = []

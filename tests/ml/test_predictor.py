@@ -149,6 +149,44 @@ def test_across_splits_history_gives_the_very_figures_of_a_desk_that_lived_throu
     assert len(after) >= 40
 
 
+def test_a_desk_is_told_where_the_feed_changes_as_history_is(
+    model: Model, calendar: TradingCalendar, series: dict[str, BarSeries]
+) -> None:
+    bars = series["NVDA"]
+    cut = len(bars) - 200
+    mixed = replace(
+        bars,
+        volume=np.where(np.arange(len(bars)) >= cut, 40 * bars.volume, bars.volume),
+        feed="sip",
+        feeds=((int(bars.start[0]), "iex"), (int(bars.start[cut]), "sip")),
+    )
+    begins_at = instant("2026-02-03T15:00:00")
+    feed = RecordedMarket({"NVDA": mixed}, calendar=calendar, begins_at=begins_at)
+    market = KnownMarket(feed.symbols, 60, "iex,sip")
+    market.warm(feed.warm_up(begins_at)["NVDA"])
+    predictor = EnsemblePredictor(model, calendar)
+    session = calendar.session_at(begins_at)
+    assert session is not None
+    desk: list[MLPrediction | Abstention] = []
+    now = begins_at
+    while now < session.close:
+        now = feed.upcoming(now) or feed.ends_at
+        for one in feed.read(now).bars:
+            market.append(one)
+        known = market.view(now).bars("NVDA")
+        assert known is not None
+        assert known.own_feeds() == mixed.known_by(seconds(now)).own_feeds()
+        if now in prediction_instants(session, 5):
+            view = market.view(now)
+            desk += predictor.predict(
+                view, feed.symbols, session_close=session.close, strategy_id=None
+            )
+    told = list(predict_history(model, {"NVDA": mixed}, calendar, begins_at))
+    assert told == desk
+    untold = predict_history(model, {"NVDA": replace(mixed, feeds=())}, calendar, begins_at)
+    assert told != list(untold)
+
+
 def test_headlines_change_the_figures_from_their_reception_on(
     model: Model, calendar: TradingCalendar, series: dict[str, BarSeries]
 ) -> None:

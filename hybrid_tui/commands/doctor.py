@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,20 +18,13 @@ import typer
 
 from hybrid_tui import __version__
 from hybrid_tui.commands.context import CliState, iso, print_json, state_of
+from hybrid_tui.commands.doctor_market import examine_market
+from hybrid_tui.commands.finding import Finding
 from hybrid_tui.errors import HybridError
 
 PACKAGES = ("textual", "torch", "TA-Lib", "alpaca-py", "yfinance", "openai", "exchange_calendars")
 LEAST_FREE_BYTES = 200_000_000
 OLDEST_PLAUSIBLE = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One line of the examination."""
-
-    name: str
-    ok: bool
-    text: str
 
 
 def doctor(
@@ -78,7 +71,11 @@ def _examine(state: CliState) -> Iterator[Finding]:
     )
     yield _calendar(state, now)
     yield from _models(state)
-    yield _data(paths.bars, now)
+    try:
+        config = state.config()
+    except HybridError:
+        return
+    yield from examine_market(state, config, now)
 
 
 def _version(name: str) -> str:
@@ -139,9 +136,11 @@ def _keys(state: CliState) -> Iterator[Finding]:
     except HybridError:
         return
     names = ["APCA_API_KEY_ID", "APCA_API_SECRET_KEY", config.llm.api_key_env]
+    follows_alpaca = config.app.mode in ("paper", "live") and config.market.provider != "yahoo"
+    needs_alpaca = config.broker.kind == "alpaca" or follows_alpaca
     needed = {
-        "APCA_API_KEY_ID": config.broker.kind == "alpaca",
-        "APCA_API_SECRET_KEY": config.broker.kind == "alpaca",
+        "APCA_API_KEY_ID": needs_alpaca,
+        "APCA_API_SECRET_KEY": needs_alpaca,
         config.llm.api_key_env: config.llm.provider == "openai",
     }
     for name in names:
@@ -188,19 +187,3 @@ def _models(state: CliState) -> Iterator[Finding]:
         yield Finding(name="model", ok=False, text=f"sentiment: {error.render()}")
     else:
         yield Finding(name="model", ok=True, text="sentiment: loaded")
-
-
-def _data(folder: Path, now: datetime) -> Finding:
-    from hybrid_tui.market.store import BarStore
-
-    if not folder.exists():
-        return Finding(name="data", ok=True, text="the bar store is empty")
-    try:
-        rows = BarStore(folder).list()
-    except HybridError as error:
-        return Finding(name="data", ok=False, text=error.render())
-    if not rows:
-        return Finding(name="data", ok=True, text="the bar store is empty")
-    newest = max(row.end for row in rows)
-    age = (now - newest).days
-    return Finding(name="data", ok=True, text=f"{len(rows)} series, newest bar {age} days old")

@@ -18,7 +18,14 @@ from typing import Any, Literal
 from hybrid_tui.domain.bars import BarSeries, CorporateAction, NewsItem, Quote
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.errors import DataError
-from hybrid_tui.market.alpaca_http import TIMEOUT_S, URL_HINT, AlpacaKeys, AlpacaRest, Api
+from hybrid_tui.market.alpaca_http import (
+    ATTEMPTS,
+    TIMEOUT_S,
+    URL_HINT,
+    AlpacaKeys,
+    AlpacaRest,
+    Api,
+)
 from hybrid_tui.market.alpaca_rows import (
     actions,
     alpaca_symbol,
@@ -59,13 +66,20 @@ class AlpacaHistory:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         jitter: Callable[[], float] = random.random,
         timeout_s: tuple[float, float] = TIMEOUT_S,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self.feed = feed
         self.dropped: Counter[str] = Counter()
         self._calendar = calendar
         self._clock = clock
         self._rest = AlpacaRest(
-            keys, data_url, sleep=sleep, clock=clock, jitter=jitter, timeout_s=timeout_s
+            keys,
+            data_url,
+            sleep=sleep,
+            clock=clock,
+            jitter=jitter,
+            timeout_s=timeout_s,
+            attempts=attempts,
         )
 
     def bars(

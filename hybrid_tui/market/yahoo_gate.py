@@ -50,9 +50,10 @@ class YahooGate:
     """Makes yfinance's sessions polite.
 
     At most ``per_second`` requests a second, answers kept in ``cache`` for ``life`` (zero: not at
-    all). Faults that may pass are tried again after seconds, 429 after minutes; then they are
-    Retryable. ``sleep`` takes seconds and ``clock`` gives the instant. With ``base_url`` a request
-    to https://HOST/PATH goes to ``base_url``/HOST/PATH: a proxy, or a server on this machine.
+    all). Faults that may pass are tried again after seconds, 429 after minutes; then (at once where
+    not ``is_patient``) they are Retryable. ``sleep`` takes seconds and ``clock`` gives the instant.
+    With ``base_url`` a request to https://HOST/PATH goes to ``base_url``/HOST/PATH: a proxy, or a
+    server on this machine.
     """
 
     def __init__(
@@ -65,9 +66,11 @@ class YahooGate:
         timeout_s: float = 20.0,
         life: timedelta = LIFE,
         base_url: str | None = None,
+        is_patient: bool = True,
     ) -> None:
         self.requests = 0
         self._life = life
+        self._is_patient = is_patient
         self._base_url = base_url.rstrip("/") if base_url else None
         self._cache = cache
         self._sleep = sleep
@@ -118,7 +121,9 @@ class YahooGate:
         kept = self._recall(path) if self._life else None
         if kept is not None:
             return _answer(url, kept, is_curl=self._is_curl)
-        busy, passing = iter(BUSY_WAITS_S), iter(PASSING_WAITS_S)
+        busy, passing = (
+            iter(waits if self._is_patient else ()) for waits in (BUSY_WAITS_S, PASSING_WAITS_S)
+        )
         while True:
             self._wait()
             try:

@@ -68,6 +68,7 @@ class YahooHistory:
         timeout_s: float = 20.0,
         life: timedelta = LIFE,
         data_url: str | None = None,
+        is_patient: bool = True,
     ) -> None:
         self.dropped: Counter[str] = Counter()
         self._calendar = calendar
@@ -82,6 +83,7 @@ class YahooHistory:
             timeout_s=timeout_s,
             life=life,
             base_url=data_url,
+            is_patient=is_patient,
         )
         self._session: Any = None
         self._events: dict[tuple[str, date], list[CorporateAction]] = {}

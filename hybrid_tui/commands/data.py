@@ -13,6 +13,7 @@ import typer
 from hybrid_tui.commands.check import check_bars, finding_lines, finding_row, rejections
 from hybrid_tui.commands.common import progress, split_symbols, tell
 from hybrid_tui.commands.context import CliState, iso, print_json, state_of
+from hybrid_tui.commands.earnings import show_earnings
 from hybrid_tui.commands.fetch import fetch_bars
 from hybrid_tui.errors import ConfigError
 
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 MOST_LINES = 20
 
 app = typer.Typer(
-    name="data", help="Bars: fetch, import, list and check them.", no_args_is_help=True
+    name="data",
+    help="Bars: fetch, import, list and check them; earnings dates.",
+    no_args_is_help=True,
 )
 app.command("fetch")(fetch_bars)
 app.command("check")(check_bars)
+app.command("earnings")(show_earnings)
 
 
 class Adjustment(StrEnum):

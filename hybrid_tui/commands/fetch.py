@@ -18,6 +18,7 @@ from hybrid_tui.errors import ConfigError
 if TYPE_CHECKING:
     from hybrid_tui.domain.calendar import TradingCalendar
     from hybrid_tui.market.fetching import Fetched, HistorySource
+    from hybrid_tui.market.yahoo_history import YahooHistory
 
 # How far back a download reaches unless told otherwise: what Yahoo keeps of short bars.
 DEFAULT_REACH = {60: timedelta(days=29), 300: timedelta(days=59), 3_600: timedelta(days=729)}
@@ -111,17 +112,21 @@ def fetch_bars(
 def make_source(state: CliState, provider: Provider, calendar: TradingCalendar) -> HistorySource:
     """Return a provider's history; ConfigError where its keys are missing."""
     if provider is Provider.YAHOO:
-        from hybrid_tui.market.yahoo_history import YahooHistory
-
-        market = state.config().market
-        # The URL is Yahoo's where the configuration says that Yahoo is the provider.
-        data_url = market.data_url if market.provider == "yahoo" else None
-        return YahooHistory(state.paths.cache / "yahoo", calendar=calendar, data_url=data_url)
+        return yahoo_history(state, calendar)
     from hybrid_tui.market.alpaca_history import AlpacaHistory
     from hybrid_tui.market.alpaca_http import AlpacaKeys
 
     market = state.config().market
     return AlpacaHistory(AlpacaKeys.of(os.environ), market.data_url, market.feed, calendar=calendar)
+
+
+def yahoo_history(state: CliState, calendar: TradingCalendar) -> YahooHistory:
+    """Return Yahoo's history; ``market.data_url`` is its URL where it is the provider."""
+    from hybrid_tui.market.yahoo_history import YahooHistory
+
+    market = state.config().market
+    data_url = market.data_url if market.provider == "yahoo" else None
+    return YahooHistory(state.paths.cache / "yahoo", calendar=calendar, data_url=data_url)
 
 
 def wanted_symbols(state: CliState, text: str | None) -> list[str]:

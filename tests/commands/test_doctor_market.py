@@ -150,6 +150,6 @@ def test_the_stores_ages_are_told_by_symbol(home: Path, stored: tuple[str, ...])
     (found,) = examine_market(state, config, OPEN + timedelta(minutes=13))
     assert found.ok
     if stored:
-        assert "AAA 10m00; no bars of BBB" in found.text
+        assert "AAA 11m00; no bars of BBB" in found.text
     else:
         assert found.text == "the bar store is empty"

@@ -18,6 +18,7 @@ from hybrid_tui.commands import (
     locks,
     ml,
     news,
+    rules,
     run,
     sentiment,
     show,
@@ -45,6 +46,7 @@ app.command("resume")(control.resume)
 app.command("close")(control.close)
 app.command("flatten")(control.flatten)
 app.add_typer(locks.app, name="locks")
+app.add_typer(rules.app, name="rules")
 app.command("status")(show.status)
 app.command("positions")(show.positions)
 app.command("trades")(show.trades)

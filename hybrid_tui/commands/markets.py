@@ -50,7 +50,7 @@ def open_market(
 ) -> DeskMarket:
     """Return the market of the configured mode; raises ConfigError, DataError, Retryable, Fatal."""
     if config.app.mode == "sim":
-        return _simulated(config, calendar)
+        return simulated_market(config, calendar)
     if config.app.mode == "paper" and config.market.provider == "yahoo":
         return _yahoo(state, config, calendar, journal)
     if config.app.mode == "paper":
@@ -58,7 +58,8 @@ def open_market(
     return _recorded(state, config, calendar, recorded_day, journal)
 
 
-def _simulated(config: Config, calendar: TradingCalendar) -> DeskMarket:
+def simulated_market(config: Config, calendar: TradingCalendar) -> DeskMarket:
+    """Return the simulated market that a configuration asks for."""
     from hybrid_tui.market.sim_profiles import SimulatedConfig
     from hybrid_tui.market.simulated import SimulatedMarket
 

@@ -6,17 +6,18 @@ import hashlib
 import json
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
-from hybrid_tui.domain.bars import NewsItem
-from hybrid_tui.domain.events import Event, NewsArrived
+from hybrid_tui.domain.bars import BarSeries, NewsItem
+from hybrid_tui.domain.events import BarsClosed, Event, NewsArrived
 from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.state import RECENT_NEWS, RECENT_TRADES, DeskState
 from hybrid_tui.errors import ConfigError
@@ -155,6 +156,39 @@ def arrived_news(connection: sqlite3.Connection, mode: str, since: datetime) -> 
         if event.item.received_at >= since:
             found.setdefault(event.item.id, event.item)
     return sorted(found.values(), key=lambda item: (item.received_at, item.id))
+
+
+def read_bars(
+    connection: sqlite3.Connection, run: str, symbols: Collection[str], interval: int
+) -> dict[str, BarSeries]:
+    """Return the bars that a run has seen of some symbols; ``interval`` is in seconds."""
+    rows: dict[str, list[tuple[float, ...]]] = {symbol: [] for symbol in symbols}
+    cursor = connection.execute(
+        "select kind, body from events where run = ? and kind = 'BarsClosed' order by id", (run,)
+    )
+    for kind, body in cursor:
+        event = load_event(kind, body)
+        assert isinstance(event, BarsClosed)
+        times = (event.start.timestamp(), event.at.timestamp())
+        for symbol in rows.keys() & event.bars.keys():
+            rows[symbol].append((*times, *event.bars[symbol]))
+    found = {}
+    for symbol, given in rows.items():
+        if given:
+            start, known_at, open_, high, low, close, volume = np.array(given).T
+            found[symbol] = BarSeries(
+                symbol=symbol,
+                interval=interval,
+                feed="journal",
+                start=start.astype(np.int64),
+                known_at=known_at.astype(np.int64),
+                open=open_,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+            )
+    return found
 
 
 def fingerprint(connection: sqlite3.Connection, run: str) -> str:

@@ -15,10 +15,11 @@ PROBABILITY_WEIGHT, SENTIMENT_WEIGHT = 0.6, 0.4
 
 
 class Check(NamedTuple):
-    """One thing that an entry needs, and why it is not so (None: it is so)."""
+    """One thing that an entry needs, why it is not so (None: it is so), and the figure judged."""
 
     name: str
     reason: str | None
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,8 @@ def _prediction_checks(
 
 
 def _at_least(name: str, value: float, limit: float) -> Check:
-    return Check(name, f"{name} {value:.2f} < {limit:.2f}" if value < limit else None)
+    reason = f"{name} {value:.2f} < {limit:.2f}" if value < limit else None
+    return Check(name, reason, value)
 
 
 def _parallel_score(

@@ -6,8 +6,11 @@ from datetime import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from hybrid_tui.config import Config, Paths, load_config
+from hybrid_tui.config import Config, Paths, RulesConfig, load_config
 from hybrid_tui.domain.signals import RiskLevel
 from hybrid_tui.errors import ConfigError
 
@@ -69,6 +72,34 @@ def test_values_read_like_toml_or_plain_words(file: Path) -> None:
         ("[rulez]\nrsi_below = 3\n", ["config.toml", "'rulez'", "'rules'"]),
         ("[rules]\nentry = 'rsi_mcad'\n", ["rules.entry", "'rsi_macd'"]),
         ("[rules]\nrsi_below = 300\n", ["rules.rsi_below", "100", "300"]),
+        ("[rules]\nexit = 'bolinger'\n", ["rules.exit", "'bolinger'", "'bollinger'"]),
+        (
+            "[rules.sets.x]\nall = ['macd_cros_above']\n",
+            ["config.toml: rules.sets.x.all", "'macd_cros_above'", "'macd_cross_above'"],
+        ),
+        (
+            "[rules.sets.x]\nnot = ['rsi_below(levl=30)']\nall = ['rose']\n",
+            ["rules.sets.x.not", "rsi_below", "'levl'", "'level'"],
+        ),
+        (
+            "[rules.sets.x]\nany = ['rsi_below(level=300)']\n",
+            ["rules.sets.x.any", "rsi_below: level", "100", "'300'"],
+        ),
+        ("[rules.sets.x]\nall = ['rsi_below(30)']\n", ["rules.sets.x.all", "level=30"]),
+        ("[rules.sets.x]\nall = ['rose(bars=1', 'fell']\n", ["rules.sets.x.all", "'rose(bars=1'"]),
+        (
+            "[rules.sets.x]\nall = ['rose(bars=__import__(\"os\"))']\n",
+            ["rules.sets.x.all", "cannot read"],
+        ),
+        ("[rules.sets.x]\nal = ['rose']\n", ["'rules.sets.x.al'", "'rules.sets.x.all'"]),
+        ("[rules.sets.x]\n", ["rules.sets.x", "at least one condition"]),
+        ("[rules.sets.x]\nall = ['y']\n[rules.sets.y]\nall = ['x']\n", ["x -> y -> x"]),
+        ("[rules.sets.bollinger]\nall = ['rose']\n", ["rules.sets.bollinger", "another name"]),
+        ("[rules.sets]\nx = 3\n", ["rules.sets.x", "3"]),
+        (
+            "[rules.sets.x]\nall = ['sma_cross_above(fast=50, slow=20)']\n",
+            ["rules.sets.x.all", "fast (50) must be less than slow (20)"],
+        ),
         ("[rules\n", ["config.toml"]),
         ("[app]\nmode = 'sim'\n[broker]\nkind = 'alpaca'\n", ["app.mode", "alpaca"]),
         ("app = 3\n", ["app"]),
@@ -128,3 +159,34 @@ def test_the_guardians_keys_are_checked(tmp_path: Path, text: str, said: str) ->
     with pytest.raises(ConfigError) as caught:
         load_config(path, environment={})
     assert said in caught.value.render()
+
+
+def test_sets_of_conditions_come_from_the_command_line_too(file: Path) -> None:
+    config = load(
+        file,
+        "[rules.sets.dip]\nall = ['rose']\n",
+        "rules.sets.dip.all=macd_cross_above, rsi_below(level=30, bars=5)",
+        'rules.sets.dip.not=["gap_down(fraction=0.03)"]',
+        "rules.entry=dip",
+    )
+    assert [call.text for call in config.rules.rule_set("dip").conditions()] == [
+        "macd_cross_above(fast=12, slow=26, signal=9, bars=1)",
+        "rsi_below(period=14, level=30, bars=5)",
+        "gap_down(fraction=0.03)",
+    ]
+    assert config.flat()["rules.sets.dip.not"] == ["gap_down(fraction=0.03)"]
+    said = complaint(file, "", "rules.sets.dip.all=rsi_below(bar=5)")
+    assert "--set rules.sets.dip.all=" in said
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=230) | st.text(alphabet="rsi_below(v=30, )&|'\"", max_size=60))
+def test_random_text_is_a_condition_or_an_error(text: str) -> None:
+    rules = {"sets": {"x": {"all": [text]}}}
+    try:
+        RulesConfig.model_validate(rules)
+    except ValidationError as error:
+        keys = [str(problem.get("ctx", {}).get("key")) for problem in error.errors()]
+    else:
+        keys = []
+    assert all(key.startswith("rules.sets.x") for key in keys)

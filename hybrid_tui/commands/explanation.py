@@ -278,7 +278,7 @@ def _position(known: Known, symbol: str) -> dict[str, Any]:
     for series in known.series.values():
         market.warm(series)
     watch = ThesisWatch(Recorder(state, Ledger(state)), known.calendar, INTERVAL)
-    lost = watch.came_true(now, market.view(now), set(state.positions))
+    lost = watch.came_true(now, lambda: market.view(now), set(state.positions))
     leaving = {
         name for name in state.positions if _technical(known, name, known.technicals.exit)[1]
     }

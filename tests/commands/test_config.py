@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from pathlib import Path
 
@@ -190,3 +191,10 @@ def test_random_text_is_a_condition_or_an_error(text: str) -> None:
     else:
         keys = []
     assert all(key.startswith("rules.sets.x") for key in keys)
+
+
+def test_the_configuration_that_the_readme_shows_is_one(file: Path) -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    shown = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    assert len(shown) == 1
+    assert load(file, shown[0]).rules.entry == "dip_buyer"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hybrid_tui.config import RulesConfig
-from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.bars import BarSeries, FloatArray
 from hybrid_tui.domain.calendar import NEW_YORK
 from hybrid_tui.domain.conditions import CATALOGUE
 from hybrid_tui.rules.conditions import EXPRESSIONS
@@ -24,18 +24,22 @@ MONDAY = int(datetime(2026, 1, 5, 9, 30, tzinfo=NEW_YORK).timestamp())
 def bars_of(close: Sequence[float], **columns: Sequence[float]) -> BarSeries:
     """Return one-minute bars from 09:30 on; what is not given equals the close, volume is 100."""
     count = len(close)
-    start = np.array(columns.pop("start", MONDAY + 60 * np.arange(count)), dtype=np.int64)
-    known: dict[str, Sequence[float]] = {
-        "open": close, "high": close, "low": close, "volume": [100.0] * count, **columns,
-    }  # fmt: skip
+    start = np.array(columns.get("start", MONDAY + 60 * np.arange(count)), dtype=np.int64)
+
+    def column(name: str, otherwise: Sequence[float]) -> FloatArray:
+        return np.array(columns.get(name, otherwise), dtype=np.float64)
+
     return BarSeries(
         symbol="A",
         interval=60,
         feed="test",
         start=start,
         known_at=start + 60,
+        open=column("open", close),
+        high=column("high", close),
+        low=column("low", close),
         close=np.array(close, dtype=np.float64),
-        **{name: np.array(values, dtype=np.float64) for name, values in known.items()},
+        volume=column("volume", [100.0] * count),
     )
 
 

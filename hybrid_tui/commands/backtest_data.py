@@ -129,9 +129,9 @@ def _doubtful(
 ) -> list[str]:
     """Return what in the tested bars would make a result wrong: unadjusted splits, volumes."""
     from hybrid_tui.analysis.cautions import false_volumes, feed_seams
-    from hybrid_tui.market.quality import check
+    from hybrid_tui.market.quality import misleading
 
-    findings = [found for series in traded.values() for found in check(series, calendar)]
+    findings = [found for series in traded.values() for found in misleading(series, calendar)]
     splits = [
         f"{found.symbol}: {found.detail} at {iso(found.at)}: the result across it means nothing"
         for found in findings

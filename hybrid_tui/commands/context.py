@@ -29,6 +29,7 @@ class CliState:
     speed: float | None = None
     read_only: bool = False
     _paths: Paths | None = field(default=None, repr=False)
+    _calendar: TradingCalendar | None = field(default=None, repr=False)
 
     @property
     def paths(self) -> Paths:
@@ -51,9 +52,11 @@ class CliState:
 
     def calendar(self) -> TradingCalendar:
         """Return the XNYS calendar."""
-        from hybrid_tui.market.calendar import xnys
+        if self._calendar is None:
+            from hybrid_tui.market.calendar import xnys
 
-        return xnys(self.paths.cache)
+            self._calendar = xnys(self.paths.cache)
+        return self._calendar
 
 
 def state_of(context: typer.Context) -> CliState:

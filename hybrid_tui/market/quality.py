@@ -58,20 +58,37 @@ class Finding:
 
 
 def check(series: BarSeries, calendar: TradingCalendar) -> list[Finding]:
-    """Return what is doubtful in a series, by time. Bars without a fault give no finding."""
+    """Return what is doubtful in a series, by time. Bars without a fault give no finding.
+
+    ``misleading`` are those of them that make a result over the bars wrong.
+    """
     if len(series) == 0:
         return []
-    session = np.searchsorted(calendar.close_seconds, series.start, side="right")
+    session = _sessions(series, calendar)
     findings = [
         *_missing_sessions(series, calendar, session),
         *_gaps(series, calendar, session),
         *_zero_volumes(series),
-        *_running_volumes(series, session),
-        *_feed_changes(series, session),
-        *_splits(series, session),
+        *misleading(series, calendar),
         *_outliers(series, session),
     ]
     return sorted(findings, key=lambda finding: (finding.at, finding.kind))
+
+
+def misleading(series: BarSeries, calendar: TradingCalendar) -> list[Finding]:
+    """Return the running volumes, changes of feed and unadjusted splits in a series."""
+    if len(series) == 0:
+        return []
+    session = _sessions(series, calendar)
+    return [
+        *_running_volumes(series, session),
+        *_feed_changes(series, session),
+        *_splits(series, session),
+    ]
+
+
+def _sessions(series: BarSeries, calendar: TradingCalendar) -> IntArray:
+    return np.searchsorted(calendar.close_seconds, series.start, side="right")
 
 
 def running_totals(volume: FloatArray) -> BoolArray:
@@ -213,7 +230,15 @@ def _running_volumes(series: BarSeries, session: IntArray) -> list[Finding]:
         return []
     findings = []
     bounds = np.flatnonzero(np.diff(session, prepend=-1, append=-1))
-    for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+    # No volume stands that far above the session's median unless half of them lie that far below
+    # the tallest.
+    begins, sizes = bounds[:-1], np.diff(bounds)
+    limit = np.maximum.reduceat(series.volume, begins) / SPIKE * (1 + 1e-9)
+    traded = series.volume > 0
+    low = traded & (series.volume < np.repeat(limit, sizes))
+    small = np.add.reduceat(low, begins, dtype=np.int64)
+    suspects = np.flatnonzero(2 * small >= np.add.reduceat(traded, begins, dtype=np.int64))
+    for first, last in zip(bounds[suspects].tolist(), bounds[suspects + 1].tolist(), strict=True):
         spikes = running_totals(series.volume[first:last])
         count = int(spikes.sum())
         if count:
@@ -227,7 +252,10 @@ def _running_volumes(series: BarSeries, session: IntArray) -> list[Finding]:
 def _splits(series: BarSeries, session: IntArray) -> list[Finding]:
     """Find sessions that open at a whole multiple or fraction of the last close, and stay there."""
     findings = []
-    for i in np.flatnonzero(np.diff(session) == 1) + 1:
+    opens = np.flatnonzero(np.diff(session) == 1) + 1
+    leap = series.close[opens - 1] / series.open[opens]
+    far = np.maximum(leap, 1 / leap) >= SPLIT_RATIOS[0] * (1 - 2 * SPLIT_TOLERANCE)
+    for i in opens[far].tolist():
         ratio = float(series.close[i - 1] / series.open[i])
         times, word = (ratio, "split") if ratio >= 1 else (1 / ratio, "reverse split")
         nearest = min(SPLIT_RATIOS, key=lambda known: abs(times / known - 1))

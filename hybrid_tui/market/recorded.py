@@ -30,6 +30,7 @@ MILLION = 1_000_000
 NEWS_REACH = timedelta(days=3)
 CHUNK_ROWS = 65_536
 READ_AHEAD_ROWS = 512
+COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 class RecordedMarket:
@@ -157,6 +158,30 @@ class _TimeMajor:
             if ends_at is not None:
                 last = int(np.searchsorted(bars.start, ends_at.timestamp(), side="left"))
             windows.append(bars.slice(first, max(first, last)))
+        self._names = np.array(list(series), dtype=object)
+        self._ahead: dict[datetime, tuple[BarSlice, ...]] = {}
+        self._symbol: IntArray
+        self._values: list[FloatArray]
+        self._first: IntArray
+        self.group_start: IntArray
+        self.group_known: IntArray
+        if _have_the_same_times(windows):
+            self._interleave(windows)
+        else:
+            self._sort(windows)
+
+    def _interleave(self, windows: Sequence[BarSeries]) -> None:
+        """Order rows of symbols that all have a bar at each start."""
+        self.group_start, self.group_known = windows[0].start, windows[0].known_at
+        groups, width = len(windows[0]), len(windows)
+        self._symbol = np.tile(np.arange(width), groups)
+        self._first = np.arange(0, groups * width + 1, width)
+        self._values = [
+            np.stack([getattr(bars, name) for bars in windows], axis=1).reshape(-1)
+            for name in COLUMNS
+        ]
+
+    def _sort(self, windows: Sequence[BarSeries]) -> None:
         start = np.concatenate([bars.start for bars in windows])
         known_at = np.concatenate([bars.known_at for bars in windows])
         symbol = np.repeat(np.arange(len(windows)), [len(bars) for bars in windows])
@@ -164,11 +189,9 @@ class _TimeMajor:
         order = np.argsort(start, kind="stable")
         if (np.diff(known_at[order]) < 0).any():
             order = np.lexsort((start, known_at))
-        self._names = np.array(list(series), dtype=object)
-        self._symbol: IntArray = symbol[order]
-        self._values: list[FloatArray] = [
-            np.concatenate([getattr(bars, name) for bars in windows])[order]
-            for name in ("open", "high", "low", "close", "volume")
+        self._symbol = symbol[order]
+        self._values = [
+            np.concatenate([getattr(bars, name) for bars in windows])[order] for name in COLUMNS
         ]
         self._feeds: dict[int, list[tuple[str, str]]] = {}
         for bars in windows:
@@ -177,10 +200,9 @@ class _TimeMajor:
         start, known_at = start[order], known_at[order]
         new = np.ones(len(start), dtype=np.bool_)
         new[1:] = (start[1:] != start[:-1]) | (known_at[1:] != known_at[:-1])
-        self._first: IntArray = np.append(np.flatnonzero(new), len(start))
-        self.group_start: IntArray = start[new]
-        self.group_known: IntArray = known_at[new]
-        self._ahead: dict[datetime, tuple[BarSlice, ...]] = {}
+        self._first = np.append(np.flatnonzero(new), len(start))
+        self.group_start = start[new]
+        self.group_known = known_at[new]
 
     def known_at(self, now: datetime) -> tuple[BarSlice, ...]:
         """Return the slices that became known exactly at an instant."""
@@ -237,6 +259,18 @@ class _TimeMajor:
                 bars=dict(zip(names[a:b], bars[a:b], strict=True)),
                 feeds=tuple(self._feeds.get(start, ())),
             )
+
+
+def _have_the_same_times(windows: Sequence[BarSeries]) -> bool:
+    first = windows[0]
+    return (
+        all(
+            np.array_equal(bars.start, first.start)
+            and np.array_equal(bars.known_at, first.known_at)
+            for bars in windows[1:]
+        )
+        and not (np.diff(first.known_at) < 0).any()
+    )
 
 
 def _instant(second: int) -> datetime:

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +193,42 @@ async def test_the_quotes_that_iex_does_not_stream_are_asked_for(
         assert {q.at for q in desk.quotes} == {desk.now}
         asked = await desk.socket.subscribed(STOCKS)
         assert (len(asked["bars"]), len(asked["quotes"])) == (32, 30)
+
+
+async def test_a_refused_question_for_quotes_is_put_again(calendar: TradingCalendar) -> None:
+    symbols = [f"S{chr(65 + i // 26)}{chr(65 + i % 26)}" for i in range(31)]
+    async with desk_of(calendar) as desk:
+        at = f"{desk.now:%Y-%m-%dT%H:%M:%SZ}"
+        desk.data.quotes = {symbols[30]: {"t": at, "bp": 9.0, "ap": 11.0}}
+        for status in (401, 422, 404):
+            desk.data.fault(status=status)
+        desk.start(*symbols)
+        await desk.until(lambda: desk.quotes)
+        assert len([a for a in desk.data.asked if "quotes" in a.path]) >= 4
+
+
+async def test_of_bars_that_repeat_or_come_late_the_first_counts(
+    calendar: TradingCalendar,
+) -> None:
+    async with desk_of(calendar) as desk:
+        desk.start("AAPL")
+        await desk.live()
+        feed = LiveFeed(("AAPL",), 60)
+        second, third = OPEN + MINUTE, OPEN + 2 * MINUTE
+        read: list[tuple[datetime, float]] = []
+        for bars in (
+            [streamed_bar("AAPL", second, 101.0), streamed_bar("AAPL", second, 999.0)],
+            [streamed_bar("AAPL", OPEN, 100.0), streamed_bar("AAPL", third, 102.0)],
+            [streamed_bar("AAPL", third, 999.0)],
+        ):
+            taken, due = len(desk.updates), len(bars)
+            await desk.socket.send(STOCKS, *bars)
+            await desk.until(lambda: len(desk.updates) == taken + due)  # noqa: B023
+            for update in desk.updates[taken:]:
+                feed.put(update)
+            read += [(one.start, one.bars["AAPL"].close) for one in feed.read(desk.now).bars]
+        assert read == [(second, 101.0), (third, 102.0)]
+        assert feed.late_bars == 2
 
 
 async def test_messages_that_make_no_sense_do_not_stop_the_next(

@@ -26,7 +26,7 @@ from hybrid_tui.market.yahoo_rows import (
     UNFINISHED,
     chart_series,
 )
-from tests.servers.yahoo import Row, Share, Yahoo, chart, loopback, yahoo_server
+from tests.servers.yahoo import Row, Share, Yahoo, chart, error, loopback, yahoo_server
 
 NOW = datetime(2026, 3, 24, 21, 0, tzinfo=UTC)
 OPEN = datetime(2026, 3, 24, 13, 30, tzinfo=UTC)
@@ -207,7 +207,9 @@ def test_an_empty_chart_is_no_bars(fault: str, desk: Desk, yahoo: Yahoo) -> None
     assert desk.history.dropped["charts without bars"] == 1
 
 
-@pytest.mark.parametrize("fault", ["html", "truncated", "null", "500", "503", "time-out"])
+@pytest.mark.parametrize(
+    "fault", ["html", "truncated", "null", "500", "503", "time-out", "hang up"]
+)
 def test_a_fault_that_passes_is_tried_again(fault: str, desk: Desk, yahoo: Yahoo) -> None:
     yahoo.shares["AAA"] = Share({"1m": minutes()})
     yahoo.faults = ["empty", fault, fault]
@@ -233,11 +235,54 @@ def test_a_refusal_waits_for_minutes_and_is_told(desk: Desk, yahoo: Yahoo) -> No
     assert [s for s in desk.slept if s >= 60] == list(BUSY_WAITS_S)
 
 
-def test_a_crumb_that_is_refused_twice_is_no_empty_chart(desk: Desk, yahoo: Yahoo) -> None:
+@pytest.mark.parametrize("status", ["401", "403"])
+def test_a_crumb_that_is_refused_twice_is_no_empty_chart(
+    status: str, desk: Desk, yahoo: Yahoo
+) -> None:
     yahoo.shares["AAA"] = Share({"1m": minutes()})
-    yahoo.faults = ["401"] * 9
-    with pytest.raises(Retryable, match=r"Yahoo refuses \(401\)"):
+    yahoo.faults = [status] * 9
+    with pytest.raises(Retryable, match=rf"Yahoo refuses \({status}\)"):
         desk.day("AAA")
+
+
+@pytest.mark.parametrize("status", ["400", "404", "422"])
+def test_what_yahoo_declines_is_told_in_its_words_and_not_asked_again(
+    status: str, desk: Desk, yahoo: Yahoo
+) -> None:
+    yahoo.shares["AAA"] = Share({"1m": minutes()})
+    said = error("Unprocessable Entity", "Only 8 days of 1m are allowed").decode()
+    yahoo.faults = [f"{status} {said}"]
+    with pytest.raises(DataError, match="no chart of AAA: Only 8 days of 1m are allowed"):
+        desk.day("AAA")
+    assert len(yahoo.charts()) == 1
+    assert [seconds for seconds in desk.slept if seconds > 0.5] == []
+
+
+def test_an_impatient_history_asks_once(
+    yahoo: Yahoo, tmp_path: Path, calendar: TradingCalendar
+) -> None:
+    history = YahooHistory(
+        tmp_path,
+        calendar=calendar,
+        clock=lambda: NOW,
+        data_url=f"http://127.0.0.1:{yahoo.port}",
+        is_patient=False,
+    )
+    yahoo.shares["AAA"] = Share({"1m": minutes()})
+    for fault in ("429", "500", "hang up"):
+        yahoo.faults = [fault]
+        before = len(yahoo.charts())
+        with pytest.raises(Retryable):
+            list(history.bars("AAA", 60, OPEN, NOW))
+        assert len(yahoo.charts()) == before + 1
+
+
+@pytest.mark.parametrize("fault", ["html", "truncated", "null", "500", "hang up"])
+def test_headlines_come_after_a_fault_that_passes(fault: str, desk: Desk, yahoo: Yahoo) -> None:
+    yahoo.shares["AAA"] = Share(articles=[article("1", "Profit doubles")])
+    yahoo.faults = [fault]
+    (item,) = desk.history.news(["AAA"], NOW - timedelta(days=1), NOW)
+    assert item.headline == "Profit doubles"
 
 
 @pytest.mark.parametrize("fault", ["short column", "text for numbers"])

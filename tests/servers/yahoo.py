@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+HANG_UP = -1
+"""In place of a status: the answer ends in its middle."""
 HOST = re.compile(r"^https?://([^/]+)")
 NEW_YORK_META = {
     "currency": "USD",
@@ -125,6 +127,8 @@ class Yahoo:
             case "not then":
                 said = "Data doesn't exist for startDate = 1, endDate = 2"
                 return 400, error("Bad Request", said)
+            case "hang up":
+                return HANG_UP, text.encode()
             case "time-out":
                 time.sleep(0.6)
                 return 200, text.encode()
@@ -189,11 +193,13 @@ def yahoo_server() -> Iterator[Yahoo]:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             yahoo.asked.append(self.path)
             status, answer = yahoo.answer(self.path, body)
-            self.send_response(status)
+            hangs_up = status == HANG_UP
+            self.send_response(200 if hangs_up else status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(answer[: len(answer) // 2] if hangs_up else answer)
+            self.close_connection = hangs_up
 
         do_POST = do_GET
 

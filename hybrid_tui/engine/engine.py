@@ -291,7 +291,8 @@ class Engine:
         last_id, equity = self._marked
         if last_id != state.last_id:
             equity = state.equity()
-        for lock in locks_at_decision(state, now, equity, self._next_open(session), config.risk):
+        following = self._next_open(session)
+        for lock in locks_at_decision(state, now, equity, following, config.risk):
             self.recorder.emit(ev.LockSet, now, lock=lock)
         in_window = not self._is_daily and in_overnight_window(state, now, config.rules)
         cause = state.prediction_event
@@ -306,11 +307,12 @@ class Engine:
                 in_overnight_window=in_window,
             ):
                 self.orders.sell(now, decision.symbol, decision.reason, cause=cause)
-        hard = hard_daily_loss(state, now, equity, self._next_open(session), config.risk)
+        hard = hard_daily_loss(state, now, equity, following, config.risk)
         if hard is not None:
             event = self.recorder.emit(ev.LockSet, now, lock=hard)
             self.orders.flatten(now, ExitReason.DAILY_LOSS, by="risk", cause=event)
-        holds = self.board.confirmed() & ended
+        confirmed = self.board.confirmed()
+        holds = confirmed & ended if confirmed else confirmed
         if not holds:
             self._refusals.clear()
             return
@@ -324,11 +326,7 @@ class Engine:
             halted=self.setup.halted,
             in_overnight_window=in_window,
             setup=self._entry_rules,
-            volatility_of=lambda symbol: day_volatility(
-                state.prediction(symbol, now) if self._entry_rules.use_ml else None,
-                self.market.view(now).bars(symbol),
-                self.setup.calendar,
-            ),
+            volatility_of=partial(self._volatility, now),
         )
         for entry in entries:
             self.orders.buy(now, entry, equity, cause=cause)
@@ -337,6 +335,11 @@ class Engine:
             if self._refusals.get(symbol) != reason:
                 self.recorder.emit(ev.EntryRefused, now, symbol=symbol, reason=reason)
         self._refusals = said
+
+    def _volatility(self, now: datetime, symbol: str) -> float | None:
+        prediction = self.state.prediction(symbol, now) if self._entry_rules.use_ml else None
+        bars = self.market.view(now).bars(symbol)
+        return day_volatility(prediction, bars, self.setup.calendar)
 
     def _next_open(self, session: Session) -> datetime:
         if self._following is None or self._following[0] is not session:

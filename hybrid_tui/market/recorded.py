@@ -165,6 +165,10 @@ class _TimeMajor:
         self._first: IntArray
         self.group_start: IntArray
         self.group_known: IntArray
+        self._feeds: dict[int, list[tuple[str, str]]] = {}
+        for bars in windows:
+            for first, feed in bars.own_feeds() if bars.feeds and len(bars) else ():
+                self._feeds.setdefault(first, []).append((bars.symbol, feed))
         if _have_the_same_times(windows):
             self._interleave(windows)
         else:
@@ -193,10 +197,6 @@ class _TimeMajor:
         self._values = [
             np.concatenate([getattr(bars, name) for bars in windows])[order] for name in COLUMNS
         ]
-        self._feeds: dict[int, list[tuple[str, str]]] = {}
-        for bars in windows:
-            for first, feed in bars.own_feeds() if bars.feeds and len(bars) else ():
-                self._feeds.setdefault(first, []).append((bars.symbol, feed))
         start, known_at = start[order], known_at[order]
         new = np.ones(len(start), dtype=np.bool_)
         new[1:] = (start[1:] != start[:-1]) | (known_at[1:] != known_at[:-1])
@@ -257,7 +257,7 @@ class _TimeMajor:
                 start=begun,
                 known_at=known_at,
                 bars=dict(zip(names[a:b], bars[a:b], strict=True)),
-                feeds=tuple(self._feeds.get(start, ())),
+                feeds=tuple(self._feeds.get(start, ())) if self._feeds else (),
             )
 
 

@@ -34,6 +34,8 @@ def decide_exits(
     The first reason that matches wins: thesis, signal, overnight. ``leaving`` are the symbols
     whose last closed bar says sell, ``invalidated`` those with an approved thesis that came true.
     """
+    if not (leaving or invalidated or state.predictions or in_overnight_window):
+        return []
     exiting = {order.symbol for order in state.orders.values() if order.symbol in state.positions}
     going = {*invalidated, *leaving, *_given_up(state, now, rules)} - exiting
     decided = []

@@ -12,6 +12,7 @@ import typer
 from hybrid_tui import __version__
 from hybrid_tui.commands import (
     backtest,
+    compare,
     control,
     data,
     doctor,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("backtest")(backtest.backtest)
+app.command("compare")(compare.compare)
 app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")
 app.add_typer(ml.app, name="ml")

@@ -27,6 +27,11 @@ from hybrid_tui.errors import ConfigError, Interrupted
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import NewsItem
 
+ReceivedFrom = Annotated[
+    str | None,
+    typer.Option("--received-from", help="the headlines' field that says when one was received"),
+]
+
 
 def backtest(
     context: typer.Context,
@@ -44,6 +49,7 @@ def backtest(
     commission: Annotated[float | None, typer.Option(help="dollars a fill")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE")] = None,
     news: Annotated[list[Path] | None, typer.Option(help="JSON lines")] = None,
+    received_from: ReceivedFrom = None,
     quotes: Annotated[
         list[Path] | None, typer.Option(help="bids and asks, for half_spread")
     ] = None,
@@ -109,7 +115,7 @@ def backtest(
         tz=tz,
         quotes=quotes or (),
     )
-    headlines = _headlines(news or [], tuple(history.traded))
+    headlines = headlines_of(news or [], tuple(history.traded), received_from)
     followed = Progress(history.begins_at, history.ends_at)
     try:
         with followed as progress:
@@ -151,12 +157,15 @@ def backtest(
         print_summary(document, deep, daily_path(outcome))
 
 
-def _headlines(paths: list[Path], symbols: tuple[str, ...]) -> list[NewsItem]:
+def headlines_of(
+    paths: list[Path], symbols: tuple[str, ...], received_from: str | None
+) -> list[NewsItem]:
+    """Return the headlines of files; raises DataError or ConfigError."""
     if not paths:
         return []
     from hybrid_tui.market.news import read_news
 
-    return read_news(paths, symbols=symbols)
+    return read_news(paths, received_from=received_from, symbols=symbols)
 
 
 def _tiers(text: str) -> tuple[Literal["rules", "ml", "llm"], ...]:

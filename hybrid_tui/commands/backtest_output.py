@@ -15,7 +15,8 @@ from hybrid_tui.domain.instants import iso
 class Progress:
     """Follows a run: a bar on stderr where it is a terminal, and how far it came."""
 
-    def __init__(self, begins_at: datetime, ends_at: datetime) -> None:
+    def __init__(self, begins_at: datetime, ends_at: datetime, name: str = "backtest") -> None:
+        self._name = name
         self._begins_at = begins_at
         self._span = max((ends_at - begins_at).total_seconds(), 1.0)
         self._reached = begins_at
@@ -35,7 +36,7 @@ class Progress:
         from rich.progress import Progress as Bar
 
         self._bar = Bar(
-            TextColumn("backtest {task.description}"),
+            TextColumn(f"{self._name} {{task.description}}"),
             BarColumn(),
             TimeRemainingColumn(),
             console=Console(stderr=True),

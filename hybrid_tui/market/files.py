@@ -81,6 +81,7 @@ class _Reading:
     warnings: list[str] = field(default_factory=list)
     seams: list[Seam] = field(default_factory=list)
     symbols: set[str] = field(default_factory=set)
+    guessed: list[tuple[str, str]] = field(default_factory=list)
 
     def feed_code(self, name: str) -> int:
         name = name.strip() or NO_FEED
@@ -126,9 +127,14 @@ def read_bars(
             if wanted is not None and name not in wanted:
                 continue
             if guessed:
-                reading.warnings.append(f"{path.name} was taken as bars of {name}")
+                reading.guessed.append((path.name, name))
         reading.counts[index] = len(raw) + len(raw.rejected)
         _take(reading, index, path, raw, name, wanted, strict=strict)
+    if reading.guessed:
+        file, symbol = reading.guessed[0]
+        more = counted(len(reading.guessed) - 1, "more file")
+        rest = f", and {more} likewise" if len(reading.guessed) > 1 else ""
+        reading.warnings.insert(0, f"{file} was taken as bars of {symbol}{rest}")
     _complain_of_missing(wanted, reading.symbols, paths)
     return _assemble(reading, files, calendar, interval)
 

@@ -16,6 +16,7 @@ from hybrid_tui.commands import (
     control,
     data,
     doctor,
+    keys,
     locks,
     ml,
     news,
@@ -40,6 +41,7 @@ app.command("compare")(compare.compare)
 app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")
 app.add_typer(ml.app, name="ml")
+app.add_typer(keys.app, name="keys")
 app.command("sentiment")(sentiment.sentiment)
 app.command("approve")(control.approve)
 app.command("veto")(control.veto)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.market.calendar import xnys
+
+# The keyring of whoever runs the tests is nobody's business.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

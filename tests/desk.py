@@ -10,12 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+NO_KEYRING = "keyring.backends.null.Keyring"
 
 
 def environment(home: Path) -> dict[str, str]:
     """Return the environment of a command that keeps everything under ``home``."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TERM") if name in os.environ}
-    return {**kept, "HYBRID_TUI_HOME": str(home), "PYTHONPATH": str(ROOT), "HOME": str(home.parent)}
+    return {
+        **kept,
+        "HYBRID_TUI_HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(home.parent),
+        "PYTHON_KEYRING_BACKEND": NO_KEYRING,
+    }
 
 
 def command(*words: str) -> list[str]:

@@ -21,6 +21,7 @@ from hybrid_tui.commands.context import CliState, iso, print_json, state_of
 from hybrid_tui.commands.doctor_market import examine_market
 from hybrid_tui.commands.finding import Finding
 from hybrid_tui.errors import HybridError
+from hybrid_tui.keys import find_key
 
 PACKAGES = ("textual", "torch", "TA-Lib", "alpaca-py", "yfinance", "openai", "exchange_calendars")
 LEAST_FREE_BYTES = 200_000_000
@@ -144,11 +145,15 @@ def _keys(state: CliState) -> Iterator[Finding]:
         config.llm.api_key_env: config.llm.provider == "openai",
     }
     for name in names:
-        present = bool(os.environ.get(name))
-        text = f"{name} is {'set' if present else 'not set'}"
-        if not present and not needed[name]:
+        try:
+            secret = find_key(name, os.environ, state.profile)
+        except HybridError as error:
+            yield Finding(name="key", ok=not needed[name], text=error.render())
+            continue
+        text = f"{name} is set, in the {secret.origin}" if secret else f"{name} is not set"
+        if secret is None and not needed[name]:
             text += ", and not needed"
-        yield Finding(name="key", ok=present or not needed[name], text=text)
+        yield Finding(name="key", ok=secret is not None or not needed[name], text=text)
 
 
 def _calendar(state: CliState, now: datetime) -> Finding:

@@ -14,6 +14,7 @@ import typer
 
 from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
 from hybrid_tui.errors import ConfigError
+from hybrid_tui.keys import find_keys
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.calendar import TradingCalendar
@@ -114,10 +115,11 @@ def make_source(state: CliState, provider: Provider, calendar: TradingCalendar) 
     if provider is Provider.YAHOO:
         return yahoo_history(state, calendar)
     from hybrid_tui.market.alpaca_history import AlpacaHistory
-    from hybrid_tui.market.alpaca_http import AlpacaKeys
+    from hybrid_tui.market.alpaca_http import KEY_ID, SECRET_KEY, AlpacaKeys
 
     market = state.config().market
-    return AlpacaHistory(AlpacaKeys.of(os.environ), market.data_url, market.feed, calendar=calendar)
+    keys = AlpacaKeys.of(find_keys((KEY_ID, SECRET_KEY), os.environ, state.profile))
+    return AlpacaHistory(keys, market.data_url, market.feed, calendar=calendar)
 
 
 def yahoo_history(state: CliState, calendar: TradingCalendar) -> YahooHistory:

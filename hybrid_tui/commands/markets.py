@@ -14,6 +14,7 @@ from hybrid_tui.commands.compose import MarketKind
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.config import WATCHLIST, Config
 from hybrid_tui.errors import ConfigError, DataError
+from hybrid_tui.keys import find_keys
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import BarSeries
@@ -54,7 +55,7 @@ def open_market(
     if config.app.mode == "paper" and config.market.provider == "yahoo":
         return _yahoo(state, config, calendar, journal)
     if config.app.mode == "paper":
-        return _alpaca(config, calendar)
+        return _alpaca(state, config, calendar)
     return _recorded(state, config, calendar, recorded_day, journal)
 
 
@@ -76,17 +77,17 @@ def simulated_market(config: Config, calendar: TradingCalendar) -> DeskMarket:
     )
 
 
-def _alpaca(config: Config, calendar: TradingCalendar) -> DeskMarket:
+def _alpaca(state: CliState, config: Config, calendar: TradingCalendar) -> DeskMarket:
     """Read the last sessions, and connect what comes from now on."""
     from hybrid_tui.market.alpaca_clock import AlpacaClock, ClockWatch
     from hybrid_tui.market.alpaca_history import AlpacaHistory
-    from hybrid_tui.market.alpaca_http import AlpacaKeys
+    from hybrid_tui.market.alpaca_http import KEY_ID, SECRET_KEY, AlpacaKeys
     from hybrid_tui.market.alpaca_stream import AlpacaStream
     from hybrid_tui.market.live import LiveFeed, LiveSources
     from hybrid_tui.market.store import merge_series
 
     symbols, now = config.app.watchlist, datetime.now(UTC)
-    keys = AlpacaKeys.of(os.environ)
+    keys = AlpacaKeys.of(find_keys((KEY_ID, SECRET_KEY), os.environ, state.profile))
     history = AlpacaHistory(keys, config.market.data_url, config.market.feed, calendar=calendar)
     past: dict[str, BarSeries] = {}
     for symbol in symbols:

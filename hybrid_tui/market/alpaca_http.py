@@ -60,7 +60,8 @@ class AlpacaKeys:
         for name in (KEY_ID, SECRET_KEY):
             if not environment.get(name):
                 raise ConfigError(
-                    f"{name} is not set", hint="Alpaca's dashboard makes keys, free of charge"
+                    f"{name} is not set",
+                    hint="Alpaca's dashboard makes keys, free of charge; hybrid-tui keys set",
                 )
         return AlpacaKeys(key_id=environment[KEY_ID], secret=environment[SECRET_KEY])
 

@@ -11,6 +11,7 @@ import typer
 from hybrid_tui.commands.context import CliState, iso, print_json, state_of
 
 if TYPE_CHECKING:
+    from hybrid_tui.domain.orders import Position
     from hybrid_tui.domain.state import DeskState
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
@@ -107,10 +108,29 @@ def positions(context: typer.Context, as_json: AsJson = False) -> None:
             "stop": held.level,
             "stop_reason": held.level_from.value,
             "high": held.high,
+            "overnight": _night(desk, held),
         }
         for held in sorted(desk.positions.values(), key=lambda held: held.symbol)
     ]
     show_table(rows, "positions", as_json, empty="nothing is held")
+
+
+def _night(desk: DeskState, held: Position) -> dict[str, Any] | None:
+    """Return what a rare night would do to a holding, in spite of its stop."""
+    from hybrid_tui.rules.overnight import gap_risk
+
+    gaps, close = desk.nights.get(held.symbol), desk.closes.get(held.symbol)
+    if gaps is None or close is None:
+        return None
+    risk = gap_risk(gaps, held, close)
+    return {
+        "nights": risk.nights,
+        "stop": risk.stop,
+        "worst": gaps.worst,
+        "one_in_50": gaps.one_in_50,
+        "exit": risk.exit,
+        "text": risk.text,
+    }
 
 
 def trades(
@@ -162,4 +182,6 @@ def _plain(value: object) -> str:
         return f"{value:,.2f}"
     if value is None:
         return "-"
+    if isinstance(value, dict) and "text" in value:
+        return str(value["text"])
     return str(value)

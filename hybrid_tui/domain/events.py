@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import ClassVar, Literal
 
 from hybrid_tui.domain.bars import Bar, CorporateAction, NewsItem
-from hybrid_tui.domain.orders import Fill, Lock, Order
+from hybrid_tui.domain.orders import Fill, Lock, Order, OvernightGaps
 from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
 
 Durability = Literal["full", "batched", "none"]
@@ -133,6 +133,13 @@ class SessionAsked(Event):
 
     session: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightsMeasured(Event):
+    """The overnight gaps that holdings had, by symbol, from their own history."""
+
+    gaps: Mapping[str, OvernightGaps]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +339,7 @@ EVENTS: dict[str, type[Event]] = {
         BarsClosed,
         PriceMoved,
         SessionAsked,
+        NightsMeasured,
         NewsArrived,
         ActionApplied,
         SignalProposed,

@@ -119,6 +119,15 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OvernightGaps:
+    """How far below its last close a symbol has opened, as fractions; ``one_in_50`` from 50 on."""
+
+    nights: int
+    worst: float
+    one_in_50: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
     """A closed (part of a) position: one row per sell fill."""
 

@@ -10,7 +10,7 @@ from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.calendar import Session
 from hybrid_tui.domain.fold import market, orders, tiers
-from hybrid_tui.domain.orders import Lock, Order, Position, Side, Trade
+from hybrid_tui.domain.orders import Lock, Order, OvernightGaps, Position, Side, Trade
 from hybrid_tui.domain.signals import Abstention, MLPrediction
 from hybrid_tui.domain.tiers import Beat, SignalState
 
@@ -52,6 +52,7 @@ class DeskState:
     paused: bool = False
     flattening: str | None = None
     moves: dict[str, datetime] = field(default_factory=dict)
+    nights: dict[str, OvernightGaps] = field(default_factory=dict)
     event_sessions: list[datetime] = field(default_factory=list)
     stop_fills: list[datetime] = field(default_factory=list)
     entries_today: int = 0

@@ -16,7 +16,7 @@ from hybrid_tui.engine.jobs import Job, JobResult
 from hybrid_tui.engine.marks import Marks
 
 NOTHING = MarketUpdate()
-NOT_KEPT: tuple[type[ev.Event], ...] = (ev.Ticked, ev.Heartbeat)
+NOT_KEPT: tuple[type[ev.Event], ...] = (ev.Ticked, ev.Heartbeat, ev.NightsMeasured)
 
 
 @dataclass(slots=True)

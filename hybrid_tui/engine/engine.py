@@ -23,6 +23,7 @@ from hybrid_tui.engine.agenda import Agenda, next_expiry
 from hybrid_tui.engine.approval import Approvals
 from hybrid_tui.engine.jobs import Job, JobResult, PredictJob, ScoreJob
 from hybrid_tui.engine.moves import MoveWatch
+from hybrid_tui.engine.nights import NightWatch
 from hybrid_tui.engine.obey import obey
 from hybrid_tui.engine.orders import OrderDesk
 from hybrid_tui.engine.recorder import Recorder
@@ -90,6 +91,7 @@ class Engine:
         self._is_daily = setup.interval >= DAY_SECONDS
         self._entry_rules = EntryRules.of(config, setup.tiers, setup.min_probability)
         self.moves = MoveWatch(recorder, setup, self.market)
+        self.nights = NightWatch(recorder, self.market, setup.calendar)
         self._keeps_history = setup.keeps_history or config.risk.loss_budget > 0 or self.moves.is_on
         self._refusals: dict[str, str] = {}
         self._unread: tuple[NewsItem, ...] = ()
@@ -230,6 +232,8 @@ class Engine:
             ended = ended | bars.bars.keys() if ended else bars.bars.keys()
         if self.moves.is_on:
             self.moves.look(now, slices)
+        if self.state.positions and self._keeps_history:
+            self.nights.look(now)
         gross = self.state.gross()
         cash = self.state.cash
         equity = cash + gross

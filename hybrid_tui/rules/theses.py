@@ -15,11 +15,10 @@ from functools import cache
 from typing import Any, Literal
 
 from lark import Lark, LarkError, Token, Transformer, UnexpectedInput, v_args
-from lark.exceptions import VisitError
 
 from hybrid_tui.errors import DataError
 
-LONGEST_TEXT = 400
+LONGEST_TEXT = 200
 LONGEST_PERIOD = 400
 Timeframe = Literal["1m", "5m", "1h", "1d"]
 
@@ -75,12 +74,13 @@ def parse(text: str) -> Condition:
     if len(text) > LONGEST_TEXT:
         raise ThesisError(f"a condition of {len(text)} characters", hint=f"at most {LONGEST_TEXT}")
     try:
-        condition: Condition = _Conditions().transform(_parser().parse(text))
+        # The parser builds the condition as it goes; what it gives is no tree.
+        condition: Condition = _parser().parse(text)  # type: ignore[assignment]
     except UnexpectedInput as error:
         at = min(error.pos_in_stream or 0, len(text))
         raise ThesisError(f"cannot read {text!r} from character {at + 1} on") from error
-    except VisitError as error:
-        raise ThesisError(f"{text!r}: {error.orig_exc}") from error
+    except ValueError as error:
+        raise ThesisError(f"{text!r}: {error}") from error
     except (LarkError, RecursionError) as error:
         raise ThesisError(f"cannot read {text!r}") from error
     return condition
@@ -88,7 +88,7 @@ def parse(text: str) -> Condition:
 
 @cache
 def _parser() -> Lark:
-    return Lark(GRAMMAR, parser="lalr")
+    return Lark(GRAMMAR, parser="lalr", transformer=_Conditions())
 
 
 @v_args(inline=True)

@@ -11,6 +11,7 @@ from hybrid_tui.domain.orders import Side
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
+from hybrid_tui.rules.overnight import gap_risk
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.lines import Row, row
 from hybrid_tui.tui.model import DeskModel, last_price
@@ -190,6 +191,9 @@ def _position(state: DeskState, symbol: str, width: int) -> list[Row]:
     rule = WORDS.get(held.level_from.value, held.level_from.value)
     rows += _said("stop", f"{f.money(held.level)} ({rule}), {away}", width)
     rows += _said("high", f.money(held.high), width)
+    if symbol in state.nights:
+        risk = gap_risk(state.nights[symbol], held, state.closes.get(symbol, held.entry_price))
+        rows += _said("overnight", risk.text, width)
     return rows
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
+from hybrid_tui.rules.overnight import gap_risk
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.lines import Row, Span, row, width_of
 
@@ -48,6 +49,7 @@ def strategy_rows(
             f"{signal.overnight_target * 100:.0f} %",
         )
     ]
+    rows += [row((line, "dim")) for line in f.wrap(_worst_night(state), width)]
     rows += [row((line, "dim")) for line in f.wrap(_in_force(focus, state, now), width)]
     others = [found for found in state.pending(now) if found is not focus]
     if others:
@@ -88,6 +90,20 @@ def _nothing(state: DeskState, now: datetime) -> str:
         at = f.new_york(beat.next_at, "%H:%M")
         return f"No strategy. The next session is at {at} New York."
     return "No strategy. Without one in force nothing is bought."
+
+
+def _worst_night(state: DeskState) -> str:
+    """Say which holding a rare night would cost most, in spite of its stop."""
+    risks = [
+        (risk.exit, symbol, risk)
+        for symbol, held in state.positions.items()
+        if symbol in state.nights and symbol in state.closes
+        for risk in (gap_risk(state.nights[symbol], held, state.closes[symbol]),)
+    ]
+    if not risks:
+        return ""
+    _, symbol, risk = min(risks, key=lambda found: found[:2])
+    return f"Night: {symbol} {risk.text}"
 
 
 def _direction(value: str) -> Span:

@@ -7,7 +7,7 @@ from datetime import UTC, date
 import pytest
 
 from hybrid_tui.domain import events as ev
-from hybrid_tui.domain.orders import Lock, Order, Side
+from hybrid_tui.domain.orders import Lock, Order, OvernightGaps, Side
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.tui.bindings import DESK_BINDINGS
 from hybrid_tui.tui.details import symbol_page
@@ -347,3 +347,14 @@ def test_session_closed_is_told() -> None:
     story.tell(ev.SessionClosed, "16:00", day=OPEN.date(), equity=1.0)
     assert "closed" in header(story)[0]
     assert "closes" not in header(story)[0]
+
+
+def test_a_rare_night_is_shown_beside_the_overnight_target() -> None:
+    story = normal()
+    gaps = OvernightGaps(nights=412, worst=-0.3, one_in_50=-0.14)
+    story.tell(ev.NightsMeasured, "10:43", gaps={"META": gaps})
+    focus = model_of(story).focus(at("10:43"))
+    pane = texts(strategy_rows(focus, story.state, at("10:43"), 80))
+    assert "Night: META -9.6% stop: 1-in-50 gap exit -14.0% (412 nights)" in pane
+    page = "\n".join(texts(symbol_page(model_of(story), "META", at("10:43"), 80)))
+    assert "1-in-50 gap exit -14.0% (412 nights)" in page

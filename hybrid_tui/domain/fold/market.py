@@ -75,6 +75,10 @@ def _session_asked(state: DeskState, event: ev.SessionAsked) -> None:
     state.event_sessions.append(event.at)
 
 
+def _nights(state: DeskState, event: ev.NightsMeasured) -> None:
+    state.nights.update(event.gaps)
+
+
 def _news(state: DeskState, event: ev.NewsArrived) -> None:
     if len(state.news) == state.news.maxlen:
         state.scores.pop(state.news[0].id, None)
@@ -111,6 +115,7 @@ HANDLERS: Handlers = {
     ev.BarsClosed: _bars,
     ev.PriceMoved: _moved,
     ev.SessionAsked: _session_asked,
+    ev.NightsMeasured: _nights,
     ev.NewsArrived: _news,
     ev.ActionApplied: _action,
 }

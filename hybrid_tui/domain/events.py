@@ -166,6 +166,16 @@ class SignalProposed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThesisUnchecked(Event):
+    """A thesis of a proposal says nothing that can be checked; it will never sell."""
+
+    signal_id: str
+    symbol: str
+    invalid_if: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignalAbstained(Event):
     """A session of tier 3 ended without a signal."""
 
@@ -343,6 +353,7 @@ EVENTS: dict[str, type[Event]] = {
         NewsArrived,
         ActionApplied,
         SignalProposed,
+        ThesisUnchecked,
         SignalAbstained,
         SignalDecided,
         StrategyEnded,

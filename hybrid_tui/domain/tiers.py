@@ -10,7 +10,10 @@ from hybrid_tui.domain.signals import StrategySignal
 
 @dataclass(slots=True, kw_only=True)
 class SignalState:
-    """A proposed strategy and what was decided about it, whole and symbol by symbol."""
+    """A proposed strategy and what was decided about it, whole and symbol by symbol.
+
+    ``unchecked`` says of a thesis, by its condition, why it cannot be checked.
+    """
 
     signal: StrategySignal
     pending_until: datetime
@@ -20,6 +23,7 @@ class SignalState:
     decided_by: str = ""
     decided_at: datetime | None = None
     reasons: list[str] = field(default_factory=list)
+    unchecked: dict[str, str] = field(default_factory=dict)
 
     def is_pending(self, now: datetime) -> bool:
         """Whether a person may still decide on some of it."""

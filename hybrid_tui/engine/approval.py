@@ -11,6 +11,7 @@ from hybrid_tui.domain.signals import StrategySignal
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.rules.theses import why_unchecked
 
 PENDING_FOR = timedelta(minutes=30)
 OFF = "tier 3 is switched off"
@@ -19,15 +20,28 @@ OFF = "tier 3 is switched off"
 class Approvals:
     """Proposals, decisions on them, and their expiry."""
 
-    def __init__(self, recorder: Recorder, *, policy: str) -> None:
+    def __init__(self, recorder: Recorder, *, policy: str, interval: int) -> None:
         self._recorder = recorder
         self._state: DeskState = recorder.state
         self._policy = policy
+        self._interval = interval
 
     def propose(self, now: datetime, signal: StrategySignal, *, cause: int | None = None) -> None:
         """Put a signal up for decision; the policy ``auto`` approves it at once."""
         until = min(now + PENDING_FOR, signal.expires_at)
         self._recorder.emit(ev.SignalProposed, now, cause=cause, signal=signal, pending_until=until)
+        for thesis in signal.theses:
+            reason = why_unchecked(thesis.invalid_if, self._interval)
+            if reason:
+                self._recorder.emit(
+                    ev.ThesisUnchecked,
+                    now,
+                    cause=self._state.signals[signal.id].event_id,
+                    signal_id=signal.id,
+                    symbol=thesis.symbol,
+                    invalid_if=thesis.invalid_if,
+                    reason=reason,
+                )
         if self._policy == "auto":
             self._approve(now, self._state.signals[signal.id], signal.focus_stocks, "policy")
 

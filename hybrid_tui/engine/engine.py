@@ -80,7 +80,7 @@ class Engine:
         self.market = market or KnownMarket(setup.symbols, setup.interval, setup.feed_name)
         self.board = board or StreamingBoard(setup.symbols, config.rules)
         self.orders = OrderDesk(recorder, broker, config)
-        self.approvals = Approvals(recorder, policy=config.approval.policy)
+        self.approvals = Approvals(recorder, policy=config.approval.policy, interval=setup.interval)
         self.agenda = Agenda(
             setup.calendar,
             prediction_minutes=config.ml.interval_minutes if "ml" in setup.tiers else None,

@@ -8,7 +8,6 @@ from functools import partial
 
 import talib
 
-from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.domain.orders import Position
@@ -16,21 +15,18 @@ from hybrid_tui.domain.ports import MarketView
 from hybrid_tui.domain.signals import Thesis
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.market.resample import resample
-from hybrid_tui.rules.theses import Condition, Measure, ThesisError, parse
-
-SECONDS = {"1m": 60, "5m": 300, "1h": 3600, "1d": 86_400}
+from hybrid_tui.rules.theses import SECONDS, Condition, Measure, ThesisError, parse
 
 
 class ThesisWatch:
     """Tells for which held symbols an approved thesis came true."""
 
     def __init__(self, recorder: Recorder, calendar: TradingCalendar, interval: int) -> None:
-        self._recorder = recorder
         self._state = recorder.state
         self._calendar = calendar
         self._interval = interval
         self._conditions: dict[str, Condition | None] = {}
-        self._values: dict[tuple[str, Measure], tuple[int, float | None]] = {}
+        self._values: dict[tuple[str, Measure], tuple[tuple[int, int], float | None]] = {}
 
     def came_true(
         self, now: datetime, view: Callable[[], MarketView], symbols: Collection[str]
@@ -45,7 +41,7 @@ class ThesisWatch:
             if symbol not in symbols:
                 continue
             for thesis in self._approved(held):
-                condition = self._condition(now, thesis)
+                condition = self._condition(thesis)
                 if condition is not None and condition(
                     partial(self._value, now, view, held), today
                 ):
@@ -65,16 +61,14 @@ class ThesisWatch:
                     if thesis.symbol == held.symbol:
                         yield thesis
 
-    def _condition(self, now: datetime, thesis: Thesis) -> Condition | None:
+    def _condition(self, thesis: Thesis) -> Condition | None:
         text = thesis.invalid_if
         if text not in self._conditions:
             try:
                 self._conditions[text] = parse(text)
-            except ThesisError as error:
+            except ThesisError:
+                # Said when it was proposed.
                 self._conditions[text] = None
-                self._recorder.emit(
-                    ev.Alert, now, text=f"{thesis.symbol}: a thesis is unchecked: {error.render()}"
-                )
         return self._conditions[text]
 
     def _value(
@@ -85,11 +79,11 @@ class ThesisWatch:
             return 1 - close / held.high
         seconds = SECONDS[measure.timeframe]
         session = self._state.session
-        stamp = (
-            session.day.toordinal()
-            if measure.timeframe == "1d" and session is not None
-            else int(now.timestamp()) // seconds
-        )
+        # Longer bars are counted from the open: an hour that began at 09:30 ends at 10:30.
+        stamp = (int(now.timestamp()) // seconds, 0)
+        if session is not None:
+            part = 0 if measure.timeframe == "1d" else (now - session.open).seconds // seconds
+            stamp = (session.day.toordinal(), part)
         key = (held.symbol, measure)
         kept = self._values.get(key)
         if kept is None or kept[0] != stamp:

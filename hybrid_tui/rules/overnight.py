@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hybrid_tui.domain.bars import BarSeries, FloatArray
+from hybrid_tui.domain.bars import BarSeries, BoolArray, FloatArray
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.orders import OvernightGaps, Position
 
@@ -45,7 +45,9 @@ def gaps_of(bars: BarSeries, calendar: TradingCalendar) -> FloatArray:
     first = np.flatnonzero(np.diff(session, prepend=-1))
     gaps: FloatArray = bars.open[first[1:]] / bars.close[first[1:] - 1] - 1
     # A symbol that did not trade for a session has no gap of one night there.
-    return gaps[np.diff(session[first]) == 1]
+    next_day: BoolArray = np.diff(session[first]) == 1
+    found: FloatArray = gaps[next_day]
+    return found
 
 
 def overnight_gaps(bars: BarSeries | None, calendar: TradingCalendar) -> OvernightGaps | None:

@@ -49,6 +49,9 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 }
 
 
+SECONDS: dict[Timeframe, int] = {"1m": 60, "5m": 300, "1h": 3600, "1d": 86_400}
+
+
 class ThesisError(DataError):
     """A condition is not of the grammar; the thesis stays unchecked."""
 
@@ -84,6 +87,23 @@ def parse(text: str) -> Condition:
     except (LarkError, RecursionError) as error:
         raise ThesisError(f"cannot read {text!r}") from error
     return condition
+
+
+def why_unchecked(text: str, interval: int) -> str:
+    """Return why a condition cannot be checked on bars of ``interval`` seconds; empty: it can."""
+    measures: list[Measure] = []
+
+    def note(measure: Measure) -> None:
+        measures.append(measure)
+
+    try:
+        parse(text)(note, date.min)
+    except ThesisError as error:
+        return error.render()
+    short = next((m for m in measures if SECONDS[m.timeframe] < interval), None)
+    if short is None:
+        return ""
+    return f"{short.name}_{short.timeframe} needs shorter bars than those of {interval:,} s"
 
 
 @cache

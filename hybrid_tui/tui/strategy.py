@@ -76,7 +76,9 @@ def thesis_of(focus: SignalState, symbol: str) -> str:
     for thesis in focus.signal.theses:
         if thesis.symbol == symbol:
             claim = f.clean(thesis.claim).removeprefix(f"{symbol}: ")
-            return f"{claim}; wrong if {f.clean(thesis.invalid_if)}"
+            why = focus.unchecked.get(thesis.invalid_if)
+            note = f" (UNCHECKED: {f.clean(why)})" if why else ""
+            return f"{claim}; wrong if {f.clean(thesis.invalid_if)}{note}"
     return ""
 
 

@@ -35,7 +35,7 @@ KINDS = (
     "HaltsChanged", "NewsArrived", "ActionApplied", "SignalProposed", "SignalAbstained",
     "SignalDecided", "StrategyEnded", "OrderIntended", "OrderFilled", "OrderCancelled", "StopMoved",
     "EntryRefused", "LockSet", "LockLifted", "EntriesPaused", "EntriesResumed", "FlattenBegan",
-    "FlattenEnded", "PriceMoved", "SessionAsked", "Alert",
+    "FlattenEnded", "PriceMoved", "ThesisUnchecked", "SessionAsked", "Alert",
 )  # fmt: skip
 """The kinds of events that can be on the tape."""
 
@@ -270,6 +270,11 @@ def _proposed(_tape: Tape, event: ev.SignalProposed, _state: DeskState) -> Entry
     return _entry(event, "strategy", text, because=source, style="accent")
 
 
+def _unchecked(_tape: Tape, event: ev.ThesisUnchecked, _state: DeskState) -> Entry:
+    text = f"the thesis on {event.symbol} is unchecked: {event.invalid_if}"
+    return _entry(event, "alert", text, event.reason, "warn")
+
+
 def _abstained(_tape: Tape, event: ev.SignalAbstained, _state: DeskState) -> Entry:
     return _entry(event, "strategy", f"{event.session} no signal", because=event.reason)
 
@@ -332,6 +337,7 @@ _TELLERS: dict[type[ev.Event], Callable[[Tape, Any, DeskState], Entry | None]] =
     ev.NewsArrived: _news,
     ev.ActionApplied: _action,
     ev.SignalProposed: _proposed,
+    ev.ThesisUnchecked: _unchecked,
     ev.SignalAbstained: _abstained,
     ev.SignalDecided: _decided,
     ev.StrategyEnded: _strategy_ended,

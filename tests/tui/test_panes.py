@@ -358,3 +358,24 @@ def test_a_rare_night_is_shown_beside_the_overnight_target() -> None:
     assert "Night: META -9.6% stop: 1-in-50 gap exit -14.0% (412 nights)" in pane
     page = "\n".join(texts(symbol_page(model_of(story), "META", at("10:43"), 80)))
     assert "1-in-50 gap exit -14.0% (412 nights)" in page
+
+
+def test_a_thesis_that_cannot_be_checked_is_shown_as_unchecked() -> None:
+    story = normal()
+    (listed,) = [found for found in story.state.signals.values() if found.signal.session == "10:41"]
+    story.tell(
+        ev.ThesisUnchecked,
+        "10:43",
+        signal_id=listed.signal.id,
+        symbol="NVDA",
+        invalid_if="drawdown > 0.03",
+        reason="cannot read it",
+    )
+    page = " ".join("\n".join(texts(symbol_page(model_of(story), "NVDA", at("10:43"), 80))).split())
+    assert "wrong if drawdown > 0.03 (UNCHECKED: cannot read it)" in page
+    tape = Tape()
+    tape.take(ev.ThesisUnchecked(
+        id=1, at=at("10:43"), signal_id="s", symbol="NVDA", invalid_if="x", reason="cannot read it",
+    ), story.state)  # fmt: skip
+    assert tape.entries[0].kind == "alert"
+    assert tape.entries[0].because == "cannot read it"

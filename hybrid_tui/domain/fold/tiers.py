@@ -28,6 +28,10 @@ def _proposed(state: DeskState, event: ev.SignalProposed) -> None:
             del state.signals[old]
 
 
+def _unchecked(state: DeskState, event: ev.ThesisUnchecked) -> None:
+    state.signals[event.signal_id].unchecked[event.invalid_if] = event.reason
+
+
 def _decided(state: DeskState, event: ev.SignalDecided) -> None:
     found = state.signals[event.signal_id]
     for symbol in event.symbols:
@@ -71,6 +75,7 @@ def _beat(state: DeskState, event: ev.Heartbeat) -> None:
 
 HANDLERS: Handlers = {
     ev.SignalProposed: _proposed,
+    ev.ThesisUnchecked: _unchecked,
     ev.SignalDecided: _decided,
     ev.StrategyEnded: _strategy_ended,
     ev.PredictionsMade: _predicted,

@@ -75,7 +75,8 @@ class MoveWatch:
 
     def _begin(self, now: datetime, opens: int, start: int) -> SessionWatch:
         """Begin a session, or go on in the middle of one after a restart."""
-        known = {s: self._market.bars_known(s, now) for s in self._setup.symbols}
+        view = self._market.view(now)
+        known = {s: view.bars(s) for s in self._setup.symbols}
         usual = {s: usual_of(bars, self._setup.calendar, opens) for s, bars in known.items()}
         interval = self._setup.interval
         watch = SessionWatch(usual, opens=opens, interval=interval, events=self._events)

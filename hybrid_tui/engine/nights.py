@@ -35,10 +35,8 @@ class NightWatch:
         if not fresh:
             return
         self._measured.update(fresh)
-        found = {
-            symbol: overnight_gaps(self._market.bars_known(symbol, now), self._calendar)
-            for symbol in fresh
-        }
+        view = self._market.view(now)
+        found = {symbol: overnight_gaps(view.bars(symbol), self._calendar) for symbol in fresh}
         gaps = {symbol: measured for symbol, measured in found.items() if measured is not None}
         if any(state.nights.get(symbol) != measured for symbol, measured in gaps.items()):
             self._recorder.emit(ev.NightsMeasured, now, gaps=gaps)

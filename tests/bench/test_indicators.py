@@ -96,17 +96,18 @@ def one_pass(rules: RulesConfig, series: dict[str, BarSeries]) -> list[tuple[int
     board = StreamingBoard(SYMBOLS, rules)
     for bars in series.values():
         board.warm_up(bars.slice(0, HISTORY))
-    spent = []
-    for index in range(HISTORY, HISTORY + ROUNDS):
+    rounds = range(HISTORY, HISTORY + ROUNDS)
+    ours = []
+    for index in rounds:
         ended = slice_at(series, index)
         begun = time.process_time_ns()
         board.update(ended)
         found = board.confirmed() | board.leaving()
-        ours = time.process_time_ns() - begun
+        ours.append(time.process_time_ns() - begun)
         assert found <= set(SYMBOLS)
-        calls = calls_afresh(series, index, technicals)
-        spent.append((ours, calls, answer_afresh(series, index, technicals)))
-    return spent
+    calls = [calls_afresh(series, index, technicals) for index in rounds]
+    answers = [answer_afresh(series, index, technicals) for index in rounds]
+    return list(zip(ours, calls, answers, strict=True))
 
 
 @pytest.mark.bench

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.commands.finding import Finding
-from hybrid_tui.config import Config
 from hybrid_tui.errors import HybridError
-from hybrid_tui.tui.format import names, span
 
 if TYPE_CHECKING:
+    from hybrid_tui.config import Config
     from hybrid_tui.domain.calendar import TradingCalendar
 
 MOST_SYMBOLS = 8
@@ -45,6 +44,7 @@ def examine_market(state: CliState, config: Config, now: datetime) -> Iterator[F
 def _stored(folder: Path, symbols: tuple[str, ...], now: datetime) -> Finding:
     """Return how old the newest stored bar of each symbol of the watchlist is."""
     from hybrid_tui.market.store import BarStore
+    from hybrid_tui.tui.format import names, span
 
     try:
         rows = BarStore(folder).list() if folder.exists() else []
@@ -94,6 +94,8 @@ def _last_run(path: Path, now: datetime) -> Iterator[Finding]:
 
 def _ages(newest: dict[str, datetime], now: datetime) -> str:
     """Return the age of each symbol's newest price, the oldest first."""
+    from hybrid_tui.tui.format import span
+
     ordered = sorted(newest, key=lambda symbol: (newest[symbol], symbol))
     told = [f"{symbol} {span(now - newest[symbol])}" for symbol in ordered[:MOST_SYMBOLS]]
     more = len(ordered) - len(told)
@@ -107,6 +109,7 @@ def _at(config: Config) -> str:
 def _alpaca_data(config: Config, calendar: TradingCalendar, now: datetime) -> Finding:
     from hybrid_tui.market.alpaca_history import AlpacaHistory
     from hybrid_tui.market.alpaca_http import AlpacaKeys
+    from hybrid_tui.tui.format import span
 
     symbol = config.app.watchlist[0]
     name = f"Alpaca {config.market.feed}{_at(config)}"
@@ -129,6 +132,7 @@ def _alpaca_clock(config: Config, calendar: TradingCalendar) -> Finding:
     """Return what the broker's clock says against the calendar, and against this machine's."""
     from hybrid_tui.market.alpaca_clock import AlpacaClock, contradiction
     from hybrid_tui.market.alpaca_http import AlpacaKeys
+    from hybrid_tui.tui.format import span
 
     try:
         reading = AlpacaClock(AlpacaKeys.of(os.environ), config.broker.trading_url).read()
@@ -149,6 +153,7 @@ def _yahoo_history(
     state: CliState, config: Config, calendar: TradingCalendar, now: datetime
 ) -> Finding:
     from hybrid_tui.market.yahoo_history import YahooHistory
+    from hybrid_tui.tui.format import span
 
     symbol = config.app.watchlist[0]
     name = f"Yahoo{_at(config)}"

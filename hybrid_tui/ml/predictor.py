@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -31,6 +32,78 @@ from hybrid_tui.ml.ticks import (
 Score = Callable[[Sequence[NewsItem]], Sequence[float]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of a model: one symbol's bars, its ready instants and the bars known at each.
+
+    ``silent`` are the instants without a window and why, ``windows`` the inputs of the others.
+    """
+
+    symbol: str
+    bars: BarSeries | None
+    ready: Ticks
+    ends: IntArray
+    silent: tuple[tuple[int, str], ...]
+    windows: RawWindows | None
+
+
+def windows_at(
+    calendar: TradingCalendar,
+    series: Mapping[str, BarSeries | None],
+    ticks: Ticks,
+    *,
+    index: BarSeries | None = None,
+    sentiment: Mapping[str, SentimentEvents] | None = None,
+) -> list[Asked]:
+    """Return what a model sees of each symbol at each instant, by symbol."""
+    found = []
+    for symbol in sorted(series):
+        bars = series[symbol]
+        if bars is None:
+            reason = abstention_reason(False, 0)
+            none = ticks.take(np.zeros(len(ticks), dtype=np.bool_))
+            found.append(
+                Asked(
+                    symbol=symbol,
+                    bars=None,
+                    ready=none,
+                    ends=none.at,
+                    silent=tuple((int(at), reason) for at in ticks.at),
+                    windows=None,
+                )
+            )
+            continue
+        fit = eligibility(bars, ticks)
+        ready, ends = ticks.take(fit.is_ready), fit.ends[fit.is_ready]
+        found.append(
+            Asked(
+                symbol=symbol,
+                bars=bars,
+                ready=ready,
+                ends=ends,
+                silent=tuple(
+                    (
+                        int(ticks.at[row]),
+                        abstention_reason(bool(fit.is_recent[row]), int(fit.ends[row])),
+                    )
+                    for row in np.flatnonzero(~fit.is_ready)
+                ),
+                windows=gather(
+                    bars,
+                    ends,
+                    ready.at,
+                    ready.session_close,
+                    calendar=calendar,
+                    index=index,
+                    sentiment=(sentiment or {}).get(symbol),
+                )
+                if len(ready)
+                else None,
+            )
+        )
+    return found
+
+
 def predict_at(
     model: Model,
     calendar: TradingCalendar,
@@ -46,42 +119,22 @@ def predict_at(
     Only bars known at an instant, and headlines received by it, have a say in its figures; later
     ones may be in ``series`` and ``index`` (SPY). Raises DataError unless bars last one minute.
     """
-    answers: list[tuple[int, str, MLPrediction | Abstention]] = []
-    parts: list[RawWindows] = []
-    asked: list[tuple[BarSeries, Ticks, IntArray]] = []
-    for symbol in sorted(series):
-        bars = series[symbol]
-        if bars is None:
-            reason = abstention_reason(False, 0)
-            answers += [
-                (int(at), symbol, _abstention(model, int(at), symbol, reason)) for at in ticks.at
-            ]
-            continue
-        fit = eligibility(bars, ticks)
-        for row in np.flatnonzero(~fit.is_ready):
-            reason = abstention_reason(bool(fit.is_recent[row]), int(fit.ends[row]))
-            second = int(ticks.at[row])
-            answers.append((second, symbol, _abstention(model, second, symbol, reason)))
-        if fit.is_ready.any():
-            ready, ends = ticks.take(fit.is_ready), fit.ends[fit.is_ready]
-            asked.append((bars, ready, ends))
-            parts.append(
-                gather(
-                    bars,
-                    ends,
-                    ready.at,
-                    ready.session_close,
-                    calendar=calendar,
-                    index=index,
-                    sentiment=(sentiment or {}).get(symbol),
-                )
-            )
+    asked = windows_at(calendar, series, ticks, index=index, sentiment=sentiment)
+    answers: list[tuple[int, str, MLPrediction | Abstention]] = [
+        (at, one.symbol, _abstention(model, at, one.symbol, reason))
+        for one in asked
+        for at, reason in one.silent
+    ]
+    parts = [one.windows for one in asked if one.windows is not None]
     if parts:
         found = iter(outlooks(model, compute(join(parts))))
-        for bars, ready, ends in asked:
-            for place, at in enumerate(ready.at.tolist()):
-                prediction = _prediction(model, bars, ready, ends, place, next(found), strategy_id)
-                answers.append((at, bars.symbol, prediction))
+        for one in asked:
+            for place, at in enumerate(one.ready.at.tolist()):
+                assert one.bars is not None
+                prediction = _prediction(
+                    model, one.bars, one.ready, one.ends, place, next(found), strategy_id
+                )
+                answers.append((at, one.symbol, prediction))
     answers.sort(key=lambda answer: answer[:2])
     return [answer for _, _, answer in answers]
 

@@ -25,6 +25,7 @@ from hybrid_tui.commands import (
     sentiment,
     show,
 )
+from hybrid_tui.commands.common import BareOptions
 from hybrid_tui.commands.context import CliState, check_speed
 from hybrid_tui.errors import ConfigError, HybridError
 
@@ -36,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("run")(run.run)
-app.command("backtest")(backtest.backtest)
+app.command("backtest", cls=BareOptions)(backtest.backtest)
 app.command("compare")(compare.compare)
 app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")

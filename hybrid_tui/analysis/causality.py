@@ -142,7 +142,7 @@ def technicals_of(series: BarSeries, rules: RulesConfig) -> dict[str, Any]:
 def decisive_rows(found: Mapping[str, Any], first: int) -> IntArray:
     """Return the rows from ``first`` on at which the entry or exit rule holds."""
     holds = found["entry"] | found["exit"] if "exit" in found else found["entry"].copy()
-    holds[: first] = False
+    holds[:first] = False
     rows: IntArray = np.flatnonzero(holds)
     return rows
 

@@ -52,9 +52,8 @@ def check_features(
             try:
                 other = _figures(calendar, shown, heard, scores, at)
             except LACKS as error:
-                verdict.findings.append(
-                    _finding("window", "*", at, "computed", f"{type(error).__name__}: {error}", data)
-                )
+                said = f"{type(error).__name__}: {error}"
+                verdict.findings.append(_finding("window", "*", at, "computed", said, data))
                 continue
             for symbol in whole:
                 for name, value in whole[symbol].items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hybrid_tui.config import RulesConfig
-from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.bars import BarSeries, FloatArray
 from hybrid_tui.rules.indicators import indicators_of
 from hybrid_tui.rules.technical import Technicals
 
@@ -42,9 +42,9 @@ def warm_up_needed(series: BarSeries, rules: RulesConfig) -> WarmUp | None:
     history; a value that does not exist yet counts as a difference of 1.
     """
     technicals = Technicals.of(rules)
-    places = np.linspace(LONG, len(series) - 1, SAMPLES).astype(int) if len(series) > LONG else []
-    if not len(places):
+    if len(series) <= LONG:
         return None
+    places = np.linspace(LONG, len(series) - 1, SAMPLES).astype(int)
     differences: dict[int, float] = {}
     slowest = ("", -1)
     for steps in LADDER:
@@ -61,12 +61,10 @@ def warm_up_needed(series: BarSeries, rules: RulesConfig) -> WarmUp | None:
                     slowest = (line.text, steps)
         differences[steps] = largest
     enough = [steps for steps in LADDER if steps > slowest[1]]
-    return WarmUp(
-        needed=enough[0] if enough else None, worst=slowest[0], differences=differences
-    )
+    return WarmUp(needed=enough[0] if enough else None, worst=slowest[0], differences=differences)
 
 
-def _apart(long: np.ndarray, short: np.ndarray) -> float:  # type: ignore[type-arg]
+def _apart(long: FloatArray, short: FloatArray) -> float:
     one, other = float(long[-1]), float(short[-1])
     if np.isnan(one):
         return 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -20,7 +21,7 @@ from hybrid_tui.commands.backtest_document import (
 )
 from hybrid_tui.commands.backtest_files import check_folder, write_page, write_results
 from hybrid_tui.commands.backtest_output import Progress, print_summary, run_log
-from hybrid_tui.commands.common import split_symbols, tell
+from hybrid_tui.commands.common import progress, split_symbols, tell
 from hybrid_tui.commands.context import parse_bound, print_json, state_of
 from hybrid_tui.errors import ConfigError, Interrupted
 
@@ -57,6 +58,10 @@ def backtest(
     path: Annotated[str, typer.Option(help="event")] = "event",
     seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
     equity: Annotated[str, typer.Option(help="daily or bars")] = "daily",
+    causality: Annotated[
+        str | None,
+        typer.Option("--check-causality", help="N instants, all (also without a value) or off"),
+    ] = None,
     tz: Annotated[str, typer.Option(help="of naive times in the data")] = "America/New_York",
     more_data: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     out: Annotated[
@@ -71,6 +76,12 @@ def backtest(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document on stdout")] = False,
 ) -> None:
     """Run the desk's engine over history and report what it would have done."""
+    from hybrid_tui.commands.backtest_causality import (
+        Run,
+        causality_warnings,
+        check_causality,
+        how_much,
+    )
     from hybrid_tui.commands.backtest_run import run_history
     from hybrid_tui.commands.compose import check_hybrid
 
@@ -79,6 +90,7 @@ def backtest(
     _one_of("--llm", llm, ("local", "recorded", "off"))
     _one_of("--equity", equity, ("daily", "bars"))
     _one_of("--path", path, ("event",))
+    checks = how_much(causality)
     if llm == "off":
         chosen = tuple(tier for tier in chosen if tier != "llm")
     forced: dict[str, object] = {
@@ -118,8 +130,8 @@ def backtest(
     headlines = headlines_of(news or [], tuple(history.traded), received_from)
     followed = Progress(history.begins_at, history.ends_at)
     try:
-        with followed as progress:
-            outcome = run_history(state, config, history, headlines, progress)
+        with followed as advance:
+            outcome = run_history(state, config, history, headlines, advance)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted at {followed.reached}: no result, nothing was written"
@@ -132,10 +144,22 @@ def backtest(
         llm=llm,
         news=headlines,
     )
+    run = Run(
+        state=state,
+        config=config,
+        history=history,
+        headlines=headlines,
+        outcome=outcome,
+        seed=seed,
+    )
+    found = check_causality(run, checks, _tracked)
     document = document_of(config, history, outcome, asked, seconds=time.perf_counter() - begun)
+    document["causality"] = found
+    document["warnings"] += causality_warnings(found)
+    failed = not found.get("ok", True)
     if as_json and not (out or html or depth):
         print_json(document)
-        return
+        raise typer.Exit(int(failed))
     deep = depth_of(history, outcome, document)
     page = html_of(history, outcome, document, deep) if html else None
     if out is not None:
@@ -155,6 +179,12 @@ def backtest(
         print_json({**document, "depth": deep} if depth else document)
     else:
         print_summary(document, deep, daily_path(outcome))
+    raise typer.Exit(int(failed))
+
+
+def _tracked(instants: Sequence[datetime]) -> Iterator[datetime]:
+    with progress("causality", len(instants)) as track:
+        yield from track(instants)
 
 
 def headlines_of(

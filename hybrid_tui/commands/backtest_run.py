@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from hybrid_tui.domain.state import DeskState
     from hybrid_tui.engine.backtest import Ledger
     from hybrid_tui.engine.engine import Engine
+    from hybrid_tui.engine.recorder import Sink
+
+    Watch = Callable[[Sink], Sink]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +47,14 @@ def run_history(
     history: History,
     headlines: Sequence[NewsItem],
     progress: Callable[[datetime], None] | None = None,
+    *,
+    tier2: HistoryPredictor | None = None,
+    watch: Watch | None = None,
 ) -> Outcome:
     """Run the engine over ``history`` with the tiers of ``config.app.tiers``.
 
-    Raises ConfigError or ModelError for tiers that cannot run over this history.
+    ``tier2`` stands in for the configured model, ``watch`` gets to see what is written to the
+    ledger. Raises ConfigError or ModelError for tiers that cannot run over this history.
     """
     from hybrid_tui.engine.backtest import run_backtest
     from hybrid_tui.engine.tier_host import TierHost
@@ -55,10 +62,10 @@ def run_history(
 
     tiers = frozenset(config.app.tiers)
     strategist = make_strategist(config) if "llm" in tiers else None
-    predictor = None
-    if "ml" in tiers:
-        predictor = _predictor(state, config, history, headlines, strategist)
-    engine, ledger = make_engine(state, config, history)
+    predictor = tier2
+    if "ml" in tiers and predictor is None:
+        predictor = make_history_predictor(state, config, history, headlines, strategist)
+    engine, ledger = make_engine(state, config, history, watch)
     host = TierHost((lambda: predictor) if predictor is not None else None, strategist)
     feed = RecordedMarket(
         history.traded,
@@ -87,7 +94,9 @@ def half_spread(config: Config, history: History) -> HalfSpread | None:
     return history.spreads.half
 
 
-def make_engine(state: CliState, config: Config, history: History) -> tuple[Engine, Ledger]:
+def make_engine(
+    state: CliState, config: Config, history: History, watch: Watch | None = None
+) -> tuple[Engine, Ledger]:
     """Return an engine at the start of ``history`` (not warmed up) and the ledger it writes to."""
     from hybrid_tui.broker.paper import PaperBroker
     from hybrid_tui.domain.events import EngineStarted
@@ -102,7 +111,7 @@ def make_engine(state: CliState, config: Config, history: History) -> tuple[Engi
     desk = DeskState()
     threshold = minimum_probability(config)
     ledger = Ledger(desk, threshold=threshold)
-    recorder = Recorder(desk, ledger, left_out=NOT_KEPT)
+    recorder = Recorder(desk, watch(ledger) if watch else ledger, left_out=NOT_KEPT)
     broker = PaperBroker(
         cash=config.broker.cash,
         slippage_bps=config.broker.slippage_bps,
@@ -144,13 +153,16 @@ def make_engine(state: CliState, config: Config, history: History) -> tuple[Engi
     return Engine(setup, recorder, broker, board), ledger
 
 
-def _predictor(
+def make_history_predictor(
     state: CliState,
     config: Config,
     history: History,
     headlines: Sequence[NewsItem],
     strategist: Strategist | None,
+    *,
+    keep: bool = True,
 ) -> HistoryPredictor:
+    """Return tier 2 over ``history``; with ``keep`` its predictions are kept on disk."""
     return history_predictor(
         state,
         config,
@@ -162,4 +174,5 @@ def _predictor(
         history.begins_at,
         strategist,
         history.actions,
+        keep=keep,
     )

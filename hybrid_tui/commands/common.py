@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
+from typer.core import TyperCommand
 
 from hybrid_tui.errors import ConfigError
 
@@ -20,6 +21,28 @@ def split_symbols(text: str | None) -> list[str] | None:
     if not symbols:
         raise ConfigError(f"--symbols {text!r} names no symbol", hint="such as --symbols NVDA,SPY")
     return symbols
+
+
+class BareOptions(TyperCommand):
+    """A command some of whose options may stand without a value: typer knows only flags or values.
+
+    ``bare`` has the option and what it means alone; it takes the next word only if that is one of
+    its values: a number, or a word of ``words``.
+    """
+
+    bare: ClassVar[Mapping[str, str]] = {"--check-causality": "all"}
+    words: ClassVar[frozenset[str]] = frozenset({"all", "off"})
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Fill in what a bare option means, then parse as ever."""
+        filled: list[str] = []
+        for place, word in enumerate(args):
+            filled.append(word)
+            if word in self.bare:
+                following = args[place + 1] if place + 1 < len(args) else ""
+                if not (following in self.words or following.lstrip("-").isdigit()):
+                    filled.append(self.bare[word])
+        return super().parse_args(ctx, filled)
 
 
 @contextmanager

@@ -86,13 +86,14 @@ def causality_warnings(found: dict[str, Any]) -> list[str]:
     """Return what a person has to be told of a check."""
     if found["mode"] == OFF:
         return []
+    first = {row["kind"]: row for row in reversed(found["findings"])}
     warnings = [
-        f"causality: {row['kind']} {row['name']} {row['symbol']} at {row['at']} was {row['value']},"
+        f"causality: {kind} {row['name']} {row['symbol']} at {row['at']} was {row['value']},"
         f" but {row['other']} ({row['data']})"
-        for row in found["findings"][:5]
+        for kind, row in sorted(first.items())
     ]
-    if found["found"] > 5:
-        warnings.append(f"causality: {found['found'] - 5} more values knew the future")
+    if found["found"] > len(first):
+        warnings.append(f"causality: {found['found'] - len(first)} more values knew the future")
     news = found["news"]
     if news["without_publication"]:
         warnings.append(

@@ -42,7 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_document_has_every_field_of_the_contract(home: Path, hours: list[str]) -> None:
     document = run(home, *hours, "--start", "2015-01-01", "--end", "2016-12-31")
-    assert set(document) == {"settings", "summary", "trades", "equity", "warnings"}
+    assert set(document) == {"settings", "summary", "trades", "equity", "warnings", "causality"}
     assert set(document["summary"]) == SUMMARY
     assert document["trades"]
     assert all(set(row) == TRADE for row in document["trades"])

@@ -113,6 +113,17 @@ def test_explain_tells_of_a_position_its_stop_and_its_exits(tmp_path: Path) -> N
         "overnight",
     ]
     assert {row["set"] for row in position["technical"]} == {"exit", "bollinger"}
+    # Where the engine's market cannot be made again, the bars that it journalled stand in.
+    other = document(home, "--set", "sim.edge_bps=3", "rules", "explain", symbol, "--json")
+    (note,) = other["warnings"]
+    assert "from the 90 bars that this run has in the journal" in note
+    assert other["last_bar"] == found["last_bar"] == "2026-01-05T15:59:00Z"
+    macd = [
+        row["values"]["macd(12, 26, 9)"]
+        for row in (*found["entry"]["technical"], *other["entry"]["technical"])
+        if row["condition"].startswith("macd")
+    ]
+    assert macd[0] == pytest.approx(macd[1], abs=0.01)
     text = hybrid_tui(home, "rules", "explain", symbol.lower()).stdout
     assert f"{symbol} as of 2026-01-05T16:00:00Z (no engine runs)" in text
     unknown = hybrid_tui(home, "rules", "explain", f"{symbol}X")

@@ -14,6 +14,7 @@ KIND_STYLES = {
     "alert": "bad",
     "lock": "warn",
     "paused": "warn",
+    "halt": "warn",
     "strategy": "accent",
     "approved": "good",
     "vetoed": "warn",

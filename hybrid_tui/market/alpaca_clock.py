@@ -109,15 +109,20 @@ class ClockWatch:
             try:
                 reading = await asyncio.to_thread(self._clock.read)
             except HybridError as error:
-                if not self._is_silent:
-                    standing = self._said or "the calendar alone says when the market is open"
-                    on_status(
-                        f"the broker's clock does not answer: {error.render()}; {standing}", False
-                    )
-                self._is_silent = True
+                self._unanswered(error.render(), on_status)
+            except Exception as error:
+                # Whatever it is, prices go on without the clock.
+                log.exception("the broker's clock could not be asked")
+                self._unanswered(f"{type(error).__name__}: {error}", on_status)
             else:
                 self._judge(reading, on_status)
             await self._sleep(EVERY_S)
+
+    def _unanswered(self, why: str, on_status: Callable[[str, bool], None]) -> None:
+        if not self._is_silent:
+            standing = self._said or "the calendar alone says when the market is open"
+            on_status(f"the broker's clock does not answer: {why}; {standing}", False)
+        self._is_silent = True
 
     def _judge(self, reading: ClockReading, on_status: Callable[[str, bool], None]) -> None:
         if self._is_silent:

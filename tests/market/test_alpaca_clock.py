@@ -159,3 +159,29 @@ async def test_a_clock_that_never_answered_forbids_nothing_and_says_so_once(
     assert not well
     assert "the calendar alone says when the market is open" in text
     assert KEYS.secret not in text
+
+
+class BrokenClock(AlpacaClock):
+    """A clock with a fault that nobody thought of."""
+
+    def read(self) -> ClockReading:
+        raise RuntimeError("no such spring")
+
+
+async def test_a_fault_that_nobody_thought_of_does_not_end_the_prices(
+    calendar: TradingCalendar,
+) -> None:
+    said: list[str] = []
+    asked = 0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise asyncio.CancelledError
+
+    watch = ClockWatch(BrokenClock(KEYS, None), calendar, Halts(("SPY",)), sleep=sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await watch.run(lambda update: None, lambda text, well: said.append(text))
+    assert len(said) == 1
+    assert "RuntimeError: no such spring" in said[0]

@@ -106,6 +106,11 @@ def backtest(
     }
     forced |= {key: value for key, value in given.items() if value is not None}
     config = state.config(overrides=settings or (), forced=forced)
+    if config.app.mode != "recorded":
+        raise ConfigError(
+            f"app.mode {config.app.mode!r}: a backtest runs over recorded bars",
+            hint="leave it out",
+        )
     begun, begun_at = time.perf_counter(), datetime.now(UTC)
     check_hybrid(config)
     check_folder(out, html)

@@ -65,6 +65,8 @@ def load_history(
     from hybrid_tui.domain.bars import DAY_SECONDS
     from hybrid_tui.market.actions import adjusted
 
+    if start is not None and end is not None and end <= start:
+        raise ConfigError(f"--end {iso(end)} is not after --start {iso(start)}")
     loaded = load_bars(state, calendar, sources, symbols, interval=interval, tz=tz)
     if loaded.interval > DAY_SECONDS:
         raise ConfigError(
@@ -86,6 +88,11 @@ def load_history(
         raise DataError(
             f"no bar between --start {iso(start) if start else 'the first'} and"
             f" --end {iso(end) if end else 'the last'}",
+            hint="the data spans " + loaded.span,
+        )
+    if max(len(series) for series in traded.values()) == 1:
+        raise DataError(
+            "there is only one bar of each symbol: what is decided at its end has none to fill in",
             hint="the data spans " + loaded.span,
         )
     missing = sorted(set(loaded.series) - set(traded))

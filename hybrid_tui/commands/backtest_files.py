@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import signal
 import tempfile
@@ -38,11 +37,10 @@ def check_folder(folder: Path | None, html: bool) -> None:
     if target.exists() and not target.is_dir():
         raise ConfigError(f"--out {target} is not a folder")
     near = next(parent for parent in (target, *target.absolute().parents) if parent.exists())
-    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
-        raise ConfigError(
-            f"{target} cannot be written: {near} is not yours to write to",
-            hint="--out DIR chooses another folder",
-        )
+    try:
+        tempfile.TemporaryDirectory(prefix=".hybrid-tui-", dir=near).cleanup()
+    except OSError as error:
+        raise _unwritable(target, error) from error
 
 
 def write_results(

@@ -268,6 +268,11 @@ def _assemble(
     if not starts:
         raise DataError(f"there is no bar in {', '.join(str(path) for path in files[:3])}")
     native = smallest_distance(starts, calendar)
+    if interval is not None and native % interval and native > interval:
+        raise DataError(
+            f"bars stand {native} s apart: they cannot be bars of {interval} s",
+            hint="leave --interval out",
+        )
     joins = interval is not None and native < interval <= DAY_SECONDS and interval % native == 0
     step = native if joins or interval is None else interval
     series: dict[str, BarSeries] = {}
@@ -288,6 +293,11 @@ def _assemble(
         )
     if joins:
         reading.warnings.append(f"bars of {native} s were joined into bars of {interval} s")
+    elif native > step:
+        reading.warnings.append(
+            f"no two bars stand closer than {native} s, yet they count as bars of {step} s: where"
+            " they span more, they are known too early"
+        )
     elif native < step:
         reading.warnings.append(f"some bars stand {native} s apart, closer than {step} s")
     warnings = [*reading.warnings, *_totals(int(outside.sum()), reading.rejected)]

@@ -201,7 +201,11 @@ def times_of(column: Any, tz: ZoneInfo) -> IntArray:
 
 
 def _read_csv_by_row(path: Path, data: bytes, columns: dict[str, int], tz: ZoneInfo) -> RawBars:
-    """Parse a CSV file row by row, keeping account of each row that cannot be understood."""
+    """Parse a CSV file row by row, keeping account of each row that cannot be understood.
+
+    Raises DataError where some times have an offset and others have none: which zone the others
+    are in is anybody's guess.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -213,6 +217,7 @@ def _read_csv_by_row(path: Path, data: bytes, columns: dict[str, int], tz: ZoneI
     lines: list[int] = []
     labels: dict[str, list[str]] = {name: [] for name in ("symbol", "feed") if name in columns}
     rejected: list[Rejected] = []
+    with_offset: bool | None = None
     try:
         for row in reader:
             if reader.line_num == 1 or not any(cell.strip() for cell in row):
@@ -222,6 +227,13 @@ def _read_csv_by_row(path: Path, data: bytes, columns: dict[str, int], tz: ZoneI
             if isinstance(parsed, str):
                 rejected.append(Rejected(file=str(path), line=reader.line_num, reason=parsed))
                 continue
+            if with_offset not in (None, parsed[2]):
+                raise DataError(
+                    f"{path}, line {reader.line_num}: {cells['time']!r} stands among times"
+                    f" {'with' if with_offset else 'without'} an offset",
+                    hint="write all times of a file one way",
+                )
+            with_offset = parsed[2]
             starts.append(parsed[0])
             values.append(parsed[1])
             lines.append(reader.line_num)
@@ -239,13 +251,14 @@ def _read_csv_by_row(path: Path, data: bytes, columns: dict[str, int], tz: ZoneI
     )
 
 
-def _parse(cells: dict[str, str], tz: ZoneInfo) -> tuple[int, list[float]] | str:
-    """Return a row's start and values, or why it has none."""
+def _parse(cells: dict[str, str], tz: ZoneInfo) -> tuple[int, list[float], bool] | str:
+    """Return a row's start, its values and whether its time has an offset, or why it has none."""
     try:
         instant = datetime.fromisoformat(cells["time"])
     except ValueError:
         return f"the timestamp {cells['time']!r} is not ISO 8601"
-    if instant.tzinfo is None:
+    has_offset = instant.tzinfo is not None
+    if not has_offset:
         instant = instant.replace(tzinfo=tz)
     numbers = []
     for name in VALUES:
@@ -253,7 +266,7 @@ def _parse(cells: dict[str, str], tz: ZoneInfo) -> tuple[int, list[float]] | str
             numbers.append(float(cells[name]) if cells[name] else math.nan)
         except ValueError:
             return f"{name} is not a number: {cells[name]!r}"
-    return math.floor(instant.timestamp()), numbers
+    return math.floor(instant.timestamp()), numbers, has_offset
 
 
 def _label_texts(texts: list[str]) -> Labels:

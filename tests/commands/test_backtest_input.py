@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ HEAD = "datetime,open,high,low,close,volume\n"
 
 def bars(*times: str) -> str:
     return HEAD + "".join(f"{time},10,10,10,10,100\n" for time in times)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One home for all: its calendar is made once."""
+    folder = tmp_path_factory.mktemp("input") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYBRID_TUI_HOME", str(folder))
+        yield folder
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:

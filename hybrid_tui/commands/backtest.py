@@ -137,6 +137,15 @@ def backtest(
     try:
         with followed as advance:
             outcome = run_history(state, config, history, headlines, advance)
+        run = Run(
+            state=state,
+            config=config,
+            history=history,
+            headlines=headlines,
+            outcome=outcome,
+            seed=seed,
+        )
+        found = check_causality(run, checks, _tracked)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted at {followed.reached}: no result, nothing was written"
@@ -149,15 +158,6 @@ def backtest(
         llm=llm,
         news=headlines,
     )
-    run = Run(
-        state=state,
-        config=config,
-        history=history,
-        headlines=headlines,
-        outcome=outcome,
-        seed=seed,
-    )
-    found = check_causality(run, checks, _tracked)
     document = document_of(config, history, outcome, asked, seconds=time.perf_counter() - begun)
     document["causality"] = found
     document["warnings"] += causality_warnings(found)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hybrid_tui.engine.backtest import Ledger
 
 HTML = "backtest.html"
+ELSEWHERE = ("settings", "trades", "equity")
 TRADES = {
     "symbol": "string", "quantity": "float64", "entry_at": "timestamp", "entry_price": "float64",
     "entry_reason": "string", "exit_at": "timestamp", "exit_price": "float64",
@@ -64,12 +65,8 @@ def write_results(
         _table(made / "equity", EQUITY, _equity_rows(ledger))
         _table(made / "daily", DAILY, _daily_rows(ledger, starting))
         _json(made / "settings.json", document["settings"])
-        summary = {
-            "summary": document["summary"],
-            "depth": depth,
-            "warnings": document["warnings"],
-        }
-        _json(made / "summary.json", summary)
+        rest = {name: found for name, found in document.items() if name not in ELSEWHERE}
+        _json(made / "summary.json", {**rest, "depth": depth})
         (made / "backtest.log").write_text("".join(f"{line}\n" for line in log), encoding="utf-8")
         if html is not None:
             (made / HTML).write_text(html, encoding="utf-8")

@@ -111,7 +111,7 @@ def test_rows_out_of_order_and_repeated_are_left_out_and_said(
 def test_impossible_options(
     shared_data: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
-    data = str(shared_data / "bars_hour_lean")
+    data = str(shared_data / "bars_hour_lean" / "SPY.csv.gz")
     symbols = () if "--symbols" in words else ("--symbols", "SPY")
     assert said in refusal(capsys, "--data", data, *symbols, *words)
 

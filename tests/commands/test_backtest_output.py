@@ -45,10 +45,9 @@ def test_every_file_says_the_same_as_the_document(
     assert {path.name for path in folder.iterdir()} == {*FILES, "backtest.html"}
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
     summary = json.loads((folder / "summary.json").read_text())
+    assert summary.pop("depth") == depth
     assert summary == {
-        "summary": document["summary"],
-        "depth": depth,
-        "warnings": document["warnings"],
+        name: document[name] for name in document if name not in ("settings", "trades", "equity")
     }
     assert json.loads((folder / "settings.json").read_text()) == document["settings"]
     trades = pq.read_table(folder / "trades.parquet")
@@ -161,9 +160,10 @@ def test_an_interrupted_run_says_how_far_it_came_and_leaves_nothing(
 
 
 def test_other_seeds_change_the_intervals_and_nothing_else(home: Path, words: list[str]) -> None:
-    one = run(home, *words, "--depth", "--seed", "1")
-    same = run(home, *words, "--depth", "--seed", "1")
-    other = run(home, *words, "--depth", "--seed", "2")
+    # The check of causality looks at other instants, too: it is left out here.
+    words = [*words, "--depth", "--check-causality", "off"]
+    one, same = (run(home, *words, "--seed", "1") for _ in range(2))
+    other = run(home, *words, "--seed", "2")
     for document in (one, same, other):
         document["summary"].pop("seconds")
     assert json.dumps(one) == json.dumps(same)

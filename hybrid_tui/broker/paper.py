@@ -319,7 +319,9 @@ class PaperBroker:
         for order_id, order in self.orders.items():
             if order.symbol == symbol:
                 split = order.split(ratio)
-                self._left[order_id] *= split.quantity / order.quantity
+                # As the position's quantity is: the last share must not stay behind by rounding.
+                left = self._left[order_id] * ratio
+                self._left[order_id] = min(left, split.quantity)
                 self.orders[order_id] = split
         held = self.quantities.get(symbol)
         if held is None:

@@ -31,7 +31,8 @@ class Account:
     """Cash, holdings, orders and prohibitions, kept from the events alone.
 
     ``quoted`` are the instants at which each symbol had a quote; ``halted`` the symbols that were
-    halted all the time. Raises AssertionError with the event that broke a rule.
+    halted all the time; ``is_partial`` says that volume limits fills. Raises AssertionError with
+    the event that broke a rule.
     """
 
     config: Config
@@ -51,7 +52,10 @@ class Account:
     session: ev.SessionOpened | None = None
     paused: bool = False
     flattening: bool = False
+    is_partial: bool = False
     ended: set[str] = field(default_factory=set)
+    traded: set[str] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)
     now: datetime | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -139,19 +143,18 @@ class Account:
             self.closes[symbol] = bar.close
             self.ended.add(symbol)
             held = self.held.get(symbol)
-            if held is not None:
-                assert bar.low > held.level, (
-                    f"{symbol}: the stop at {held.level} was skipped: {bar}"
-                )
-                assert self.session is not None
-                for order in self.orders.values():
-                    waits = order.symbol == symbol and order.side is Side.SELL
-                    if waits and order.at <= self._start(symbol):
-                        self.count("exit in parts")
-
-    def _start(self, _symbol: str) -> datetime:
-        assert self.now is not None
-        return self.now - timedelta(minutes=1)
+            if held is None:
+                continue
+            if bar.low <= held.level or symbol in self.touched:
+                # Where a bar's volume limits fills the rest of a touched stop is sold on, whatever
+                # the price; an entry of the same bar may have taken all of its volume.
+                traded = symbol in self.traded
+                assert self.is_partial, f"{symbol}: {held.level} skipped: {bar}"
+                assert traded, f"{symbol}: {held.level} skipped: {bar}"
+                self.touched.add(symbol)
+                self.count("stop in parts")
+        self.touched &= self.held.keys()
+        self.traded.clear()
 
     def _intended(self, order: Order) -> None:
         now, risk = order.at, self.config.risk
@@ -200,6 +203,9 @@ class Account:
 
     def _filled(self, fill: Fill) -> None:
         order = self.orders.get(fill.order_id)
+        self.traded.add(fill.symbol)
+        if not fill.final and fill.side is Side.SELL:
+            self.count("exit in parts")
         if fill.side is Side.BUY:
             assert order is not None, f"a fill of no order: {fill}"
             assert order.at <= fill.at

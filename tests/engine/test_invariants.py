@@ -198,6 +198,7 @@ def check(seed: int, picks: list[tuple[int, int, int]]) -> None:
         use_llm="llm" in made["tiers"],
         quoted=quoted,
         halted=made["halted"],
+        is_partial=made["participation"] is not None,
     )
     account.replay(out.events)
     happened.update(account.counts)
@@ -212,8 +213,9 @@ def check(seed: int, picks: list[tuple[int, int, int]]) -> None:
 
 
 WANTED = (
-    "entry", "flatten", "veto", "lift", "split held", "exit in parts", "lock cooldown",
-    "lock hard_daily_loss", "exit thesis_invalidated", "exit signal_exit", "exit overnight",
+    "entry", "flatten", "veto", "lift", "split held", "exit in parts", "stop in parts",
+    "lock cooldown", "lock hard_daily_loss", "exit thesis_invalidated", "exit signal_exit",
+    "exit overnight",
     "exit daily_loss", "exit manual", "exit flatten", "sold hard_stop", "sold trailing_stop",
 )  # fmt: skip
 PICKS = st.lists(

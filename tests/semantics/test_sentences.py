@@ -17,7 +17,7 @@ HEADINGS = frozenset({"time", "stop", "sizing", "approval", "llm"})
 
 
 @functools.cache
-def tests_of(module: str) -> frozenset[str]:
+def names_in(module: str) -> frozenset[str]:
     """Return the names of the test functions of a module."""
     tree = ast.parse((ROOT / "tests" / f"{module}.py").read_text())
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -29,7 +29,7 @@ def test_a_sentence_is_shown_by_tests_that_exist(sentence: str) -> None:
     assert SHOWN[sentence]
     for reference in SHOWN[sentence]:
         module, _, name = reference.partition("::")
-        assert name in tests_of(module), f"{sentence}: {reference} is not there"
+        assert name in names_in(module), f"{sentence}: {reference} is not there"
 
 
 def test_every_sentence_has_a_test_or_a_reason() -> None:

@@ -24,6 +24,7 @@ from hybrid_tui.commands import (
     run,
     sentiment,
     show,
+    sweep,
 )
 from hybrid_tui.commands.common import BareOptions
 from hybrid_tui.commands.context import CliState, check_speed
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("backtest", cls=BareOptions)(backtest.backtest)
 app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")
 app.add_typer(ml.app, name="ml")

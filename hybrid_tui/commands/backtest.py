@@ -20,7 +20,7 @@ from hybrid_tui.commands.backtest_document import (
     html_of,
 )
 from hybrid_tui.commands.backtest_files import check_folder, write_page, write_results
-from hybrid_tui.commands.backtest_output import Progress, print_summary, run_log
+from hybrid_tui.commands.backtest_output import Progress, print_summary, print_walk, run_log
 from hybrid_tui.commands.common import progress, split_symbols, tell
 from hybrid_tui.commands.context import parse_bound, print_json, state_of
 from hybrid_tui.errors import ConfigError, Interrupted
@@ -32,6 +32,9 @@ ReceivedFrom = Annotated[
     str | None,
     typer.Option("--received-from", help="the headlines' field that says when one was received"),
 ]
+
+if TYPE_CHECKING:
+    from hybrid_tui.commands.walk_forward import Fold
 
 
 def backtest(
@@ -62,6 +65,14 @@ def backtest(
         str | None,
         typer.Option("--check-causality", help="N instants, all (also without a value) or off"),
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option("--walk-forward", min=1, help="N folds: choose on the past, test on the next"),
+    ] = None,
+    sweep_set: Annotated[
+        list[str] | None,
+        typer.Option("--sweep-set", help="KEY=a:b:step or KEY=x|y|z: what --walk-forward chooses"),
+    ] = None,
     tz: Annotated[str, typer.Option(help="of naive times in the data")] = "America/New_York",
     more_data: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     out: Annotated[
@@ -84,13 +95,16 @@ def backtest(
     )
     from hybrid_tui.commands.backtest_run import run_history
     from hybrid_tui.commands.compose import check_hybrid
+    from hybrid_tui.commands.walk_forward import WalkForward, walk_forward
 
     state = state_of(context)
-    chosen = _tiers(tiers)
+    chosen = parse_tiers(tiers)
     _one_of("--llm", llm, ("local", "recorded", "off"))
     _one_of("--equity", equity, ("daily", "bars"))
     _one_of("--path", path, ("event",))
     checks = how_much(causality)
+    if sweep_set and folds is None:
+        raise ConfigError("--sweep-set has no use alone", hint="--walk-forward N chooses by it")
     if llm == "off":
         chosen = tuple(tier for tier in chosen if tier != "llm")
     forced: dict[str, object] = {
@@ -162,6 +176,18 @@ def backtest(
     document["causality"] = found
     document["warnings"] += causality_warnings(found)
     failed = not found.get("ok", True)
+    if folds is not None:
+        walk = WalkForward(
+            state=state,
+            config_of=lambda more: state.config((*(settings or ()), *more), forced),
+            history=history,
+            headlines=tuple(headlines),
+            folds=folds,
+            space=tuple(sweep_set or ()),
+            seed=seed,
+        )
+        rows, chained = walk_forward(walk, _folded)
+        document["walk_forward"], document["walk_forward_summary"] = rows, chained
     if as_json and not (out or html or depth):
         print_json(document)
         raise typer.Exit(int(failed))
@@ -184,6 +210,7 @@ def backtest(
         print_json({**document, "depth": deep} if depth else document)
     else:
         print_summary(document, deep, daily_path(outcome))
+        print_walk(document)
     raise typer.Exit(int(failed))
 
 
@@ -203,7 +230,13 @@ def headlines_of(
     return read_news(paths, received_from=received_from, symbols=symbols)
 
 
-def _tiers(text: str) -> tuple[Literal["rules", "ml", "llm"], ...]:
+def _folded(folds: Sequence[Fold]) -> Iterator[Fold]:
+    with progress("walk forward", len(folds)) as track:
+        yield from track(folds)
+
+
+def parse_tiers(text: str) -> tuple[Literal["rules", "ml", "llm"], ...]:
+    """Return the tiers of a ``--tiers`` option, in their order; raises ConfigError."""
     words = [word.strip() for word in text.split(",") if word.strip()]
     unknown = [word for word in words if word not in TIERS]
     if unknown or "rules" not in words:

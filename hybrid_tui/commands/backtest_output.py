@@ -96,3 +96,27 @@ def run_log(document: dict[str, Any], begun_at: datetime) -> list[str]:
         f"llm {settings['llm']}; {summary['trades']} trades",
         *(f"warning: {warning}" for warning in document["warnings"]),
     ]
+
+
+def print_walk(document: dict[str, Any]) -> None:
+    """Print the folds of a walk-forward, if there was one."""
+    if "walk_forward" not in document:
+        return
+    typer.echo(
+        f"{'tested from':<12}{'in sample':>10}{'out':>8}{'return':>9}{'trades':>8}  settings"
+    )
+    for row in document["walk_forward"]:
+        one, two = row["in_sample_sharpe"], row["out_of_sample_sharpe"]
+        typer.echo(
+            f"{row['tested_on'][0][:10]:<12}{'-' if one is None else f'{one:.2f}':>10}"
+            f"{'-' if two is None else f'{two:.2f}':>8}{row['out_of_sample_return']:>+9.2%}"
+            f"{row['trades']:>8}  {', '.join(row['settings'])}"
+        )
+    chained = document["walk_forward_summary"]
+    ratio, interval = chained["sharpe"], chained["sharpe_ci95"]
+    between = f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
+    typer.echo(
+        f"out of sample, {chained['days']} days chained: Sharpe"
+        f" {'-' if ratio is None else f'{ratio:.2f}'}{between},"
+        f" return {chained['total_return']:+.2%}, drawdown {chained['max_drawdown']:.2%}"
+    )

@@ -22,6 +22,22 @@ HalfSpread = Callable[[str, datetime], float | None]
 """Half of the spread of a symbol at an instant, as a fraction of the price; None: not recorded."""
 
 
+def bought_at(base: float, slip: float) -> float:
+    """Return the price of a buy: ``base`` dollars and slippage (a fraction) against the trader."""
+    return base * (1 + slip)
+
+
+def sold_at(base: float, slip: float) -> float:
+    """Return the price of a sale: ``base`` dollars less slippage (a fraction)."""
+    return base * (1 - slip)
+
+
+def check_cash(cash: float, cost: float, symbol: str) -> None:
+    """Raise HybridError where a buy costs more than the cash there is, dollars."""
+    if cost > cash:
+        raise HybridError(f"buying {symbol} for {cost:.2f} leaves cash at {cash - cost:.2f}")
+
+
 @dataclass(slots=True)
 class _Stop:
     """The resting protective stop of a held symbol.
@@ -132,6 +148,10 @@ class PaperBroker:
         if self.orders:
             self._resting_orders(bars, on_update)
 
+    def stops_touched(self) -> set[str]:
+        """Return the symbols of which the rest is sold at the next open, whatever the price."""
+        return {symbol for symbol, stop in self._stops.items() if stop.touched}
+
     def _any_stop_reached(self, prices: Mapping[str, Bar]) -> bool:
         for symbol, stop in self._stops.items():
             bar = prices.get(symbol)
@@ -181,7 +201,7 @@ class PaperBroker:
                 if bar.low > order.price:
                     continue
                 base = min(bar.open, order.price / (1 + slip))
-            price = base * (1 + slip)
+            price = bought_at(base, slip)
             allowed = cap(order, price)
             quantity = self._available(order.symbol, allowed, bar)
             if quantity <= 0:
@@ -278,7 +298,7 @@ class PaperBroker:
         slips = not (order.kind is OrderKind.LIMIT and not buying)
         symbol = order.symbol
         slip = self._slip_of(symbol, bars.start)
-        price = base * (1 + slip if buying else 1 - slip * slips)
+        price = bought_at(base, slip) if buying else sold_at(base, slip * slips)
         self._used[symbol] = self._used.get(symbol, 0.0) + quantity
         self._left[order.id] -= quantity
         final = buying or quantity >= wanted
@@ -294,11 +314,8 @@ class PaperBroker:
             reason=order.reason,
             final=final,
         )
-        if buying and fill.cost > self.cash:
-            left = self.cash - fill.cost
-            raise HybridError(
-                f"buying {quantity:g} {symbol} at {price:.4f} leaves cash at {left:.2f}"
-            )
+        if buying:
+            check_cash(self.cash, fill.cost, symbol)
         self.cash -= fill.cost
         if buying:
             self.quantities[symbol] = self.quantities.get(symbol, 0.0) + quantity

@@ -75,6 +75,21 @@ class Order:
         return replace(self, quantity=quantity, price=price)
 
 
+def cost_of_buying(quantity: float, price: float, commission: float) -> float:
+    """Return what a buy takes out of cash, dollars."""
+    return quantity * price + commission
+
+
+def cost_of_selling(quantity: float, price: float, commission: float) -> float:
+    """Return what a sale takes out of cash, dollars: negative where it brings some in."""
+    return commission - quantity * price
+
+
+def profit(quantity: float, entry_price: float, exit_price: float, fees: float) -> float:
+    """Return what a sold quantity earned net of its fees, dollars."""
+    return (exit_price - entry_price) * quantity - fees
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
     """A (possibly partial) execution. ``at`` is the start of the bar it happened in.
@@ -97,8 +112,9 @@ class Fill:
     @property
     def cost(self) -> float:
         """What the fill takes out of cash, dollars: negative for a sale that brings some in."""
-        amount = self.quantity * self.price
-        return amount + self.commission if self.side is Side.BUY else self.commission - amount
+        if self.side is Side.BUY:
+            return cost_of_buying(self.quantity, self.price, self.commission)
+        return cost_of_selling(self.quantity, self.price, self.commission)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -38,7 +38,7 @@ class OrderDesk:
         """Intend an entry; it is sent after the commit."""
         self._intend(
             Order(
-                id=_order_id(now, entry.symbol, Side.BUY),
+                id=order_id(now, entry.symbol, Side.BUY),
                 at=now,
                 symbol=entry.symbol,
                 side=Side.BUY,
@@ -60,7 +60,7 @@ class OrderDesk:
         """Intend the sale of a whole position; it is sent after the commit."""
         self._intend(
             Order(
-                id=_order_id(now, symbol, Side.SELL),
+                id=order_id(now, symbol, Side.SELL),
                 at=now,
                 symbol=symbol,
                 side=Side.SELL,
@@ -262,6 +262,6 @@ class OrderDesk:
         self._broker.place_stop(symbol, level, level_from)
 
 
-def _order_id(now: datetime, symbol: str, side: Side) -> str:
-    day = f"{now.year:04}{now.month:02}{now.day:02}"  # strftime takes ten times as long
-    return f"{day}T{now.hour:02}{now.minute:02}{now.second:02}Z-{symbol}-{side.value}"
+def order_id(now: datetime, symbol: str, side: Side) -> str:
+    """Return the client order id of a decision: a retry has the same."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{symbol}-{side.value}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def locks_after_fill(state: DeskState, fill: Fill, risk: RiskConfig) -> list[Loc
     # Parts of one stop are one stop.
     if "stop_guard" in risk.protections and fill.final:
         window = timedelta(minutes=risk.stop_guard_minutes)
-        recent = sum(fill.at - window <= at <= fill.at for at in state.stop_fills)
+        recent = stops_within(state.stop_fills, fill.at, window)
         if recent >= risk.stop_guard_count:
             locks.append(
                 Lock(
@@ -91,6 +91,11 @@ def hard_daily_loss(
         until=next_session,
         reason=f"equity is {_below(equity, reference)} below that of the last close: all is sold",
     )
+
+
+def stops_within(stop_fills: Iterable[Any], at: Any, window: Any) -> int:
+    """Return how many stop fills lie in [at - window, at]: instants and a span of one kind."""
+    return sum(at - window <= fill <= at for fill in stop_fills)
 
 
 def lowest(reference: Figures, loss: float) -> Figures:

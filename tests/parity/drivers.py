@@ -227,7 +227,9 @@ def _composed(
         RecordedPast(grid.series, case.interval, "test"),
     )
     engine.warm_up(case.before, feed.earlier_news(case.begins_at))
-    return engine, ledger, host, feed, SkippingRun(engine, ledger, grid, signals)
+    return engine, ledger, host, feed, SkippingRun(
+        engine, ledger, grid, signals, broker.stops_touched
+    )
 
 
 def by_bar(case: Case) -> Ledger:

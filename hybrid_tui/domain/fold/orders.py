@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.fold.table import Handlers
-from hybrid_tui.domain.orders import STOP_REASONS, Fill, Position, Side, Trade
+from hybrid_tui.domain.orders import STOP_REASONS, Fill, Position, Side, Trade, profit
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.state import DeskState
@@ -77,7 +77,7 @@ def _sold(state: DeskState, fill: Fill) -> None:
     entry_fees = held.entry_fees * share
     fees = entry_fees + fill.commission
     state.cash -= fill.cost
-    pnl = (fill.price - held.entry_price) * fill.quantity - fees
+    pnl = profit(fill.quantity, held.entry_price, fill.price, fees)
     state.trades.append(
         Trade(
             symbol=fill.symbol,

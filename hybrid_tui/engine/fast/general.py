@@ -35,13 +35,19 @@ class SkippingRun:
     """One run of an engine over the grid of recorded bars; ``feed`` streams the same bars."""
 
     def __init__(
-        self, engine: Engine, ledger: Ledger, grid: Grid, signals: Mapping[str, SymbolSignals]
+        self,
+        engine: Engine,
+        ledger: Ledger,
+        grid: Grid,
+        signals: Mapping[str, SymbolSignals],
+        stops_touched: Callable[[], set[str]],
     ) -> None:
         self._engine = engine
         self._state = engine.state
         self._ledger = ledger
         self._grid = grid
         self._signals = signals
+        self._stops_touched = stops_touched
         self._config = engine.setup.config
         self._overnight = timedelta(minutes=self._config.rules.overnight_minutes)
         self._confirmed = self._all_confirmed()
@@ -91,6 +97,8 @@ class SkippingRun:
             best = min(best, self._next_bar(order.symbol, first, best))
         if state.positions:
             exiting = {order.symbol for order in state.orders.values()}
+            for symbol in self._stops_touched():
+                best = min(best, self._next_bar(symbol, first, best))
             for held in state.positions.values():
                 if held.symbol not in exiting:
                     best = min(best, self._exit(held, now, first, best))
@@ -145,10 +153,11 @@ class SkippingRun:
             entry=held.entry_price,
             high=held.high,
             level=held.level,
+            level_from=held.level_from,
             hard=hard,
             trail=trail,
         )
-        return last if touched is None else min(last, grid.index(symbol, row + touched))
+        return last if touched is None else min(last, grid.index(symbol, row + touched.bar))
 
     def _leaves_at_next_bar(self, held: Position, known_at: int) -> bool:
         floor = self._config.rules.exit_probability

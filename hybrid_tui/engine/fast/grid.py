@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -29,6 +30,33 @@ class Grid:
             or (len(bars) == len(self.known) and bool((bars.known_at == self.known).all()))
         }
         self.counts = self._counts()
+
+    @cached_property
+    def starts(self) -> IntArray:
+        """The start of the bars of each instant, where :attr:`is_plain`."""
+        starts = np.zeros(len(self.known), dtype=np.int64)
+        for symbol, bars in self.series.items():
+            if symbol in self._whole:
+                return bars.start
+            starts[self.known.searchsorted(bars.known_at)] = bars.start
+        return starts
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether all bars of an instant have one start, and none begins before one has ended."""
+        starts = self.starts
+        if (starts[1:] < self.known[:-1]).any():
+            return False
+        return all(
+            bars.start is starts or bool((bars.start == self._at(symbol, starts)).all())
+            for symbol, bars in self.series.items()
+        )
+
+    def _at(self, symbol: str, values: IntArray) -> IntArray:
+        if symbol in self._whole:
+            return values
+        found: IntArray = values[self.known.searchsorted(self.series[symbol].known_at)]
+        return found
 
     @property
     def is_whole(self) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 
 from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
@@ -17,6 +18,8 @@ from hybrid_tui.rules.protections import locks_after_fill
 from hybrid_tui.rules.risk import stop_widths, stop_widths_now
 from hybrid_tui.rules.sizing import shares_at_fill
 from hybrid_tui.rules.stops import first_level, next_level
+
+EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class OrderDesk:
@@ -264,4 +267,17 @@ class OrderDesk:
 
 def order_id(now: datetime, symbol: str, side: Side) -> str:
     """Return the client order id of a decision: a retry has the same."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{symbol}-{side.value}"
+    return order_id_at(int(now.timestamp()), symbol, side)
+
+
+def order_id_at(second: int, symbol: str, side: Side) -> str:
+    """Return the client order id of a decision at an instant (UTC epoch seconds)."""
+    day, rest = divmod(second, 86_400)
+    minute, second = divmod(rest, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{_day(day)}T{hour:02}{minute:02}{second:02}Z-{symbol}-{side.value}"
+
+
+@lru_cache(maxsize=64)
+def _day(days: int) -> str:
+    return f"{date.fromordinal(EPOCH_DAY + days):%Y%m%d}"

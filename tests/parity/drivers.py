@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -26,17 +26,12 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.backtest import NOT_KEPT, Ledger, run_backtest
 from hybrid_tui.engine.clock import ScaledClock
 from hybrid_tui.engine.engine import Engine, EngineSetup
-from hybrid_tui.engine.fast.feed import GridFeed
-from hybrid_tui.engine.fast.general import SkippingRun
-from hybrid_tui.engine.fast.grid import Grid
-from hybrid_tui.engine.fast.history import RecordedPast
-from hybrid_tui.engine.fast.signals import SparseBoard, signals_of
+from hybrid_tui.engine.fast.run import Record, run_fast
 from hybrid_tui.engine.publisher import Publisher
 from hybrid_tui.engine.recorder import Recorder, Sink
 from hybrid_tui.engine.runtime import Runtime
 from hybrid_tui.engine.tier_host import TierHost
 from hybrid_tui.market.recorded import RecordedMarket
-from hybrid_tui.rules.technical import Technicals
 from tests.semantics.desk import calendar, config_of, prediction
 
 
@@ -52,7 +47,6 @@ class Case:
     seed: int
     news: tuple[NewsItem, ...] = ()
     actions: tuple[CorporateAction, ...] = ()
-    participation: float | None = None
 
     @property
     def config(self) -> Config:
@@ -154,25 +148,23 @@ class FakeStrategist:
         return [2 * _draw(self._seed, item.id) - 1 for item in items]
 
 
-def _composed(
-    case: Case, *, sink_of: Any = lambda ledger: ledger, fast: bool = False
-) -> tuple[Engine, Ledger, TierHost, Any, Any]:
+@dataclass(slots=True)
+class Parts:
+    """What a run is made of."""
+
+    setup: EngineSetup
+    recorder: Recorder
+    ledger: Ledger
+    broker: PaperBroker
+    host: TierHost
+
+
+def _parts(case: Case, sink_of: Callable[[Ledger], Sink] = lambda ledger: ledger) -> Parts:
     config = case.config
     state = DeskState()
     ledger = Ledger(state)
-    sink: Sink = sink_of(ledger)
-    recorder = Recorder(state, sink, left_out=NOT_KEPT)
+    recorder = Recorder(state, sink_of(ledger), left_out=NOT_KEPT)
     names = tuple(sorted(case.traded))
-    setup = EngineSetup(
-        config=config,
-        tiers=frozenset(case.tiers),
-        calendar=calendar(),
-        symbols=names,
-        interval=case.interval,
-        feed_name="test",
-        min_probability=float(config.rules.min_buy_probability),
-        keeps_history=True,
-    )
     recorder.emit(
         EngineStarted,
         case.begins_at,
@@ -188,13 +180,27 @@ def _composed(
         sources={},
         settings={},
     )
+    setup = EngineSetup(
+        config=config,
+        tiers=frozenset(case.tiers),
+        calendar=calendar(),
+        symbols=names,
+        interval=case.interval,
+        feed_name="test",
+        min_probability=float(config.rules.min_buy_probability),
+    )
     broker = PaperBroker(
         cash=config.broker.cash,
         slippage_bps=config.broker.slippage_bps,
         commission=config.broker.commission,
-        participation=case.participation,
+        participation=config.broker.participation,
     )
     host = TierHost(lambda: FakePredictor(case.seed), FakeStrategist(case.seed))
+    return Parts(setup, recorder, ledger, broker, host)
+
+
+def _fed(case: Case, parts: Parts) -> tuple[Engine, RecordedMarket]:
+    """Return an engine that streams its indicators, and its feed."""
     feed = RecordedMarket(
         case.traded,
         case.news,
@@ -203,63 +209,49 @@ def _composed(
         actions=case.actions,
         with_quotes=False,
     )
-    if not fast:
-        engine = Engine(setup, recorder, broker)
-        engine.warm_up(case.before, feed.earlier_news(case.begins_at))
-        return engine, ledger, host, feed, None
-    grid = Grid(case.traded)
-    actions = [a for a in case.actions if case.begins_at < a.ex_at <= feed.ends_at]
-    technicals = Technicals.of(config.rules)
-    signals = {
-        symbol: signals_of(
-            case.before.get(symbol),
-            series,
-            technicals,
-            [a for a in actions if a.symbol == symbol and a.ratio != 1.0],
-        )
-        for symbol, series in grid.series.items()
-    }
-    engine = Engine(
-        setup,
-        recorder,
-        broker,
-        SparseBoard(grid.series, signals),
-        RecordedPast(grid.series, case.interval, "test"),
-    )
+    engine = Engine(parts.setup, parts.recorder, parts.broker)
     engine.warm_up(case.before, feed.earlier_news(case.begins_at))
-    return engine, ledger, host, feed, SkippingRun(
-        engine, ledger, grid, signals, broker.stops_touched
-    )
+    return engine, feed
 
 
 def by_bar(case: Case) -> Ledger:
     """Run a case on the event path."""
-    engine, ledger, host, feed, _ = _composed(case)
-    run_backtest(engine, feed, case.begins_at, feed.ends_at, host.run)
-    return ledger
+    parts = _parts(case)
+    engine, feed = _fed(case, parts)
+    run_backtest(engine, feed, case.begins_at, feed.ends_at, parts.host.run)
+    return parts.ledger
 
 
 def by_skipping(case: Case) -> Ledger:
-    """Run a case by skipping what cannot matter."""
-    _, ledger, host, feed, skipping = _composed(case, fast=True)
-    grid_feed = GridFeed(Grid(case.traded), case.news, case.actions)
-    skipping.run(grid_feed, case.begins_at, feed.ends_at, host.run)
-    return ledger
+    """Run a case on the fast path."""
+    parts = _parts(case)
+    feed = RecordedMarket(case.traded, calendar=calendar(), begins_at=case.begins_at)
+    record = Record(
+        before=case.before,
+        traded=case.traded,
+        news=case.news,
+        actions=case.actions,
+        begins_at=case.begins_at,
+        ends_at=feed.ends_at,
+    )
+    run_fast(record, parts.setup, parts.recorder, parts.ledger, parts.broker, parts.host.run)
+    return parts.ledger
 
 
 def live(case: Case) -> Ledger:
     """Run a case on the live driver with a clock that steps from instant to instant."""
-    engine, ledger, host, feed, _ = _composed(case, sink_of=Publisher)
+    parts = _parts(case, Publisher)
+    engine, feed = _fed(case, parts)
     runtime = Runtime(
         engine,
         feed,
         ScaledClock(calendar(), 0.0),
-        host,
+        parts.host,
         checkpoint=lambda: None,
         flush=lambda: None,
     )
     asyncio.run(runtime.run(case.begins_at))
-    return ledger
+    return parts.ledger
 
 
 def check_same(one: Ledger, other: Ledger) -> None:

@@ -67,7 +67,20 @@ def cases(draw: st.DrawFn, *, tiers: tuple[str, ...]) -> Case:
         )
         for number, session in enumerate(sessions[:3])
     )
-    choice: dict[str, Any] = draw(settings_of()) | {"approval.policy": "auto"}
+    choice: dict[str, Any] = draw(settings_of()) | {
+        "approval.policy": "auto",
+        "rules.entry": draw(st.sampled_from(["bollinger", "rsi_macd", "rsi_macd_strict"])),
+        "rules.rsi_below": draw(st.sampled_from([60.0, 60.0, 35.0])),
+        "broker.cash": draw(st.sampled_from([100_000.0, 100_000.0, 3_000.0])),
+    }
+    unusual: dict[str, Any] = {
+        "broker.participation": 0.05,
+        "risk.flatten_at_daily_loss": 0.01,
+        "risk.loss_budget": 0.02,
+        "rules.exit": "bollinger",
+    }
+    if draw(st.booleans()):
+        choice |= {key: value for key, value in unusual.items() if draw(st.booleans())}
     if len(tiers) > 1:
         choice["app.hybrid"] = draw(st.sampled_from(["hierarchical", "sequential", "parallel"]))
     before = {s: [r for r in found if r[0] < cut] for s, found in rows.items()}
@@ -81,7 +94,6 @@ def cases(draw: st.DrawFn, *, tiers: tuple[str, ...]) -> Case:
         seed=seed,
         news=news,
         actions=tuple(actions),
-        participation=draw(st.sampled_from([None, None, 0.05])),
     )
 
 

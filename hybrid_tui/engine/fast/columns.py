@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from hybrid_tui.domain.bars import FloatArray, IntArray
+from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
 from hybrid_tui.engine.fast.grid import Grid
 from hybrid_tui.engine.fast.signals import SymbolSignals
 
@@ -36,16 +36,15 @@ class Columns:
         self.opens = [memoryview(np.ascontiguousarray(bars.open)) for bars in series]
         self.highs = [bars.high for bars in series]
         self.lows = [bars.low for bars in series]
-        self.closes = [memoryview(np.ascontiguousarray(bars.close)) for bars in series]
+        self.close_arrays = [np.ascontiguousarray(bars.close) for bars in series]
+        self.closes = [memoryview(closes) for closes in self.close_arrays]
         self._own = [memoryview(np.ascontiguousarray(bars.known_at)) for bars in series]
         entries, exits = [], []
         for bars, name in zip(series, self.names, strict=True):
-            ruled = [
-                _decided(rows, bars.known_at, closes_at)
-                for rows in (signals[name].entries, signals[name].exits)
-            ]
-            entries.append(self._indices(bars.known_at, ruled[0]))
-            exits.append(memoryview(ruled[1]))
+            silent = _silent(bars.known_at, closes_at)
+            found = signals[name]
+            entries.append(self._indices(bars.known_at, found.entries[~silent[found.entries]]))
+            exits.append(memoryview(found.exits[~silent[found.exits]]))
         self.exits = exits
         index = np.concatenate(entries)
         symbol = np.repeat(np.arange(len(series)), [len(found) for found in entries])
@@ -79,7 +78,7 @@ class Columns:
 
     def closes_between(self, symbol: int, first: int, last: int) -> FloatArray:
         """Return the last closes known at instants ``first`` to ``last`` (excluded)."""
-        return self._grid.closes(self.names[symbol], first, last, 0.0)
+        return self.close_arrays[symbol][first:last]
 
     def next_exit(self, symbol: int, row: int) -> int:
         """Return the first bar from ``row`` on with an exit signal, else the last bar."""
@@ -130,9 +129,12 @@ def columns_of(
     return kind(grid, signals, closes_at)
 
 
-def _decided(rows: IntArray, known_at: IntArray, closes_at: IntArray | None) -> IntArray:
-    """Return the rows at which decisions are taken."""
-    if closes_at is None or not len(rows):
-        return rows
-    known = known_at[rows]
-    return rows[closes_at[closes_at.searchsorted(known)] != known]
+def _silent(known_at: IntArray, closes_at: IntArray | None) -> BoolArray:
+    """Return which bars end where nothing is decided."""
+    silent = np.zeros(len(known_at), dtype=np.bool_)
+    if closes_at is not None:
+        first, last = closes_at.searchsorted((known_at[0], known_at[-1] + 1))
+        closes_at = closes_at[first:last]
+        rows = known_at.searchsorted(closes_at)
+        silent[rows] = known_at[rows] == closes_at
+    return silent

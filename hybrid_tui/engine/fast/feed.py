@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from hybrid_tui.domain.bars import Bar, BarSeries, BarSlice, CorporateAction, NewsItem
 from hybrid_tui.domain.ports import MarketUpdate
 from hybrid_tui.engine.fast.grid import Grid
+from hybrid_tui.market.recorded import NEWS_REACH
 
 
 class GridFeed:
@@ -27,6 +28,11 @@ class GridFeed:
         """Return the next instant strictly after ``after`` with a headline or an action."""
         at = bisect_right(self._others, after)
         return self._others[at] if at < len(self._others) else None
+
+    def earlier_news(self, before: datetime) -> Sequence[NewsItem]:
+        """Return the headlines received in the three days up to ``before``, oldest first."""
+        first = bisect_left(self._news_at, before - NEWS_REACH)
+        return self._news[first : bisect_right(self._news_at, before)]
 
     def read(self, now: datetime) -> MarketUpdate:
         """Return what became known exactly at ``now``."""

@@ -90,7 +90,7 @@ class SkippingRun:
         last = grid.before(due)
         if first >= last:
             return due
-        if not self._begun:
+        if not self._begun or self._engine.setup.watches_moves:
             return grid.instant(first)
         best = last
         for order in state.orders.values():

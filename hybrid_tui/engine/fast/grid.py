@@ -15,21 +15,14 @@ ARRAYS_AT_ONCE = 16
 
 
 class Grid:
-    """``known``: the instants (UTC epoch seconds), rising; ``counts``: bars known before each.
+    """``known``: the instants (UTC epoch seconds), rising.
 
     Symbols that have a bar at every instant share ``known`` itself, and need no look-up.
     """
 
     def __init__(self, series: Mapping[str, BarSeries]) -> None:
         self.series = {symbol: series[symbol] for symbol in sorted(series)}
-        self.known = _union(self.series)
-        self._whole = {
-            symbol
-            for symbol, bars in self.series.items()
-            if bars.known_at is self.known
-            or (len(bars) == len(self.known) and bool((bars.known_at == self.known).all()))
-        }
-        self.counts = self._counts()
+        self.known, self._whole = _union(self.series)
 
     @cached_property
     def starts(self) -> IntArray:
@@ -103,7 +96,9 @@ class Grid:
         found: FloatArray = np.concatenate(([stale], bars.close[begin : begin + int(rows[-1])]))
         return found[rows]
 
-    def _counts(self) -> IntArray:
+    @cached_property
+    def counts(self) -> IntArray:
+        """How many bars are known before each instant, and in all."""
         counts = np.full(len(self.known), len(self._whole), dtype=np.int64)
         for symbol, bars in self.series.items():
             if symbol not in self._whole:
@@ -112,17 +107,27 @@ class Grid:
         return np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(counts)))
 
 
-def _union(series: Mapping[str, BarSeries]) -> IntArray:
-    """Return every instant once; symbols are taken a few at a time, so that memory is bounded."""
-    arrays = [bars.known_at for bars in series.values()]
-    known = max(arrays, key=len)
-    if (np.diff(known) <= 0).any():
+def _union(series: Mapping[str, BarSeries]) -> tuple[IntArray, set[str]]:
+    """Return every instant once, and the symbols with exactly one bar at each of them.
+
+    Symbols are taken a few at a time, so that memory is bounded.
+    """
+    known = max((bars.known_at for bars in series.values()), key=len)
+    if (known[1:] <= known[:-1]).any():
         known = np.unique(known)
-    waiting: list[IntArray] = []
-    for position, found in enumerate(arrays):
-        if found is not known and not (len(found) == len(known) and (found == known).all()):
-            waiting.append(found)
-        if waiting and (len(waiting) == ARRAYS_AT_ONCE or position == len(arrays) - 1):
-            known = np.unique(np.concatenate((known, *waiting)))
-            waiting = []
-    return known
+    whole, others = set(), []
+    for symbol, bars in series.items():
+        if _equal(bars.known_at, known):
+            whole.add(symbol)
+        else:
+            others.append(bars.known_at)
+    if not others:
+        return known, whole
+    widest = known
+    for first in range(0, len(others), ARRAYS_AT_ONCE):
+        known = np.unique(np.concatenate((known, *others[first : first + ARRAYS_AT_ONCE])))
+    return known, whole if len(known) == len(widest) else set()
+
+
+def _equal(one: IntArray, other: IntArray) -> bool:
+    return one is other or (len(one) == len(other) and bool((one == other).all()))

@@ -89,6 +89,7 @@ class LeanRun:
             self._deadline = int(closes[session + self._is_daily])
             at_close = self._columns.known[last - 1] >= self._close
             self._ends_undecided = at_close and not self._is_daily
+            self._last_decision = last - self._ends_undecided
             self.book.entries_today, self.book.is_full = 0, False
             before = self.book.copy()
             self._trade(first, last, first if drawn_down else last)
@@ -185,11 +186,9 @@ class LeanRun:
             heappush(book.events, (filled, ENTRY, index, symbol, quantity, equity))
         elif self._deadline <= self._ends_at:
             book.cancelled += 1
-        following = index + 1
-        if self._counts_entries and not self._is_daily and following < len(columns.known):
-            # Equity's locks are looked at before entries: the count is seen one decision later.
-            if columns.known[following] < self._close:
-                heappush(book.events, (following, COUNT, 0, 0))
+        if self._counts_entries and index + 1 < self._last_decision:
+            # Locks are looked at before entries: the count is seen one decision later.
+            heappush(book.events, (index + 1, COUNT, 0, 0))
 
     def _gross(self, index: int) -> float:
         """Return quantity x last close known at an instant, summed in the symbols' order."""
@@ -318,9 +317,10 @@ class LeanRun:
         gross[:] = 0.0
         for symbol, entered, until, quantity in spans:
             begin = max(entered, first)
-            gross[begin - first : until - first] += quantity * columns.closes_between(
-                symbol, begin, until
-            )
+            if begin == until:
+                continue
+            closes = columns.closes_between(symbol, begin, until)
+            gross[begin - first : until - first] += float(quantity) * closes
         equity = self.equity[first:last]
         equity[:] = before.cash
         for index, cash in self.book.steps:

@@ -11,7 +11,7 @@ from hybrid_tui.engine.backtest import Ledger
 from hybrid_tui.engine.fast.book import Lot, Sale
 from hybrid_tui.engine.fast.grid import Grid
 from hybrid_tui.engine.fast.lean import LeanRun
-from hybrid_tui.engine.orders import order_id
+from hybrid_tui.engine.orders import order_id_at
 from hybrid_tui.rules.stops import first_level, next_level
 
 
@@ -95,7 +95,7 @@ class _Telling:
         )
 
     def _order(self, decided: int, symbol: str, side: Side) -> str:
-        return order_id(_instant(self._known[decided]), symbol, side)
+        return order_id_at(self._known[decided], symbol, side)
 
 
 def _instant(second: int) -> datetime:

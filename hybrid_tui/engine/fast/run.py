@@ -1,0 +1,80 @@
+"""One run by the fast path: the lean loop where the run is plain, else the engine, skipping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from hybrid_tui.broker.paper import PaperBroker
+from hybrid_tui.domain.bars import BarSeries, CorporateAction, NewsItem
+from hybrid_tui.engine.backtest import Ledger
+from hybrid_tui.engine.engine import Engine, EngineSetup
+from hybrid_tui.engine.fast.choice import is_plain
+from hybrid_tui.engine.fast.feed import GridFeed
+from hybrid_tui.engine.fast.general import SkippingRun
+from hybrid_tui.engine.fast.grid import Grid
+from hybrid_tui.engine.fast.history import RecordedPast
+from hybrid_tui.engine.fast.lean import LeanRun
+from hybrid_tui.engine.fast.outcome import settle
+from hybrid_tui.engine.fast.signals import SparseBoard, SymbolSignals, signals_of
+from hybrid_tui.engine.jobs import Job, JobResult
+from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.rules.technical import Technicals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is recorded: bars that warm up, bars that trade, headlines and corporate actions.
+
+    Bars and actions count from ``begins_at`` (excluded) to ``ends_at`` (included).
+    """
+
+    before: Mapping[str, BarSeries]
+    traded: Mapping[str, BarSeries]
+    begins_at: datetime
+    ends_at: datetime
+    news: Sequence[NewsItem] = ()
+    actions: Sequence[CorporateAction] = ()
+
+    def signals(self, grid: Grid, technicals: Technicals) -> dict[str, SymbolSignals]:
+        """Return the technical signals of each traded symbol."""
+        return {
+            symbol: signals_of(self.before.get(symbol), series, technicals, self._splits(symbol))
+            for symbol, series in grid.series.items()
+        }
+
+    def _splits(self, symbol: str) -> list[CorporateAction]:
+        found = [a for a in self.actions if a.symbol == symbol and a.ratio != 1.0]
+        inside = [a for a in found if self.begins_at < a.ex_at <= self.ends_at]
+        return sorted(inside, key=lambda action: action.ex_at)
+
+
+def run_fast(
+    record: Record,
+    setup: EngineSetup,
+    recorder: Recorder,
+    ledger: Ledger,
+    broker: PaperBroker,
+    run: Callable[[Job], JobResult],
+    progress: Callable[[datetime], None] | None = None,
+) -> None:
+    """Run tier 1, and the tiers of ``setup``, over a record; ``ledger`` is the recorder's sink."""
+    config, grid = setup.config, Grid(record.traded)
+    signals = record.signals(grid, Technicals.of(config.rules))
+    if not record.actions and is_plain(config, setup.tiers, grid, setup.calendar, record.begins_at):
+        lean = LeanRun(config, grid, signals, setup.calendar, setup.interval, record.ends_at)
+        lean.run(progress)
+        settle(lean, grid, config, ledger)
+        return
+    engine = Engine(
+        setup,
+        recorder,
+        broker,
+        SparseBoard(grid.series, signals),
+        RecordedPast(grid.series, setup.interval, setup.feed_name),
+    )
+    feed = GridFeed(grid, record.news, record.actions)
+    engine.warm_up(record.before, feed.earlier_news(record.begins_at))
+    skipping = SkippingRun(engine, ledger, grid, signals, broker.stops_touched)
+    skipping.run(feed, record.begins_at, record.ends_at, run, progress)

@@ -318,7 +318,8 @@ class PaperBroker:
             check_cash(self.cash, fill.cost, symbol)
         self.cash -= fill.cost
         if buying:
-            self.quantities[symbol] = self.quantities.get(symbol, 0.0) + quantity
+            # Whole shares stay whole numbers.
+            self.quantities[symbol] = self.quantities.get(symbol, 0) + quantity
             self._stops.setdefault(
                 symbol, _Stop(f"{order.id}-stop", -math.inf, ExitReason.HARD_STOP)
             )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -58,7 +60,7 @@ def backtest(
         list[Path] | None, typer.Option(help="bids and asks, for half_spread")
     ] = None,
     llm: Annotated[str, typer.Option(help="local, recorded or off")] = "local",
-    path: Annotated[str, typer.Option(help="event")] = "event",
+    path: Annotated[str, typer.Option(help="fast, event (bar by bar) or both")] = "fast",
     seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
     equity: Annotated[str, typer.Option(help="daily or bars")] = "daily",
     causality: Annotated[
@@ -87,6 +89,7 @@ def backtest(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document on stdout")] = False,
 ) -> None:
     """Run the desk's engine over history and report what it would have done."""
+    from hybrid_tui.commands.backtest_both import run_both
     from hybrid_tui.commands.backtest_causality import (
         Run,
         causality_warnings,
@@ -101,7 +104,7 @@ def backtest(
     chosen = parse_tiers(tiers)
     _one_of("--llm", llm, ("local", "recorded", "off"))
     _one_of("--equity", equity, ("daily", "bars"))
-    _one_of("--path", path, ("event",))
+    _one_of("--path", path, ("fast", "event", "both"))
     checks = how_much(causality)
     if sweep_set and folds is None:
         raise ConfigError("--sweep-set has no use alone", hint="--walk-forward N chooses by it")
@@ -147,10 +150,26 @@ def backtest(
         quotes=quotes or (),
     )
     headlines = headlines_of(news or [], tuple(history.traded), received_from)
+    asked = Asked(
+        start=since,
+        end=until,
+        seed=seed,
+        every_bar=equity == "bars",
+        llm=llm,
+        news=headlines,
+    )
     followed = Progress(history.begins_at, history.ends_at)
     try:
         with followed as advance:
-            outcome = run_history(state, config, history, headlines, advance)
+            step = partial(run_history, state, config, history, headlines, advance)
+            if path == "both":
+                every_bar = replace(asked, every_bar=True)
+                outcome = run_both(
+                    lambda one: step(path=one),
+                    lambda found: document_of(config, history, found, every_bar, seconds=0.0),
+                )
+            else:
+                outcome = step(path="event" if path == "event" else "fast")
         run = Run(
             state=state,
             config=config,
@@ -164,14 +183,6 @@ def backtest(
         raise Interrupted(
             f"interrupted at {followed.reached}: no result, nothing was written"
         ) from None
-    asked = Asked(
-        start=since,
-        end=until,
-        seed=seed,
-        every_bar=equity == "bars",
-        llm=llm,
-        news=headlines,
-    )
     document = document_of(config, history, outcome, asked, seconds=time.perf_counter() - begun)
     document["causality"] = found
     document["warnings"] += causality_warnings(found)

@@ -67,7 +67,7 @@ def document_of(
             "feed": history.feed,
             "model_ids": [outcome.model_id] if outcome.model_id else [],
             "llm": outcome.llm_source or "off",
-            "path": "event",
+            "path": outcome.path,
             "seed": asked.seed,
             "code_version": code_version(),
         },

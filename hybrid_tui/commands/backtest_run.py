@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hybrid_tui.commands.backtest_data import History
 from hybrid_tui.commands.compose import (
@@ -17,16 +17,19 @@ from hybrid_tui.commands.compose import (
 from hybrid_tui.commands.context import CliState
 
 if TYPE_CHECKING:
-    from hybrid_tui.broker.paper import HalfSpread
+    from hybrid_tui.broker.paper import HalfSpread, PaperBroker
     from hybrid_tui.config import Config
     from hybrid_tui.domain.bars import NewsItem
     from hybrid_tui.domain.ports import Strategist
     from hybrid_tui.domain.state import DeskState
     from hybrid_tui.engine.backtest import Ledger
-    from hybrid_tui.engine.engine import Engine
-    from hybrid_tui.engine.recorder import Sink
+    from hybrid_tui.engine.engine import EngineSetup
+    from hybrid_tui.engine.recorder import Recorder, Sink
+    from hybrid_tui.engine.tier_host import TierHost
 
     Watch = Callable[[Sink], Sink]
+
+RunPath = Literal["event", "fast"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,17 @@ class Outcome:
     model_id: str | None
     trained_until: datetime | None
     llm_source: str | None
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What both paths run on: the same set-up, account and ledger."""
+
+    setup: EngineSetup
+    recorder: Recorder
+    ledger: Ledger
+    broker: PaperBroker
 
 
 def run_history(
@@ -48,43 +62,87 @@ def run_history(
     headlines: Sequence[NewsItem],
     progress: Callable[[datetime], None] | None = None,
     *,
+    path: RunPath = "fast",
     tier2: HistoryPredictor | None = None,
     watch: Watch | None = None,
 ) -> Outcome:
     """Run the engine over ``history`` with the tiers of ``config.app.tiers``.
 
-    ``tier2`` stands in for the configured model, ``watch`` gets to see what is written to the
-    ledger. Raises ConfigError or ModelError for tiers that cannot run over this history.
+    ``event`` steps through every bar as the desk does live; ``fast`` skips what cannot matter and
+    comes to the same, to the bit. ``tier2`` stands in for the configured model, ``watch`` gets to
+    see what is written to the ledger, every event: it takes the event path. Raises ConfigError or
+    ModelError for tiers that cannot run over this history.
     """
-    from hybrid_tui.engine.backtest import run_backtest
     from hybrid_tui.engine.tier_host import TierHost
-    from hybrid_tui.market.recorded import RecordedMarket
 
     tiers = frozenset(config.app.tiers)
     strategist = make_strategist(config) if "llm" in tiers else None
     predictor = tier2
     if "ml" in tiers and predictor is None:
         predictor = make_history_predictor(state, config, history, headlines, strategist)
-    engine, ledger = make_engine(state, config, history, watch)
+    path = path if watch is None else "event"
+    parts = make_parts(state, config, history, watch)
     host = TierHost((lambda: predictor) if predictor is not None else None, strategist)
+    step = _by_bar if path == "event" else _by_skipping
+    step(parts, history, headlines, host, progress)
+    return Outcome(
+        ledger=parts.ledger,
+        desk=parts.ledger.state,
+        tiers=tiers,
+        model_id=predictor.model_id if predictor else None,
+        trained_until=predictor.trained_until if predictor else None,
+        llm_source=strategist.source if strategist else None,
+        path=path,
+    )
+
+
+def _by_bar(
+    parts: Parts,
+    history: History,
+    headlines: Sequence[NewsItem],
+    host: TierHost,
+    progress: Callable[[datetime], None] | None,
+) -> None:
+    from hybrid_tui.engine.backtest import run_backtest
+    from hybrid_tui.engine.engine import Engine
+    from hybrid_tui.market.recorded import RecordedMarket
+    from hybrid_tui.rules.board import PrecomputedBoard
+
+    # Across a split the past is restated as it happens: nothing can be made in advance.
+    board = None
+    if not history.actions:
+        board = PrecomputedBoard(history.before, history.traded, parts.setup.config.rules)
+    engine = Engine(parts.setup, parts.recorder, parts.broker, board)
     feed = RecordedMarket(
         history.traded,
         headlines,
-        calendar=state.calendar(),
+        calendar=parts.setup.calendar,
         begins_at=history.begins_at,
         actions=history.actions,
         with_quotes=False,
     )
     engine.warm_up(history.before, feed.earlier_news(history.begins_at))
     run_backtest(engine, feed, history.begins_at, history.ends_at, host.run, progress)
-    return Outcome(
-        ledger=ledger,
-        desk=engine.state,
-        tiers=tiers,
-        model_id=predictor.model_id if predictor else None,
-        trained_until=predictor.trained_until if predictor else None,
-        llm_source=strategist.source if strategist else None,
+
+
+def _by_skipping(
+    parts: Parts,
+    history: History,
+    headlines: Sequence[NewsItem],
+    host: TierHost,
+    progress: Callable[[datetime], None] | None,
+) -> None:
+    from hybrid_tui.engine.fast.run import Record, run_fast
+
+    record = Record(
+        before=history.before,
+        traded=history.traded,
+        news=headlines,
+        actions=history.actions,
+        begins_at=history.begins_at,
+        ends_at=history.ends_at,
     )
+    run_fast(record, parts.setup, parts.recorder, parts.ledger, parts.broker, host.run, progress)
 
 
 def half_spread(config: Config, history: History) -> HalfSpread | None:
@@ -94,17 +152,16 @@ def half_spread(config: Config, history: History) -> HalfSpread | None:
     return history.spreads.half
 
 
-def make_engine(
+def make_parts(
     state: CliState, config: Config, history: History, watch: Watch | None = None
-) -> tuple[Engine, Ledger]:
-    """Return an engine at the start of ``history`` (not warmed up) and the ledger it writes to."""
+) -> Parts:
+    """Return an account at the start of ``history``, and the ledger it writes to."""
     from hybrid_tui.broker.paper import PaperBroker
     from hybrid_tui.domain.events import EngineStarted
     from hybrid_tui.domain.state import DeskState
     from hybrid_tui.engine.backtest import NOT_KEPT, Ledger
-    from hybrid_tui.engine.engine import Engine, EngineSetup
+    from hybrid_tui.engine.engine import EngineSetup
     from hybrid_tui.engine.recorder import Recorder
-    from hybrid_tui.rules.board import PrecomputedBoard
 
     tiers = frozenset(config.app.tiers)
     names = tuple(sorted(history.traded))
@@ -146,11 +203,7 @@ def make_engine(
         sources={"market": history.feed, "broker": "paper"},
         settings={},
     )
-    # Across a split the past is restated as it happens: nothing can be made in advance.
-    board = None
-    if not history.actions:
-        board = PrecomputedBoard(history.before, history.traded, config.rules)
-    return Engine(setup, recorder, broker, board), ledger
+    return Parts(setup=setup, recorder=recorder, ledger=ledger, broker=broker)
 
 
 def make_history_predictor(

@@ -257,6 +257,7 @@ def live(case: Case) -> Ledger:
 def check_same(one: Ledger, other: Ledger) -> None:
     """Assert that two runs came to the same, to the bit."""
     assert other.trades == one.trades
+    assert repr(other.trades) == repr(one.trades)
     assert other.equity == one.equity
     assert other.daily == one.daily
     assert (other.marks.gross == one.marks.gross).all()

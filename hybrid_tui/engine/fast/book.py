@@ -9,20 +9,20 @@ from hybrid_tui.domain.orders import ExitReason
 
 
 class Lot(NamedTuple):
-    """A held position: ``index`` is its entry's instant on the grid, ``decided`` its decision's."""
+    """A held position: ``entered`` and ``decided`` are instants of the grid."""
 
     symbol: int
     quantity: int
     price: float
-    index: int
+    entered: int
     decided: int
 
 
 class Sale(NamedTuple):
-    """A lot that was sold whole at ``price`` dollars, at instant ``index`` of the grid."""
+    """A lot that was sold whole at ``price`` dollars, at instant ``sold`` of the grid."""
 
     lot: Lot
-    index: int
+    sold: int
     price: float
     reason: ExitReason
     decided: int

@@ -30,27 +30,27 @@ class Columns:
         series = list(grid.series.values())
         self._grid = grid
         self.names = list(grid.series)
-        self.known = memoryview(grid.known)
-        self.start = memoryview(grid.starts)
+        self.known = grid.known.data
+        self.start = grid.starts.data
         self.lengths = [len(bars) for bars in series]
-        self.opens = [memoryview(np.ascontiguousarray(bars.open)) for bars in series]
+        self.opens = [bars.open.data for bars in series]
         self.highs = [bars.high for bars in series]
         self.lows = [bars.low for bars in series]
-        self.close_arrays = [np.ascontiguousarray(bars.close) for bars in series]
-        self.closes = [memoryview(closes) for closes in self.close_arrays]
-        self._own = [memoryview(np.ascontiguousarray(bars.known_at)) for bars in series]
+        self.close_arrays = [bars.close for bars in series]
+        self.closes = [closes.data for closes in self.close_arrays]
+        self._own = [bars.known_at.data for bars in series]
         entries, exits = [], []
         for bars, name in zip(series, self.names, strict=True):
             silent = _silent(bars.known_at, closes_at)
             found = signals[name]
-            entries.append(self._indices(bars.known_at, found.entries[~silent[found.entries]]))
-            exits.append(memoryview(found.exits[~silent[found.exits]]))
+            entries.append(self._indices(bars.known_at, _decided(found.entries, silent)))
+            exits.append(_decided(found.exits, silent).data)
         self.exits = exits
         index = np.concatenate(entries)
         symbol = np.repeat(np.arange(len(series)), [len(found) for found in entries])
         order = np.lexsort((symbol, index))
-        self.signal_index = memoryview(np.append(index[order], NEVER))
-        self.signal_symbol = memoryview(symbol[order])
+        self.signal_index = np.append(index[order], NEVER).data
+        self.signal_symbol = symbol[order].data
 
     def _indices(self, known_at: IntArray, rows: IntArray) -> IntArray:
         """Return the instants of a symbol's rows."""
@@ -127,6 +127,12 @@ def columns_of(
     """Return the columns of a grid; bars known at one of ``closes_at`` decide nothing."""
     kind = Columns if grid.is_whole else RaggedColumns
     return kind(grid, signals, closes_at)
+
+
+def _decided(rows: IntArray, silent: BoolArray) -> IntArray:
+    """Return the rows at which decisions are taken, those beyond the bars left out."""
+    rows = rows[: rows.searchsorted(len(silent))]
+    return rows[~silent[rows]]
 
 
 def _silent(known_at: IntArray, closes_at: IntArray | None) -> BoolArray:

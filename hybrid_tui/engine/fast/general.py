@@ -80,7 +80,9 @@ class SkippingRun:
         return sorted(
             (self._grid.index(symbol, row), symbol)
             for symbol, found in self._signals.items()
+            if symbol in self._grid.series
             for row in found.entries.tolist()
+            if row < len(self._grid.series[symbol])
         )
 
     def _candidate(self, now: datetime, due: datetime) -> datetime:
@@ -143,7 +145,7 @@ class SkippingRun:
             return grid.index(symbol, row)
         exits = self._signals[symbol].exits
         position = int(exits.searchsorted(row))
-        if position < len(exits):
+        if position < len(exits) and exits[position] < len(series):
             last = min(last, grid.index(symbol, int(exits[position])))
         end = grid.row(symbol, last)
         hard, trail = stop_widths(self._state, symbol, now, self._config.risk)

@@ -101,9 +101,10 @@ class LeanRun:
                 self._trade(first, last, first + locked)
                 equity = self._mark(before, first, last)
             drawn_down = drawn_down or self._is_drawn_down(equity)
-            self.reference = float(equity[-1])
+            if self._close <= self._ends_at:
+                self.reference = float(equity[-1])
+                self.daily.append((self._close, self.reference))
             self.peak = max(self.peak, float(equity.max()))
-            self.daily.append((self._close, self.reference))
             self.book.steps.clear()
             if progress is not None:
                 progress(self._grid.instant(last - 1))
@@ -231,10 +232,10 @@ class LeanRun:
         """Put the sale of a new lot on the heap: nothing but prices decides it."""
         columns, symbol, entry = self._columns, lot.symbol, lot.price
         events = self.book.events
-        row = columns.row(symbol, lot.index)
+        row = columns.row(symbol, lot.entered)
         level = first_level(entry, self._hard)
         if columns.lows[symbol][row] <= level:
-            heappush(events, (lot.index, STOP, 0, symbol, level, ExitReason.HARD_STOP, -1))
+            heappush(events, (lot.entered, STOP, 0, symbol, level, ExitReason.HARD_STOP, -1))
             return
         leaving = columns.next_exit(symbol, row)
         high = max(entry, float(columns.highs[symbol][row]))
@@ -308,9 +309,9 @@ class LeanRun:
     def _mark(self, before: Book, first: int, last: int) -> FloatArray:
         """Write equity and gross exposure of a session's instants; return the equity."""
         columns, gross = self._columns, self.gross[first:last]
-        spans = [(lot.symbol, lot.index, last, lot.quantity) for lot in self.book.lots.values()]
+        spans = [(lot.symbol, lot.entered, last, lot.quantity) for lot in self.book.lots.values()]
         spans += [
-            (sale.lot.symbol, sale.lot.index, sale.index, sale.lot.quantity)
+            (sale.lot.symbol, sale.lot.entered, sale.sold, sale.lot.quantity)
             for sale in self.sales[before.sold :]
         ]
         spans.sort()

@@ -41,7 +41,7 @@ class _Telling:
     def __init__(self, grid: Grid, config: Config) -> None:
         self._grid = grid
         self._names = list(grid.series)
-        self._known, self._start = memoryview(grid.known), memoryview(grid.starts)
+        self._known, self._start = grid.known.data, grid.starts.data
         self._config = config
         self._commission = config.broker.commission
         self._reason = config.rules.entry
@@ -55,10 +55,10 @@ class _Telling:
         return Trade(
             symbol=symbol,
             quantity=lot.quantity,
-            entry_at=_instant(self._start[lot.index]),
+            entry_at=_instant(self._start[lot.entered]),
             entry_price=lot.price,
             entry_reason=self._reason,
-            exit_at=_instant(self._start[sale.index]),
+            exit_at=_instant(self._start[sale.sold]),
             exit_price=sale.price,
             exit_reason=sale.reason,
             fees=fees,
@@ -72,7 +72,7 @@ class _Telling:
         symbol = self._names[lot.symbol]
         hard, trail, _ = self._config.risk.levels.of(RiskLevel.MODERATE)
         bars = self._grid.series[symbol]
-        high = max(lot.price, float(bars.high[self._grid.row(symbol, lot.index) :].max()))
+        high = max(lot.price, float(bars.high[self._grid.row(symbol, lot.entered) :].max()))
         level, level_from = next_level(
             entry=lot.price,
             high=high,
@@ -85,7 +85,7 @@ class _Telling:
             symbol=symbol,
             quantity=lot.quantity,
             entry_price=lot.price,
-            entry_at=_instant(self._start[lot.index]),
+            entry_at=_instant(self._start[lot.entered]),
             entry_reason=self._reason,
             entry_fees=self._commission,
             high=high,

@@ -27,7 +27,8 @@ from hybrid_tui.rules.technical import Technicals
 class Record:
     """What is recorded: bars that warm up, bars that trade, headlines and corporate actions.
 
-    Bars and actions count from ``begins_at`` (excluded) to ``ends_at`` (included).
+    Bars and actions count from ``begins_at`` (excluded) to ``ends_at`` (included); what becomes
+    known later is not traded.
     """
 
     before: Mapping[str, BarSeries]
@@ -37,11 +38,18 @@ class Record:
     news: Sequence[NewsItem] = ()
     actions: Sequence[CorporateAction] = ()
 
-    def signals(self, grid: Grid, technicals: Technicals) -> dict[str, SymbolSignals]:
+    def streamed(self) -> dict[str, BarSeries]:
+        """Return the bars that are known by the end, of the symbols that have any."""
+        known = {
+            s: series.known_by(int(self.ends_at.timestamp())) for s, series in self.traded.items()
+        }
+        return {symbol: series for symbol, series in known.items() if len(series)}
+
+    def signals(self, technicals: Technicals) -> dict[str, SymbolSignals]:
         """Return the technical signals of each traded symbol."""
         return {
             symbol: signals_of(self.before.get(symbol), series, technicals, self._splits(symbol))
-            for symbol, series in grid.series.items()
+            for symbol, series in sorted(self.traded.items())
         }
 
     def _splits(self, symbol: str) -> list[CorporateAction]:
@@ -60,8 +68,8 @@ def run_fast(
     progress: Callable[[datetime], None] | None = None,
 ) -> None:
     """Run tier 1, and the tiers of ``setup``, over a record; ``ledger`` is the recorder's sink."""
-    config, grid = setup.config, Grid(record.traded)
-    signals = record.signals(grid, Technicals.of(config.rules))
+    config, grid = setup.config, Grid(record.streamed())
+    signals = record.signals(Technicals.of(config.rules))
     if not record.actions and is_plain(config, setup.tiers, grid, setup.calendar, record.begins_at):
         lean = LeanRun(config, grid, signals, setup.calendar, setup.interval, record.ends_at)
         lean.run(progress)

@@ -46,10 +46,15 @@ def rules_config(entry: str = "rsi_macd_strict") -> Config:
 
 def by_events(state: CliState, config: Config, history: History) -> Outcome:
     """Step the engine through every bar: the path that runs live."""
-    return run_history(state, config, history, ())
+    return run_history(state, config, history, (), path="event")
 
 
-PATHS: dict[str, Run] = {"event path": by_events}
+def by_skipping(state: CliState, config: Config, history: History) -> Outcome:
+    """Skip the instants at which nothing can happen."""
+    return run_history(state, config, history, (), path="fast")
+
+
+PATHS: dict[str, Run] = {"event path": by_events, "fast path": by_skipping}
 
 
 def figure_of(name: str, series: Mapping[str, BarSeries], config: Config) -> Figure:

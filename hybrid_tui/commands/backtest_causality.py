@@ -189,10 +189,11 @@ def _stretch(run: Run, verdict: Verdict) -> list[datetime]:
     from hybrid_tui.analysis.causality import CUT, check_decisions, cut_at
 
     outcome, history = run.outcome, run.history
-    marks = outcome.ledger.equity
-    if not marks:
+    marks = outcome.ledger.marks
+    if not len(marks):
         return []
-    at = marks[max(0, int(len(marks) * SAMPLE_SHARE) - 1)][0]
+    middle = max(0, int(len(marks) * SAMPLE_SHARE) - 1)
+    at = datetime.fromtimestamp(float(marks.seconds[middle]), UTC)
     tier2 = None
     if "ml" in outcome.tiers:
         # Its inputs are checked for themselves; what it said of them need not be computed again.

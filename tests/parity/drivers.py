@@ -37,7 +37,10 @@ from tests.semantics.desk import calendar, config_of, prediction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Everything that a run depends on; ``seed`` is that of tiers 2 and 3."""
+    """Everything that a run depends on; ``seed`` is that of tiers 2 and 3.
+
+    ``cut_at`` ends a run before the bars do.
+    """
 
     traded: dict[str, BarSeries] = field(repr=False)
     before: dict[str, BarSeries] = field(repr=False)
@@ -47,6 +50,7 @@ class Case:
     seed: int
     news: tuple[NewsItem, ...] = ()
     actions: tuple[CorporateAction, ...] = ()
+    cut_at: datetime | None = None
 
     @property
     def config(self) -> Config:
@@ -218,7 +222,7 @@ def by_bar(case: Case) -> Ledger:
     """Run a case on the event path."""
     parts = _parts(case)
     engine, feed = _fed(case, parts)
-    run_backtest(engine, feed, case.begins_at, feed.ends_at, parts.host.run)
+    run_backtest(engine, feed, case.begins_at, case.cut_at or feed.ends_at, parts.host.run)
     return parts.ledger
 
 
@@ -232,7 +236,7 @@ def by_skipping(case: Case) -> Ledger:
         news=case.news,
         actions=case.actions,
         begins_at=case.begins_at,
-        ends_at=feed.ends_at,
+        ends_at=case.cut_at or feed.ends_at,
     )
     run_fast(record, parts.setup, parts.recorder, parts.ledger, parts.broker, parts.host.run)
     return parts.ledger

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,9 @@ def check(case: Case) -> None:
     event = by_bar(case)
     check_same(event, by_skipping(case))
     check_same(event, live(case))
+    row = case.traded[max(case.traded)].known_at
+    cut = datetime.fromtimestamp(int(row[len(row) // 2]), UTC)
+    check_same(by_bar(replace(case, cut_at=cut)), by_skipping(replace(case, cut_at=cut)))
 
 
 TIERS = [("rules",), ("rules", "ml"), ("rules", "ml", "llm")]

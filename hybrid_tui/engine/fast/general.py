@@ -80,7 +80,6 @@ class SkippingRun:
         return sorted(
             (self._grid.index(symbol, row), symbol)
             for symbol, found in self._signals.items()
-            if symbol in self._grid.series
             for row in found.entries.tolist()
             if row < len(self._grid.series[symbol])
         )

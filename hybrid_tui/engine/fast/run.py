@@ -68,8 +68,11 @@ def run_fast(
     progress: Callable[[datetime], None] | None = None,
 ) -> None:
     """Run tier 1, and the tiers of ``setup``, over a record; ``ledger`` is the recorder's sink."""
-    config, grid = setup.config, Grid(record.streamed())
-    signals = record.signals(Technicals.of(config.rules))
+    config, streamed = setup.config, record.streamed()
+    if not streamed:
+        return
+    grid, every = Grid(streamed), record.signals(Technicals.of(config.rules))
+    signals = {symbol: every[symbol] for symbol in grid.series}
     if not record.actions and is_plain(config, setup.tiers, grid, setup.calendar, record.begins_at):
         lean = LeanRun(config, grid, signals, setup.calendar, setup.interval, record.ends_at)
         lean.run(progress)

@@ -117,3 +117,22 @@ def test_a_split_adjusts_an_entry_already_decided(
     rows = daily(FIRST, *[100.0] * 20, 95.0, 100.0, opened)
     out = run_desk({"AAA": rows}, BAND, actions=[split], interval=86_400)
     assert out.buys[0].quantity == quantity
+
+
+@pytest.mark.parametrize(("quantity", "ratio"), [(200, 1 / 3), (70, 0.1)])
+def test_a_split_of_an_exit_that_waits_leaves_no_part_of_a_share(
+    quantity: int, ratio: float
+) -> None:
+    # Closed by hand after the last bar of the day; on the next the split comes first, and the whole
+    # position is sold at that open.
+    session = calendar().session_on(NEXT)
+    assert session is not None
+    split = CorporateAction(symbol="AAA", ex_at=session.open, ratio=ratio)
+    rows = [*warm(), *bars("09:52", 100.0), *bars("09:30", 100.0 / ratio, day=NEXT)]
+    settings = BAND | {"risk.max_position": quantity / 1000, "risk.min_position": 0.0}
+    commands = {at("09:55"): [ClosePosition(symbol="AAA")]}
+    out = run_desk({"AAA": rows}, settings, commands=commands, actions=[split])
+    assert [fill.quantity for fill in out.buys] == [quantity]
+    assert [fill.quantity for fill in out.sells] == [quantity * ratio]
+    assert out.state.positions == {}
+    assert out.broker.quantities == {}

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 RETURNS, TRADES = "returns", "trades"
 CONFIDENT = 0.95
-FEWEST_SESSIONS = 20
+FEWEST_SESSIONS = 6
+FEW_DAYS = 60
 
 
 class Search:
@@ -241,6 +242,11 @@ class Search:
             "warnings": [
                 *history.warnings,
                 *self._others(),
+                *(
+                    [f"only {len(paths)} days were searched: the best of them is mostly chance"]
+                    if len(paths) < FEW_DAYS
+                    else []
+                ),
                 *(["no trial traded: there is nothing to conclude"] if deflated is None else []),
             ],
         }

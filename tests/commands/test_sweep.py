@@ -146,7 +146,7 @@ def test_bad_searches_are_exit_2(home: Path, hours: list[str]) -> None:
         (("--set", "rules.rsi_below=1:500:1"), "rules.rsi_below"),
         ((*GRID, "--objective", "luck"), "--objective"),
         ((*GRID[:2], "--cluster", "tcp://127.0.0.1:9"), "--cluster"),
-        ((*GRID, "--end", "2015-01-09"), "sessions"),
+        ((*GRID, "--end", "2015-01-07"), "sessions"),
     ):
         done = hybrid_tui(home, "sweep", *hours, *words)
         assert done.returncode == 2, (words, done.stderr)

@@ -20,6 +20,7 @@ from hybrid_tui.commands import (
     locks,
     ml,
     news,
+    report,
     rules,
     run,
     sentiment,
@@ -41,6 +42,7 @@ app.command("run")(run.run)
 app.command("backtest", cls=BareOptions)(backtest.backtest)
 app.command("compare")(compare.compare)
 app.command("sweep")(sweep.sweep)
+app.command("report")(report.report)
 app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")
 app.add_typer(ml.app, name="ml")

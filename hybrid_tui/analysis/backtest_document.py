@@ -81,11 +81,12 @@ def trades_of(ledger: Ledger, state: DeskState) -> list[dict[str, Any]]:
         }
         for trade in ledger.trades
     ]
-    rows += [_open_row(held, state.closes[held.symbol]) for held in state.positions.values()]
+    rows += [open_row(held, state.closes[held.symbol]) for held in state.positions.values()]
     return sorted(rows, key=lambda row: (row["entry_at"], row["symbol"]))
 
 
-def _open_row(held: Position, close: float) -> dict[str, Any]:
+def open_row(held: Position, close: float) -> dict[str, Any]:
+    """Return the row of a position that is still held, at the last known close."""
     pnl = (close - held.entry_price) * held.quantity - held.entry_fees
     return {
         "symbol": held.symbol,

@@ -69,14 +69,6 @@ class BrokerConfig(Section):
     slippage_model: Literal["fixed", "half_spread"] = "fixed"
     participation: float | None = Field(None, gt=0, le=1)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether a fill costs the same whatever the bar: fixed slippage, and no limit by volume.
-
-        What skips the bars in which nothing can happen may count on it.
-        """
-        return self.slippage_model == "fixed" and self.participation is None
-
 
 class MarketConfig(Section):
     """[market]: where prices and news come from; the defaults follow the mode."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hybrid_tui.config import BrokerConfig
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.market.files import read_bars
 from tests.desk import hybrid_tui
@@ -49,7 +48,7 @@ def test_half_of_the_recorded_spread_is_what_a_fill_costs(home: Path, shared_dat
     folder = shared_data / "bars_minute_lean"
     data = [str(folder / f"SPY_201310{day:02d}_trade.csv.gz") for day in (7, 8, 9, 10, 11)]
     words = ("--data", *data, "--set", "broker.slippage_model=half_spread")
-    document = run(home, *words, "--quotes", str(folder))
+    document = run(home, *words, "--quotes", str(folder), "--path", "both")
     fixed = run(home, *words)
     assert document["settings"]["broker.slippage_model"] == "half_spread"
     rows = document["trades"]
@@ -66,9 +65,3 @@ def test_quotes_that_nothing_asks_for_are_a_mistake(home: Path, shared_data: Pat
     done = hybrid_tui(home, "backtest", "--data", folder, "--quotes", folder)
     assert done.returncode == 2
     assert "slippage_model=half_spread" in done.stderr
-
-
-def test_plain_costs_say_so() -> None:
-    assert BrokerConfig().is_plain
-    assert not BrokerConfig(participation=0.1).is_plain
-    assert not BrokerConfig(slippage_model="half_spread").is_plain

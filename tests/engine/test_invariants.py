@@ -76,6 +76,8 @@ def world(seed: int) -> dict[str, Any]:
     assert session is not None
     for name in NAMES[: int(dice.integers(1, 5))]:
         today = path(dice, DAY, 100.0, MINUTES, "09:52")
+        if dice.random() < 0.5:
+            today += path(dice, DAY, today[-1][4] if today else 100.0, 20, "15:40")
         last = today[-1][4] if today else 100.0
         if dice.random() < 0.4:
             ratio = float(dice.choice([2.0, 4.0, 0.5, 0.1, 1.5, 1 / 3]))
@@ -87,6 +89,7 @@ def world(seed: int) -> dict[str, Any]:
         if dice.random() < 0.3:
             rows[name] += path(dice, NEXT, last, 20, "15:40")
     instants = [at("09:50") + 5 * n * MINUTE for n in range(12)]
+    instants += [at("15:45"), at("15:50")]
     instants += [session.open + 5 * n * MINUTE for n in range(1, 8)]
     predictions: list[MLPrediction] = [
         prediction(

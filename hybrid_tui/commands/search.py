@@ -312,25 +312,24 @@ def _executor(workers: int, cluster: str | None) -> Iterator[Executor]:
     if cluster is None:
         import multiprocessing
 
-        pool: Executor = ProcessPoolExecutor(
+        pool = ProcessPoolExecutor(
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_deaf
         )
-        client = None
-    else:
         try:
-            from distributed import Client
-        except ImportError as error:
-            raise ConfigError(
-                "--cluster needs Dask", hint="pip install 'hybrid-tui[cluster]'"
-            ) from error
-        try:
-            client = Client(cluster, timeout=10)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"--cluster {cluster}: no scheduler answers: {error}") from error
-        pool = client.get_executor(pure=False)
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return
     try:
-        yield pool
-    finally:
-        pool.shutdown(wait=cluster is None, cancel_futures=True)
-        if client is not None:
-            client.close()
+        from distributed import Client
+    except ImportError as error:
+        raise ConfigError(
+            "--cluster needs Dask", hint="pip install 'hybrid-tui[cluster]'"
+        ) from error
+    try:
+        client = Client(cluster, timeout=10)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--cluster {cluster}: no scheduler answers: {error}") from error
+    with client:
+        # Closing the client drops what waits on the cluster.
+        yield client.get_executor(pure=False)

@@ -116,16 +116,24 @@ def first_lock_by_equity(
     ``equity`` has one figure a decision, shape (n,); ``reference`` is the equity at the last
     close, ``peak`` the highest before the first decision, dollars. No lock ends in between.
     """
-    watched = set(risk.protections).difference(held)
-    low = np.zeros(len(equity), dtype=np.bool_)
-    if "daily_loss" in watched:
-        low |= equity <= lowest(reference, risk.daily_loss)
+    if not len(equity):
+        return None
+    least, first = float(np.minimum.reduce(equity)), len(equity)
+    losses = []
+    if "daily_loss" in risk.protections and "daily_loss" not in held:
+        losses.append(risk.daily_loss)
     if risk.flatten_at_daily_loss and "hard_daily_loss" not in held:
-        low |= equity <= lowest(reference, risk.flatten_at_daily_loss)
-    if "max_drawdown" in watched:
+        losses.append(risk.flatten_at_daily_loss)
+    for loss in losses:
+        floor = lowest(reference, loss)
+        if least <= floor:
+            first = min(first, int((equity <= floor).argmax()))
+    if "max_drawdown" in risk.protections and "max_drawdown" not in held:
         peaks = np.maximum(np.maximum.accumulate(equity), peak)
-        low |= equity <= lowest(peaks, risk.max_drawdown)
-    return int(low.argmax()) if low.any() else None
+        low = equity <= lowest(peaks, risk.max_drawdown)
+        if low.any():
+            first = min(first, int(low.argmax()))
+    return first if first < len(equity) else None
 
 
 def _below(equity: float, reference: float) -> str:

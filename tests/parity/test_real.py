@@ -29,8 +29,8 @@ LOOSE = {
 
 
 def case_of(series: dict[str, BarSeries], tiers: tuple[str, ...], warm: int) -> Case:
-    """Return real bars of which the first ``warm`` of each symbol only warm up."""
-    first = max(int(found.start[min(warm, len(found) - 1)]) for found in series.values())
+    """Return real bars; those before the earliest symbol's bar ``warm`` only warm up."""
+    first = min(int(found.start[warm]) for found in series.values() if len(found) > warm)
     cuts = {symbol: int(found.start.searchsorted(first)) for symbol, found in series.items()}
     return Case(
         traded={s: found.slice(cuts[s], len(found)) for s, found in series.items()},
@@ -56,7 +56,11 @@ def test_a_few_real_days_come_to_the_same(
 ) -> None:
     paths = [shared_data / "bars_1min_2025" / f"{name}.csv.gz" for name in ("COIN", "CRSP")]
     whole = read_bars(paths, calendar=calendar).series
-    days = {symbol: found.slice(15_000, 17_500) for symbol, found in whole.items()}
+    first, last = (int(whole["COIN"].start[row]) for row in (15_000, 17_500))
+    days = {
+        symbol: found.slice(*found.start.searchsorted((first, last)).tolist())
+        for symbol, found in whole.items()
+    }
     assert check_real(days, tiers, 500) >= 5
 
 

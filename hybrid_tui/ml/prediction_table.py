@@ -66,6 +66,7 @@ class PredictionTable:
         at = datetime.fromtimestamp(int(self.at[row]), UTC)
         ends = datetime.fromtimestamp(int(self.horizon_end[row]), UTC)
         names = [member.name for member in manifest.members]
+        stamp = prediction_id(at, "")
         figures = self.figures[:, row].T.tolist()
         bounds = self.bounds[:, row].T.tolist()
         members = self.members[:, row].T.tolist()
@@ -78,7 +79,7 @@ class PredictionTable:
                 continue
             low, high = bounds[column]
             yield MLPrediction(
-                id=prediction_id(at, symbol),
+                id=stamp + symbol,
                 at=at,
                 expires_at=at + EXPIRY,
                 symbol=symbol,

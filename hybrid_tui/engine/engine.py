@@ -156,7 +156,8 @@ class Engine:
         if update.news or self._unread:
             items, self._unread = (*self._unread, *update.news), ()
             yield from self._receive(now, items)
-        self.approvals.expire(now)
+        if self.state.signals:
+            self.approvals.expire(now)
         for job, result in answers:
             if not isinstance(job, PredictJob):
                 self.tiers.take(now, job, result)
@@ -177,7 +178,8 @@ class Engine:
             self._decide(now, ended)
         if closing:
             self._close_session(now)
-        self.orders.go_on_flattening(now)
+        if self.state.flattening is not None:
+            self.orders.go_on_flattening(now)
         self.orders.note_hard_stops(now)
         self.recorder.commit()
         self.orders.send()

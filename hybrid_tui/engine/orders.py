@@ -15,7 +15,7 @@ from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.rules.entries import EntryDecision
 from hybrid_tui.rules.guardian import sector_gross, under_sector_cap
 from hybrid_tui.rules.protections import locks_after_fill
-from hybrid_tui.rules.risk import stop_widths, stop_widths_now
+from hybrid_tui.rules.risk import StopWidths, stop_widths, stop_widths_now
 from hybrid_tui.rules.sizing import shares_at_fill
 from hybrid_tui.rules.stops import first_level, next_level
 
@@ -34,6 +34,7 @@ class OrderDesk:
         self._outbox: list[Order] = []
         self._now: datetime | None = None
         self._hard_stops: dict[str, list[tuple[datetime, float]]] = {}
+        self._plain_widths: StopWidths | None = None
         # The distances with which a stop's level was found: as long as they, the entry and the high
         # are the same, so is the level.
         self._level_of: dict[str, tuple[float, float]] = {}
@@ -110,7 +111,8 @@ class OrderDesk:
     def note_hard_stops(self, now: datetime) -> None:
         """Remember the hard stop's distance of open entries: they fill before it is known here."""
         if not self._state.orders:
-            self._hard_stops.clear()
+            if self._hard_stops:
+                self._hard_stops.clear()
             return
         for order in self._state.orders.values():
             if order.side is Side.BUY:
@@ -152,7 +154,7 @@ class OrderDesk:
     def raise_stops(self, now: datetime, bars: BarSlice, *, cause: int | None) -> None:
         """Take the bars' highs into the positions that have one, and raise their stops."""
         prices, level_of = bars.bars, self._level_of
-        usual, tight, bad = stop_widths_now(self._state, now, self._config.risk)
+        usual, tight, bad = self._widths(now)
         for symbol, held in self._state.positions.items():
             bar = prices.get(symbol)
             if bar is None:
@@ -184,6 +186,14 @@ class OrderDesk:
                     high=high,
                     level_from=level_from,
                 )
+
+    def _widths(self, now: datetime) -> StopWidths:
+        """Return the stop distances at ``now``: always the same while nothing was proposed."""
+        if self._state.signals:
+            return stop_widths_now(self._state, now, self._config.risk)
+        if self._plain_widths is None:
+            self._plain_widths = stop_widths_now(self._state, now, self._config.risk)
+        return self._plain_widths
 
     def _intend(self, order: Order, cause: int | None) -> None:
         self._recorder.emit(ev.OrderIntended, order.at, cause=cause, order=order)

@@ -54,7 +54,8 @@ def in_overnight_window(state: DeskState, now: datetime, rules: RulesConfig) -> 
     """Whether exposure is brought down for the night: close to the close, a strategy in force."""
     session = state.session
     return (
-        session is not None
+        state.strategy_id is not None
+        and session is not None
         and now >= session.close - timedelta(minutes=rules.overnight_minutes)
         and state.strategy(now) is not None
     )

@@ -8,6 +8,14 @@ from datetime import datetime
 from typing import Protocol
 
 from hybrid_tui.domain.bars import BarSeries, BarSlice, CorporateAction, NewsItem, Quote
+from hybrid_tui.domain.briefing import (
+    EarningsDue,
+    Holding,
+    Lesson,
+    PastStrategy,
+    SymbolFacts,
+    TrackRecord,
+)
 from hybrid_tui.domain.orders import Fill, Order
 from hybrid_tui.domain.signals import (
     Abstention,
@@ -87,6 +95,7 @@ class StrategistBrief:
     """What the strategist may know for one session.
 
     ``session`` is its New York time, or ``event`` outside its hours; ``occasion`` says which.
+    ``past`` and ``lessons`` are oldest first; ``equity`` and ``cash`` are dollars.
     """
 
     id: str
@@ -100,6 +109,14 @@ class StrategistBrief:
     execution: ExecutionStatus | None = None
     vetoes: tuple[str, ...] = ()
     occasion: str = ""
+    equity: float | None = None
+    cash: float | None = None
+    facts: Mapping[str, SymbolFacts] = field(default_factory=dict)
+    holdings: tuple[Holding, ...] = ()
+    past: tuple[PastStrategy, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+    earnings: tuple[EarningsDue, ...] = ()
+    track_record: TrackRecord | None = None
 
 
 class Strategist(Protocol):

@@ -48,8 +48,10 @@ def _are_defaults(given: BaseModel, default: BaseModel, known: set[str]) -> bool
 def _are_in_sessions(grid: Grid, calendar: TradingCalendar, begins_at: datetime) -> bool:
     """Whether each bar ends in a session that the desk sees opening, or open, before its close."""
     opens, closes = calendar.open_seconds, calendar.close_seconds
-    session = closes.searchsorted(grid.known)
-    if session[-1] + 1 >= len(closes) or (grid.known <= opens[session]).any():
+    if closes.searchsorted(grid.known[-1]) + 1 >= len(closes):
         return False
-    first = int(session[0])
+    sessions = grid.sessions(calendar)
+    if any(grid.known[begin] <= opens[number] for begin, number in sessions):
+        return False
+    first = sessions[0][1]
     return bool(begins_at.timestamp() < opens[first] or grid.known[0] < closes[first])

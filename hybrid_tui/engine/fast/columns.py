@@ -6,11 +6,12 @@ A memory view of an array gives Python's own floats, several times faster than t
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
+from hybrid_tui.engine.fast.book import Lot
 from hybrid_tui.engine.fast.grid import Grid
 from hybrid_tui.engine.fast.signals import SymbolSignals
 
@@ -76,6 +77,13 @@ class Columns:
         """Return the last close known at an instant."""
         return self.closes[symbol][index]
 
+    def gross(self, names: Sequence[int], lots: Mapping[int, Lot], index: int) -> float:
+        """Return quantity x last close known at an instant, summed in the symbols' order."""
+        closes, gross = self.closes, 0.0
+        for symbol in names:
+            gross += lots[symbol].quantity * closes[symbol][index]
+        return gross
+
     def closes_between(self, symbol: int, first: int, last: int) -> FloatArray:
         """Return the last closes known at instants ``first`` to ``last`` (excluded)."""
         return self.close_arrays[symbol][first:last]
@@ -114,6 +122,13 @@ class RaggedColumns(Columns):
     def close(self, symbol: int, index: int) -> float:
         """Return the last close known at an instant."""
         return self.closes[symbol][self.row(symbol, index)]
+
+    def gross(self, names: Sequence[int], lots: Mapping[int, Lot], index: int) -> float:
+        """Return quantity x last close known at an instant, summed in the symbols' order."""
+        gross = 0.0
+        for symbol in names:
+            gross += lots[symbol].quantity * self.close(symbol, index)
+        return gross
 
     def closes_between(self, symbol: int, first: int, last: int) -> FloatArray:
         """Return the last closes known at instants ``first`` to ``last`` (excluded)."""

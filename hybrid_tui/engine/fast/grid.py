@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from hybrid_tui.domain.bars import BarSeries, FloatArray, IntArray
+from hybrid_tui.domain.calendar import TradingCalendar
 
 ARRAYS_AT_ONCE = 16
 
@@ -55,6 +56,19 @@ class Grid:
     def is_whole(self) -> bool:
         """Whether every symbol has exactly one bar at every instant."""
         return len(self._whole) == len(self.series)
+
+    def sessions(self, calendar: TradingCalendar) -> list[tuple[int, int]]:
+        """Return (first instant, number in the calendar) of each session that instants end in."""
+        closes = calendar.close_seconds
+        first, last = closes.searchsorted((self.known[0], self.known[-1]))
+        ends = self.known.searchsorted(closes[first : last + 1], side="right").tolist()
+        begins = [0, *ends[:-1]]
+        numbers = range(int(first), int(last) + 1)
+        return [
+            (begin, number)
+            for begin, end, number in zip(begins, ends, numbers, strict=True)
+            if end > begin
+        ]
 
     def after(self, instant: datetime) -> int:
         """Return the index of the first instant after a time."""

@@ -116,10 +116,7 @@ class LeanRun:
 
     def _session_bounds(self) -> list[tuple[int, int]]:
         """Return (first instant on the grid, session) of each session with bars, and the end."""
-        session = self._calendar.close_seconds.searchsorted(self._grid.known)
-        first = np.flatnonzero(np.diff(session, prepend=-1))
-        bounds = list(zip(first.tolist(), session[first].tolist(), strict=True))
-        return [*bounds, (len(session), -1)]
+        return [*self._grid.sessions(self._calendar), (len(self._grid.known), -1)]
 
     def _trade(self, first: int, last: int, locked_from: int) -> None:
         """Take the fills and decisions of one session in their order."""
@@ -142,6 +139,7 @@ class LeanRun:
             if index >= last:
                 break
             begin = signal
+            signal += 1
             while at[signal] == index:
                 signal += 1
             if index < locked_from and not book.is_full:
@@ -192,11 +190,8 @@ class LeanRun:
             heappush(book.events, (index + 1, COUNT, 0, 0))
 
     def _gross(self, index: int) -> float:
-        """Return quantity x last close known at an instant, summed in the symbols' order."""
-        lots, close, gross = self.book.lots, self._columns.close, 0.0
-        for symbol in self.book.names:
-            gross += lots[symbol].quantity * close(symbol, index)
-        return gross
+        """Return the gross exposure at an instant, dollars."""
+        return self._columns.gross(self.book.names, self.book.lots, index)
 
     def _buy(
         self, index: int, _place: int, decided: int, symbol: int, wanted: int, equity: float
@@ -321,7 +316,8 @@ class LeanRun:
             if begin == until:
                 continue
             closes = columns.closes_between(symbol, begin, until)
-            gross[begin - first : until - first] += float(quantity) * closes
+            part = gross[begin - first : until - first]
+            part += float(quantity) * closes
         equity = self.equity[first:last]
         equity[:] = before.cash
         for index, cash in self.book.steps:

@@ -20,7 +20,9 @@ def settle(run: LeanRun, grid: Grid, config: Config, ledger: Ledger) -> None:
     book, desk = run.book, ledger.state
     telling = _Telling(grid, config)
     ledger.trades.extend(map(telling.trade, run.sales))
-    ledger.extend(grid.known.astype(float), run.equity, run.gross, int(grid.counts[-1]))
+    ledger.extend(
+        grid.known.astype(float), run.equity, run.gross, sum(map(len, grid.series.values()))
+    )
     ledger.daily.extend((_instant(second), equity) for second, equity in run.daily)
     ledger.turnover, ledger.fees = book.turnover, book.fees
     ledger.slippage, ledger.entries_cancelled = book.slippage, book.cancelled

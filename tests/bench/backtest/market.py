@@ -49,7 +49,7 @@ def _walk(rng: np.random.Generator, bars: int) -> tuple[FloatArray, ...]:
     step = VOLATILITY / np.sqrt(98_000 * STEPS)
     path = np.cumsum(rng.normal(-step * step / 2, step, bars * STEPS)).reshape(bars, STEPS)
     prices = np.round(100 * np.exp(path), 2)
-    close = prices[:, -1]
+    close = prices[:, -1].copy()
     opened = np.concatenate(([100.0], close[:-1]))
     high = np.maximum(prices.max(axis=1), opened)
     low = np.minimum(prices.min(axis=1), opened)

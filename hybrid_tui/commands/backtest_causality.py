@@ -218,7 +218,7 @@ def _of_ledger(outcome: Outcome, until: datetime) -> list[Row]:
             text = f"{trade.exit_reason} at {trade.exit_price!r}"
             rows.append((trade.exit_at, "exit", trade.symbol, text))
     rows += [(at, "entry", symbol, price) for at, symbol, price in sorted(entries) if at < until]
-    rows += [(at, "equity", "", equity) for at, equity in outcome.ledger.equity]
+    rows += [(at, "equity", "", equity) for at, equity in outcome.ledger.marks.points(until)]
     return rows
 
 

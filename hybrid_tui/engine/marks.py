@@ -45,10 +45,14 @@ class Marks:
         """Gross exposure, dollars."""
         return self._column(2)
 
-    def points(self) -> list[tuple[datetime, float]]:
-        """Return each instant with its equity."""
-        instants = [datetime.fromtimestamp(second, UTC) for second in self.seconds.tolist()]
-        return list(zip(instants, self.equity.tolist(), strict=True))
+    def points(self, until: datetime | None = None) -> list[tuple[datetime, float]]:
+        """Return each instant up to ``until`` (included; None: all) with its equity."""
+        seconds, equity = self.seconds, self.equity
+        if until is not None:
+            count = int(seconds.searchsorted(until.timestamp(), side="right"))
+            seconds, equity = seconds[:count], equity[:count]
+        instants = [datetime.fromtimestamp(second, UTC) for second in seconds.tolist()]
+        return list(zip(instants, equity.tolist(), strict=True))
 
     def __len__(self) -> int:
         return sum(len(part[0]) for part in self._wholes) + len(self._at)

@@ -25,7 +25,7 @@ class Remote:
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
+            return json.loads(answer.read() or b"null")
 
     def ledger(self) -> Ledger:
         """Return every fill, the cash and the positions, exact."""

@@ -83,7 +83,7 @@ def order_json(order: Order, stamp: Stamp, legs: Sequence[Order] = ()) -> dict[s
         "subtag": None,
         "source": None,
     }
-    if "expires" in order.stamps:
+    if "expires" in order.stamps and order.parent is None:
         body["expires_at"] = stamp(order.stamps["expires"])
     if order.group is not None:
         body |= {"group_id": order.group, "group_role": order.role}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from hybrid_tui.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
     from hybrid_tui.broker.paper import HalfSpread
+    from hybrid_tui.domain.briefing import EarningsDue
     from hybrid_tui.domain.ports import Predictor
     from hybrid_tui.domain.state import DeskState
     from hybrid_tui.engine.publisher import Publisher
@@ -144,6 +146,8 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             quotes_age=market.source is not None,
             halted=market.halted,
             watches_moves=config.events.watch,
+            full_briefs=config.llm.provider != "local",
+            earnings=_earnings_due(state) if market.source is not None else lambda now: (),
         ),
         recorder,
         broker,
@@ -181,6 +185,18 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         begins_at=begins_at,
         mode=config.app.mode,
     )
+
+
+def _earnings_due(state: CliState) -> Callable[[datetime], tuple[EarningsDue, ...]]:
+    """Return who knows the earnings dates that ``data earnings`` has asked for."""
+    from hybrid_tui.domain.briefing import EarningsDue
+    from hybrid_tui.market.earnings import kept_earnings
+
+    def due(now: datetime) -> tuple[EarningsDue, ...]:
+        kept = kept_earnings(state.paths.cache / "yahoo" / "earnings.json", now)
+        return tuple(EarningsDue(symbol=s, dates=dates) for s, dates in sorted(kept.items()))
+
+    return due
 
 
 def _half_spread(config: Config, desk: DeskState) -> HalfSpread | None:

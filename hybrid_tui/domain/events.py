@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import ClassVar, Literal
 
 from hybrid_tui.domain.bars import Bar, CorporateAction, NewsItem
+from hybrid_tui.domain.briefing import Lesson
 from hybrid_tui.domain.orders import Fill, Lock, Order, OvernightGaps
 from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
 
@@ -181,6 +182,13 @@ class SignalAbstained(Event):
 
     session: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LessonLearnt(Event):
+    """What a strategy claimed was compared with what happened over its time."""
+
+    lesson: Lesson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,6 +363,7 @@ EVENTS: dict[str, type[Event]] = {
         SignalProposed,
         ThesisUnchecked,
         SignalAbstained,
+        LessonLearnt,
         SignalDecided,
         StrategyEnded,
         PredictionsMade,

@@ -91,6 +91,14 @@ class Abstained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arriving:
+    """A recorded answer, and when it came: nobody may know it before ``at``."""
+
+    at: datetime
+    answer: StrategySignal | Abstained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StrategistBrief:
     """What the strategist may know for one session.
 
@@ -124,8 +132,8 @@ class Strategist(Protocol):
 
     source: str
 
-    def propose(self, brief: StrategistBrief) -> StrategySignal | Abstained:
-        """Return a signal whose id is ``brief.id``, or an abstention."""
+    def propose(self, brief: StrategistBrief) -> StrategySignal | Abstained | Arriving:
+        """Return a signal whose id is ``brief.id``, or an abstention, or one that arrives later."""
 
     def score(self, items: Sequence[NewsItem]) -> Sequence[float]:
         """Return the sentiment of each headline, -1..1."""

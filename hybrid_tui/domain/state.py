@@ -8,6 +8,7 @@ from datetime import datetime
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import NewsItem
+from hybrid_tui.domain.briefing import Lesson
 from hybrid_tui.domain.calendar import Session
 from hybrid_tui.domain.fold import market, orders, tiers
 from hybrid_tui.domain.orders import Lock, Order, OvernightGaps, Position, Side, Trade
@@ -16,6 +17,7 @@ from hybrid_tui.domain.tiers import Beat, SignalState
 
 RECENT_TRADES = 200
 RECENT_NEWS = 400
+RECENT_LESSONS = 120
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class DeskState:
     abstentions: dict[str, Abstention] = field(default_factory=dict)
     signals: dict[str, SignalState] = field(default_factory=dict)
     strategy_id: str | None = None
+    lessons: deque[Lesson] = field(default_factory=lambda: deque(maxlen=RECENT_LESSONS))
     locks: list[Lock] = field(default_factory=list)
     lifted: set[str] = field(default_factory=set)
     paused: bool = False

@@ -6,7 +6,7 @@ it yields as jobs, so that a driver may wait for them (off the wall clock) or go
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,6 +14,7 @@ from functools import partial
 from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BarSlice, CorporateAction, NewsItem
+from hybrid_tui.domain.briefing import EarningsDue
 from hybrid_tui.domain.calendar import Session, TradingCalendar
 from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.orders import ExitReason
@@ -22,6 +23,7 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.agenda import Agenda, next_expiry
 from hybrid_tui.engine.approval import Approvals
 from hybrid_tui.engine.jobs import Job, JobResult, PredictJob, ScoreJob
+from hybrid_tui.engine.lessons import learn
 from hybrid_tui.engine.moves import MoveWatch
 from hybrid_tui.engine.nights import NightWatch
 from hybrid_tui.engine.obey import obey
@@ -59,7 +61,9 @@ class EngineSetup:
     quotes_age: bool = False
     keeps_history: bool = True
     watches_moves: bool = False
+    full_briefs: bool = False
     halted: Mapping[str, str] = field(default_factory=dict)
+    earnings: Callable[[datetime], tuple[EarningsDue, ...]] = lambda now: ()
 
 
 class Engine:
@@ -126,9 +130,9 @@ class Engine:
 
     def upcoming(self, after: datetime) -> datetime:
         """Return the next instant after ``after`` at which something is due without any data."""
-        expiry = next_expiry(self.state, after)
         due = self.agenda.upcoming(after)
-        return min(due, expiry) if expiry is not None else due
+        others = (next_expiry(self.state, after), self.tiers.next_arrival())
+        return min([due, *(at for at in others if at is not None and at > after)])
 
     def cycle(
         self,
@@ -158,14 +162,16 @@ class Engine:
             yield from self._receive(now, items)
         if self.state.signals:
             self.approvals.expire(now)
+        self.tiers.arrive(now)
         for job, result in answers:
             if not isinstance(job, PredictJob):
                 self.tiers.take(now, job, result)
         occasion = self.moves.occasion(now)
         if self.agenda.strategist_due(now):
-            yield from self._ask(now, self.tiers.session(now))
+            yield from self._ask(now, self.tiers.session(now, self.market.view(now)))
         elif occasion:
-            yield from self._ask(now, self.tiers.event_session(now, occasion))
+            view = self.market.view(now)
+            yield from self._ask(now, self.tiers.event_session(now, occasion, view))
         acks = [
             obey(now, command, self.orders, self.approvals, self.recorder) for command in commands
         ]
@@ -219,6 +225,8 @@ class Engine:
         session = self.state.session
         assert session is not None
         self.recorder.emit(ev.SessionClosed, now, day=session.day, equity=self.state.equity())
+        if self.state.signals and self._keeps_history:
+            learn(now, self.recorder, self.market.view(now), self.setup.symbols)
 
     def _bars_end(self, now: datetime, slices: Sequence[BarSlice]) -> Set[str]:
         ended: Set[str] = NOTHING_ENDED

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.events import TierName
-from hybrid_tui.domain.ports import Abstained, MarketView, StrategistBrief
+from hybrid_tui.domain.ports import Abstained, Arriving, MarketView, StrategistBrief
 from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
 
 
@@ -46,4 +46,4 @@ class TierFailed:
 
 Job = PredictJob | ProposeJob | ScoreJob
 Predictions = Sequence[MLPrediction | Abstention]
-JobResult = Predictions | StrategySignal | Abstained | Sequence[float] | TierFailed
+JobResult = Predictions | StrategySignal | Abstained | Arriving | Sequence[float] | TierFailed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.calendar import NEW_YORK, strategy_expiry
-from hybrid_tui.domain.ports import Abstained, MarketView, StrategistBrief
+from hybrid_tui.domain.ports import Abstained, Arriving, MarketView, StrategistBrief
 from hybrid_tui.domain.signals import (
     Abstention,
     ExecutionStatus,
@@ -17,6 +17,7 @@ from hybrid_tui.domain.signals import (
 )
 from hybrid_tui.engine.agenda import Agenda
 from hybrid_tui.engine.approval import Approvals
+from hybrid_tui.engine.briefing import TrackKeeper, facts_of, holdings_of, past_of
 from hybrid_tui.engine.jobs import (
     Job,
     JobResult,
@@ -47,6 +48,8 @@ class TierDesk:
         self._setup = setup
         self._failures = 0
         self._skip = 0
+        self._track = TrackKeeper()
+        self._arriving: list[tuple[datetime, ProposeJob, JobResult]] = []
 
     def announce(self, now: datetime) -> None:
         """Give every tier its first heartbeat."""
@@ -78,16 +81,18 @@ class TierDesk:
             strategy_id=strategy.signal.id if strategy else None,
         )
 
-    def event_session(self, now: datetime, occasion: str) -> Job:
+    def event_session(self, now: datetime, occasion: str, view: MarketView) -> Job:
         """Return the job for a session of tier 3 outside its hours, and note that it was asked."""
         self._recorder.emit(ev.SessionAsked, now, session=EVENT_SESSION, reason=occasion)
-        return self.session(now, occasion)
+        return self.session(now, view, occasion)
 
-    def session(self, now: datetime, occasion: str = "") -> Job:
+    def session(self, now: datetime, view: MarketView, occasion: str = "") -> Job:
         """Return the job for a session of tier 3; an ``occasion`` makes it an event session."""
         state = self._state
         clock = now.astimezone(NEW_YORK)
         name = f"{clock:%H:%M}"
+        symbols, told = self._setup.symbols, self._setup.full_briefs
+        facts = (facts_of(s, view.bars(s), self._setup.calendar, now) for s in symbols)
         return ProposeJob(
             brief=StrategistBrief(
                 id=f"{clock:%Y%m%d-%H%M}{'-event' if occasion else ''}",
@@ -105,6 +110,14 @@ class TierDesk:
                 execution=self._execution(now),
                 vetoes=tuple(self._vetoed(now)),
                 occasion=occasion,
+                equity=state.equity(),
+                cash=state.cash,
+                facts={one.symbol: one for one in facts if one is not None} if told else {},
+                holdings=holdings_of(state),
+                past=past_of(state, view, symbols) if told else (),
+                lessons=tuple(state.lessons),
+                earnings=self._setup.earnings(now) if told else (),
+                track_record=self._track.record(view) if told else None,
             )
         )
 
@@ -124,10 +137,25 @@ class TierDesk:
             heartbeats={tier: beat.health for tier, beat in sorted(state.beats.items())},
         )
 
+    def next_arrival(self) -> datetime | None:
+        """Return when the next recorded answer arrives."""
+        return min((at for at, _, _ in self._arriving), default=None)
+
+    def arrive(self, now: datetime) -> None:
+        """Book the recorded answers that have arrived, in their order."""
+        due = [one for one in self._arriving if one[0] <= now]
+        if due:
+            self._arriving = [one for one in self._arriving if one[0] > now]
+            for _, job, result in sorted(due, key=lambda one: one[0]):
+                self.take(now, job, result)
+
     def take(self, now: datetime, job: Job, result: JobResult) -> None:
-        """Book an answer of tier 2 or 3."""
+        """Book an answer of tier 2 or 3; a recorded one waits until it arrives."""
         if isinstance(job, PredictJob):
             self._take_predictions(now, job, result)
+        elif isinstance(job, ProposeJob) and isinstance(result, Arriving):
+            self._arriving.append((result.at, job, result.answer))
+            self.arrive(now)
         elif isinstance(job, ProposeJob):
             self._take_proposal(now, job, result)
 
@@ -164,6 +192,8 @@ class TierDesk:
         self._recorder.emit(
             ev.PredictionsMade, now, predictions=predictions, abstentions=abstentions
         )
+        if self._setup.full_briefs and "llm" in self._setup.tiers:
+            self._track.take(predictions)
         silent = (
             f"no prediction: {abstentions[0].reason}" if abstentions and not predictions else ""
         )

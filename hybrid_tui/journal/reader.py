@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from hybrid_tui.domain.bars import BarSeries, NewsItem
 from hybrid_tui.domain.events import BarsClosed, Event, NewsArrived
 from hybrid_tui.domain.instants import iso
-from hybrid_tui.domain.state import RECENT_NEWS, RECENT_TRADES, DeskState
+from hybrid_tui.domain.state import RECENT_LESSONS, RECENT_NEWS, RECENT_TRADES, DeskState
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.journal.codec import load_event
 from hybrid_tui.journal.schema import check_version
@@ -67,6 +67,7 @@ def load_state(body: bytes | str) -> DeskState:
     state = _state_adapter().validate_json(body)
     state.trades = deque(state.trades, maxlen=RECENT_TRADES)
     state.news = deque(state.news, maxlen=RECENT_NEWS)
+    state.lessons = deque(state.lessons, maxlen=RECENT_LESSONS)
     return state
 
 

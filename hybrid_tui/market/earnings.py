@@ -76,6 +76,15 @@ def earnings_dates(
     return found
 
 
+def kept_earnings(cache: Path, now: datetime) -> dict[str, tuple[date, ...]]:
+    """Return the dates that were known at ``now`` and are not over, by symbol; asks nobody."""
+    return {
+        symbol: dates
+        for symbol, (asked_at, dates) in _read(cache).items()
+        if dates and asked_at <= now and dates[-1] >= now.date()
+    }
+
+
 def _read(cache: Path) -> dict[str, tuple[datetime, tuple[date, ...]]]:
     try:
         return _KEPT.validate_json(cache.read_bytes())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_tui.errors import DataError, Retryable
-from hybrid_tui.market.earnings import EarningsDates, earnings_dates
+from hybrid_tui.market.earnings import EarningsDates, earnings_dates, kept_earnings
 from tests.desk import hybrid_tui
 from tests.servers.yahoo import Share, yahoo_server
 
@@ -88,3 +88,13 @@ def test_the_command_lists_what_yahoo_expects(tmp_path: Path) -> None:
     (row,) = json.loads(done.stdout)["earnings"]
     assert (row["symbol"], row["dates"], row["error"]) == ("AAA", ["2026-05-01"], None)
     assert again.stdout == "AAA: 2026-05-01\n"
+
+
+def test_kept_dates_are_told_from_when_they_were_asked_until_they_are_over(tmp_path: Path) -> None:
+    cache = tmp_path / "earnings.json"
+    asked = datetime(2026, 3, 20, 12, tzinfo=UTC)
+    source = Source(NVDA=[date(2026, 5, 20)])
+    earnings_dates(source, ["NVDA"], cache, asked)
+    assert kept_earnings(cache, asked) == {"NVDA": (date(2026, 5, 20),)}
+    assert kept_earnings(cache, asked - timedelta(seconds=1)) == {}
+    assert kept_earnings(cache, datetime(2026, 5, 21, tzinfo=UTC)) == {}

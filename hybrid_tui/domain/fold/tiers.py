@@ -67,6 +67,10 @@ def _charged(state: DeskState, event: ev.LlmCharged) -> None:
     state.charges[event.call_id] = (event.at, amount)
 
 
+def _learnt(state: DeskState, event: ev.LessonLearnt) -> None:
+    state.lessons.append(event.lesson)
+
+
 def _beat(state: DeskState, event: ev.Heartbeat) -> None:
     state.beats[event.tier] = Beat(
         at=event.at, health=event.health, reason=event.reason, next_at=event.next_at
@@ -80,5 +84,6 @@ HANDLERS: Handlers = {
     ev.StrategyEnded: _strategy_ended,
     ev.PredictionsMade: _predicted,
     ev.LlmCharged: _charged,
+    ev.LessonLearnt: _learnt,
     ev.Heartbeat: _beat,
 }

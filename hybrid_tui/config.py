@@ -96,6 +96,9 @@ class LlmConfig(Section):
     api_key_env: str = "OPENAI_API_KEY"
     monthly_cap_usd: float = Field(1.50, ge=0)
     event_cap_usd: float = Field(0.30, ge=0)
+    session_cap_usd: float = Field(0.10, ge=0)
+    cheaper_model: str | None = None
+    max_output_tokens: int = Field(4_000, ge=200, le=100_000)
     sessions: Annotated[tuple[time, ...], BeforeValidator(listed)] = (
         time(10, 0),
         time(12, 0),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hybrid_tui.commands.backtest_data import History
 from hybrid_tui.commands.backtest_run import Outcome, make_history_predictor, run_history
-from hybrid_tui.commands.compose import make_strategist
+from hybrid_tui.commands.compose import local_analyst
 from hybrid_tui.commands.context import CliState, iso
 from hybrid_tui.errors import ConfigError
 
@@ -170,7 +170,7 @@ def _features(run: Run, verdict: Verdict, whole: dict[str, BarSeries], count: in
 
 
 def _strategist(run: Run) -> Strategist | None:
-    return make_strategist(run.config) if "llm" in run.outcome.tiers else None
+    return local_analyst() if "llm" in run.outcome.tiers else None
 
 
 def _with(run: Run, at: datetime, make: Make) -> History:

@@ -11,7 +11,7 @@ from hybrid_tui.commands.backtest_data import History
 from hybrid_tui.commands.compose import (
     HistoryPredictor,
     history_predictor,
-    make_strategist,
+    local_analyst,
     minimum_probability,
 )
 from hybrid_tui.commands.context import CliState
@@ -76,7 +76,7 @@ def run_history(
     from hybrid_tui.engine.tier_host import TierHost
 
     tiers = frozenset(config.app.tiers)
-    strategist = make_strategist(config) if "llm" in tiers else None
+    strategist = local_analyst() if "llm" in tiers else None
     predictor = tier2
     if "ml" in tiers and predictor is None:
         predictor = make_history_predictor(state, config, history, headlines, strategist)

@@ -52,13 +52,8 @@ def load_model(state: CliState, name: str, market: MarketKind) -> Model:
     return load(find_model(name, [state.paths.models, shipped_models()], market))
 
 
-def make_strategist(config: Config) -> Strategist:
-    """Return tier 3's strategist."""
-    if config.llm.provider != "local":
-        raise ConfigError(
-            f"llm.provider {config.llm.provider!r} is not in this version",
-            hint="llm.provider = 'local' is the local analyst",
-        )
+def local_analyst() -> Strategist:
+    """Return the strategist that needs no network: the desk's, and that of every backtest."""
     from hybrid_tui.llm.local import LocalAnalyst
 
     return LocalAnalyst()

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hybrid_tui.commands.compose import (
     check_hybrid,
     make_predictor,
-    make_strategist,
     minimum_probability,
 )
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.commands.markets import DeskMarket, open_market
+from hybrid_tui.commands.model import caps_of, make_strategist, real_time
 from hybrid_tui.config import Config
 from hybrid_tui.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
     from hybrid_tui.broker.paper import HalfSpread
     from hybrid_tui.domain.briefing import EarningsDue
-    from hybrid_tui.domain.ports import Predictor
+    from hybrid_tui.domain.ports import Predictor, Strategist
     from hybrid_tui.domain.state import DeskState
     from hybrid_tui.engine.publisher import Publisher
     from hybrid_tui.engine.runtime import Runtime
@@ -66,11 +68,13 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     from hybrid_tui.domain.events import Alert, EngineStarted
     from hybrid_tui.engine.clock import ScaledClock, WallClock
     from hybrid_tui.engine.engine import Engine, EngineSetup
+    from hybrid_tui.engine.ledger import EngineLedger, Handover
     from hybrid_tui.engine.publisher import Publisher
     from hybrid_tui.engine.recorder import Recorder
     from hybrid_tui.engine.runtime import Runtime
     from hybrid_tui.engine.tier_host import TierHost
     from hybrid_tui.journal.journal import Journal
+    from hybrid_tui.journal.reader import read_charges
 
     config = state.config(forced=forced_by(options))
     check_supported(config)
@@ -93,7 +97,12 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     journal.follow(run, desk_state)
     speed = options.speed if options.speed is not None else _default_speed(config)
     tiers = frozenset(config.app.tiers)
-    strategist = make_strategist(config) if "llm" in tiers else None
+    handover = Handover()
+    ledger = EngineLedger(
+        recorder, handover, caps_of(config), partial(read_charges, journal.connection), real_time
+    )
+    hang_up = threading.Event()
+    strategist = make_strategist(state, config, ledger, hang_up) if "llm" in tiers else None
     begins_at = desk_state.now if resumed and desk_state.now else market.begins_at
     recorder.emit(
         EngineStarted,
@@ -110,7 +119,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         sources={
             "market": market.name,
             "broker": "paper broker",
-            "llm": "local analyst, no LLM" if strategist else "off",
+            "llm": _said_of(strategist),
         },
         settings={
             "min_buy_probability": threshold,
@@ -120,6 +129,8 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             "entry": config.rules.entry,
         },
     )
+    if strategist is not None and config.llm.provider == "openai":
+        ledger.read_meter(begins_at)
     broker = PaperBroker(
         cash=config.broker.cash,
         slippage_bps=config.broker.slippage_bps,
@@ -172,10 +183,16 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         engine,
         market.feed,
         ScaledClock(calendar, speed) if market.source is None else WallClock(),
-        TierHost(load_predictor if "ml" in tiers else None, strategist),
+        TierHost(
+            load_predictor if "ml" in tiers else None,
+            strategist,
+            thinks=config.llm.provider == "openai",
+            hang_up=hang_up.set,
+        ),
         checkpoint=journal.checkpoint,
         flush=journal.flush,
         source=market.source,
+        handover=handover,
     )
     return Desk(
         runtime=runtime,
@@ -197,6 +214,12 @@ def _earnings_due(state: CliState) -> Callable[[datetime], tuple[EarningsDue, ..
         return tuple(EarningsDue(symbol=s, dates=dates) for s, dates in sorted(kept.items()))
 
     return due
+
+
+def _said_of(strategist: Strategist | None) -> str:
+    if strategist is None:
+        return "off"
+    return "local analyst, no LLM" if strategist.source == "local" else strategist.source
 
 
 def _half_spread(config: Config, desk: DeskState) -> HalfSpread | None:

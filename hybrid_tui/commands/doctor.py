@@ -132,6 +132,8 @@ def _journal(path: Path) -> Finding:
 
 
 def _keys(state: CliState) -> Iterator[Finding]:
+    from hybrid_tui.commands.model import needs_key
+
     try:
         config = state.config()
     except HybridError:
@@ -142,7 +144,7 @@ def _keys(state: CliState) -> Iterator[Finding]:
     needed = {
         "APCA_API_KEY_ID": needs_alpaca,
         "APCA_API_SECRET_KEY": needs_alpaca,
-        config.llm.api_key_env: config.llm.provider == "openai",
+        config.llm.api_key_env: needs_key(config),
     }
     for name in names:
         try:

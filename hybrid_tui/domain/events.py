@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 
 from hybrid_tui.domain.bars import Bar, CorporateAction, NewsItem
 from hybrid_tui.domain.briefing import Lesson
+from hybrid_tui.domain.charges import Purpose
 from hybrid_tui.domain.orders import Fill, Lock, Order, OvernightGaps
 from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
 
@@ -318,12 +319,40 @@ class EquityMarked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LlmCharged(Event):
-    """Dollars reserved for, or settled after, a call of tier 3."""
+    """Dollars reserved for, or settled after, a call of tier 3.
+
+    ``paid_at`` is the real instant at which the reservation was made: money is not spent on a
+    simulated clock. ``today_usd`` and ``month_usd`` are what all runs have cost in New York's day
+    and month, this charge included.
+    """
 
     call_id: str
     model: str
     reserved_usd: float
     settled_usd: float | None
+    paid_at: datetime | None = None
+    purpose: Purpose = "session"
+    decision: str = ""
+    today_usd: float | None = None
+    month_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmMeterRead(Event):
+    """What tier 3 had cost in New York's day and month when a run began or went on."""
+
+    durability: ClassVar[Durability] = "batched"
+    today_usd: float
+    month_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategistWrote(Event):
+    """The reasoning of a session so far, while the model is still writing it."""
+
+    durability: ClassVar[Durability] = "none"
+    decision: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,6 +409,8 @@ EVENTS: dict[str, type[Event]] = {
         FlattenEnded,
         EquityMarked,
         LlmCharged,
+        LlmMeterRead,
+        StrategistWrote,
         Heartbeat,
         Alert,
     )

@@ -85,9 +85,10 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abstained:
-    """Tier 3 proposes nothing, and why."""
+    """Tier 3 proposes nothing, and why; ``failed`` is something that only a person can mend."""
 
     reason: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

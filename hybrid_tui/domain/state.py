@@ -13,7 +13,7 @@ from hybrid_tui.domain.calendar import Session
 from hybrid_tui.domain.fold import market, orders, tiers
 from hybrid_tui.domain.orders import Lock, Order, OvernightGaps, Position, Side, Trade
 from hybrid_tui.domain.signals import Abstention, MLPrediction
-from hybrid_tui.domain.tiers import Beat, SignalState
+from hybrid_tui.domain.tiers import Beat, Meter, SignalState
 
 RECENT_TRADES = 200
 RECENT_NEWS = 400
@@ -67,6 +67,8 @@ class DeskState:
     scores: dict[str, float] = field(default_factory=dict)
     beats: dict[str, Beat] = field(default_factory=dict)
     charges: dict[str, tuple[datetime, float]] = field(default_factory=dict)
+    llm_meter: Meter | None = None
+    writing: str = ""
 
     def apply(self, event: ev.Event) -> None:
         """Fold one event in."""
@@ -120,10 +122,6 @@ class DeskState:
     def has_order(self, symbol: str) -> bool:
         """Whether any order of the symbol is open."""
         return any(order.symbol == symbol for order in self.orders.values())
-
-    def llm_cost(self, since: datetime) -> float:
-        """Return the dollars charged (or still reserved) for tier 3 since an instant."""
-        return sum(amount for at, amount in self.charges.values() if at >= since)
 
 
 _HANDLERS = {**market.HANDLERS, **orders.HANDLERS, **tiers.HANDLERS}

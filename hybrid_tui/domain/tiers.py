@@ -44,3 +44,12 @@ class Beat:
     health: str
     reason: str = ""
     next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """What tier 3 has cost in New York's day and month, over all runs, in dollars."""
+
+    read_at: datetime
+    today_usd: float
+    month_usd: float

@@ -15,7 +15,8 @@ from hybrid_tui.domain.ports import Feed, MarketUpdate
 from hybrid_tui.engine.backtest import NOTHING
 from hybrid_tui.engine.clock import Clock
 from hybrid_tui.engine.engine import Cycle, Engine
-from hybrid_tui.engine.jobs import Job, JobResult, ScoreJob
+from hybrid_tui.engine.jobs import Job, JobResult, ProposeJob, ScoreJob
+from hybrid_tui.engine.ledger import Handover
 from hybrid_tui.engine.tier_host import TierHost
 from hybrid_tui.errors import HybridError
 
@@ -56,6 +57,7 @@ class Runtime:
         checkpoint: Callable[[], None],
         flush: Callable[[], None],
         source: Source | None = None,
+        handover: Handover | None = None,
     ) -> None:
         self.engine = engine
         self.feed = feed
@@ -64,6 +66,8 @@ class Runtime:
         self._checkpoint = checkpoint
         self._flush = flush
         self._source = source
+        self._handover = handover
+        self._thinking = 0
         self._commands: list[tuple[Command, asyncio.Future[Ack]]] = []
         self._wake = asyncio.Event()
         self._stopping = ""
@@ -78,6 +82,8 @@ class Runtime:
         """Have a command carried out between two instants; return the answer after the commit."""
         if self._stopping:
             return Ack(ok=False, message=f"the engine is stopping: {self._stopping}")
+        if isinstance(command, Stop):
+            self._host.hang_up()
         waiting: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         self._commands.append((command, waiting))
         self._wake.set()
@@ -91,6 +97,7 @@ class Runtime:
     def stop(self, reason: str) -> None:
         """Stop after the instant under way."""
         self._stopping = self._stopping or reason
+        self._host.hang_up()
         self._wake.set()
 
     async def run(
@@ -106,6 +113,8 @@ class Runtime:
         Returns the reason. Raises what a journal that cannot be written raises.
         """
         now = begins_at
+        if self._handover is not None:
+            self._handover.open()
         self.clock.start(now)
         self._last = now
         self.engine.announce(now)
@@ -119,6 +128,9 @@ class Runtime:
         with_data = self.feed.upcoming(now)
         while not self._stopping:
             due = self.engine.upcoming(now)
+            if self.clock.is_scaled and (self._thinking or self._has_proposal()):
+                await self._let_think(due)
+                continue
             if with_data is None:
                 self._stopping = DATA_ENDED
                 break
@@ -175,6 +187,7 @@ class Runtime:
         return present
 
     async def _end(self, now: datetime) -> None:
+        self._host.hang_up()
         for task in self._background:
             task.cancel()
         if self._background:
@@ -182,6 +195,8 @@ class Runtime:
         for _, waiting in self._commands:
             waiting.set_result(Ack(ok=False, message=f"the engine is stopping: {self._stopping}"))
         self._commands.clear()
+        if self._handover is not None:
+            self._handover.close()
         recorder = self.engine.recorder
         recorder.emit(ev.EngineStopped, max(now, self._last or now), reason=self._stopping)
         recorder.commit()
@@ -190,7 +205,7 @@ class Runtime:
     async def _wait_for(self, instant: datetime) -> bool:
         """Wait until an instant is due; False: something else came up first."""
         self._wake.clear()
-        if self._commands:
+        if self._commands or self._has_proposal():
             await self._carry_out(instant)
             return False
         seconds = self.clock.seconds_until(instant)
@@ -203,8 +218,24 @@ class Runtime:
             self.engine.recorder.commit()
         return False
 
+    async def _let_think(self, before: datetime) -> None:
+        """Let time wait, and not the commands, until whoever thinks has answered."""
+        self._wake.clear()
+        if self._commands or self._has_proposal():
+            await self._carry_out(before)
+            return
+        try:
+            await asyncio.wait_for(self._wake.wait(), 1.0)
+        except TimeoutError:
+            self.engine.recorder.commit()
+        if self._last is not None:
+            self.clock.start(self._last)
+
+    def _has_proposal(self) -> bool:
+        return any(isinstance(job, ProposeJob) for job, _ in self._answers)
+
     async def _carry_out(self, before: datetime) -> None:
-        """Carry out the waiting commands strictly between the last instant and the next."""
+        """Carry out the waiting commands, and take a proposal, strictly between two instants."""
         batch, self._commands = self._commands, []
         last = self._last or before
         now = max(last + BETWEEN, min(self.clock.now(), before - BETWEEN))
@@ -257,10 +288,12 @@ class Runtime:
             except StopIteration as done:
                 acks: list[Ack] = done.value
                 return acks
-            if self.clock.is_scaled or isinstance(job, ScoreJob):
+            waits = self.clock.is_scaled and not self._host.takes_time(job)
+            if waits or isinstance(job, ScoreJob):
                 result = await self._run(job)
             else:
                 result = None
+                self._thinking += 1
                 task = asyncio.create_task(self._answer_later(job))
                 self._background.add(task)
                 task.add_done_callback(self._background.discard)
@@ -271,4 +304,8 @@ class Runtime:
         )
 
     async def _answer_later(self, job: Job) -> None:
-        self._answers.append((job, await self._run(job)))
+        try:
+            self._answers.append((job, await self._run(job)))
+        finally:
+            self._thinking -= 1
+            self._wake.set()

@@ -14,11 +14,22 @@ log = logging.getLogger(__name__)
 
 
 class TierHost:
-    """Runs jobs. The predictor is loaded at its first job (importing torch takes a second)."""
+    """Runs jobs. The predictor is loaded at its first job (importing torch takes a second).
+
+    A strategist that calls a model ``thinks``: it answers when it can, on any clock. ``hang_up``
+    ends its call.
+    """
 
     def __init__(
-        self, load_predictor: Callable[[], Predictor] | None, strategist: Strategist | None
+        self,
+        load_predictor: Callable[[], Predictor] | None,
+        strategist: Strategist | None,
+        *,
+        thinks: bool = False,
+        hang_up: Callable[[], None] | None = None,
     ) -> None:
+        self._thinks = thinks
+        self._hang_up = hang_up
         self._load = load_predictor
         self._predictor: Predictor | None = None
         self._strategist = strategist
@@ -36,6 +47,15 @@ class TierHost:
             self.load()
         except Exception as error:
             log.warning("tier 2 cannot be loaded yet: %s", error)
+
+    def takes_time(self, job: Job) -> bool:
+        """Whether a job waits for an endpoint: no instant of the desk may wait for it."""
+        return self._thinks and isinstance(job, ProposeJob)
+
+    def hang_up(self) -> None:
+        """End the call that is under way: the desk stops."""
+        if self._hang_up is not None:
+            self._hang_up()
 
     def run(self, job: Job) -> JobResult:
         """Return the tier's answer; raises what the tier raises."""

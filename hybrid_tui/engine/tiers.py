@@ -206,7 +206,8 @@ class TierDesk:
             self._beat(now, "llm", "ok", f"{job.brief.session} done", following)
             return
         reason = result.reason if isinstance(result, (Abstained, TierFailed)) else "no answer"
-        health: ev.TierHealth = "failed" if isinstance(result, TierFailed) else "ok"
+        failed = isinstance(result, TierFailed) or (isinstance(result, Abstained) and result.failed)
+        health: ev.TierHealth = "failed" if failed else "ok"
         self._recorder.emit(ev.SignalAbstained, now, session=job.brief.session, reason=reason)
         self._beat(now, "llm", health, f"{job.brief.session}: no signal: {reason}", following)
 

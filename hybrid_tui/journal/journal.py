@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hybrid_tui.domain.bars import NewsItem
+from hybrid_tui.domain.charges import Booked
 from hybrid_tui.domain.events import Event, Heartbeat, Ticked
 from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.state import DeskState
@@ -140,6 +141,24 @@ class Journal:
             )
         return self.connection.total_changes - before
 
+    def book(self, booked: Booked) -> None:
+        """Keep a charge that a command makes without an engine; it is on disk on return."""
+        with self._transaction("full"):
+            self.connection.execute(
+                "insert or replace into llm_calls (run, call_id, at, model, reserved_usd,"
+                " settled_usd, paid_at, purpose, decision) values ('', ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    booked.call_id,
+                    iso(booked.paid_at),
+                    booked.model,
+                    booked.reserved_usd,
+                    booked.settled_usd,
+                    iso(booked.paid_at),
+                    booked.purpose,
+                    booked.decision,
+                ),
+            )
+
     def rebuild(self) -> None:
         """Make the read tables of every run anew from the events, in one transaction."""
         from hybrid_tui.journal.reader import read_events
@@ -148,7 +167,8 @@ class Journal:
         runs = [str(row[0]) for row in self.connection.execute("select run from runs")]
         with self._transaction("full"):
             for table in READ_TABLES:
-                self.connection.execute(f"delete from {table}")
+                # What a command has paid for stands under no run: no event could bring it back.
+                self.connection.execute(f"delete from {table} where run <> ''")
             for run in runs:
                 state = DeskState()
                 for event in read_events(self.connection, run):

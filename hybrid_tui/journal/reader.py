@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from hybrid_tui.domain.bars import BarSeries, NewsItem
+from hybrid_tui.domain.charges import Booked
 from hybrid_tui.domain.events import BarsClosed, Event, NewsArrived
 from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.state import RECENT_LESSONS, RECENT_NEWS, RECENT_TRADES, DeskState
@@ -190,6 +191,27 @@ def read_bars(
                 volume=volume,
             )
     return found
+
+
+def read_charges(connection: sqlite3.Connection, since: datetime) -> list[Booked]:
+    """Return what tier 3's calls of all runs, and of commands, have cost since a real instant."""
+    rows = connection.execute(
+        "select call_id, decision, model, purpose, paid_at, reserved_usd, settled_usd"
+        " from llm_calls where paid_at >= ? order by paid_at, call_id",
+        (iso(since),),
+    )
+    return [
+        Booked(
+            call_id=row[0],
+            decision=row[1],
+            model=row[2],
+            purpose=row[3],
+            paid_at=datetime.fromisoformat(row[4]),
+            reserved_usd=row[5],
+            settled_usd=row[6],
+        )
+        for row in rows
+    ]
 
 
 def fingerprint(connection: sqlite3.Connection, run: str) -> str:

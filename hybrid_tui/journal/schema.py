@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 MIGRATION_SET = "hybrid_tui"
-MIGRATION_NAMES = ("m001_events_and_read_tables",)
+MIGRATION_NAMES = ("m001_events_and_read_tables", "m002_what_calls_cost")
 
 READ_TABLES = (
     "orders",
@@ -116,6 +116,13 @@ def _migrations() -> Migrations:
         for statement in _TABLES.split(";"):
             if statement.strip():
                 db.execute(statement)
+
+    @migrations(name=MIGRATION_NAMES[1])
+    def what_calls_cost(db: Database) -> None:
+        for column in ("paid_at text", "purpose text", "decision text"):
+            db.execute(f"alter table llm_calls add column {column}")
+        db.execute("update llm_calls set paid_at = at, purpose = 'session', decision = call_id")
+        db.execute("create index llm_calls_by_time on llm_calls (paid_at)")
 
     return migrations
 

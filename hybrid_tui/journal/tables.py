@@ -203,6 +203,9 @@ def _charged(run: str, event: ev.LlmCharged, _state: DeskState) -> Iterator[Writ
         model=event.model,
         reserved_usd=event.reserved_usd,
         settled_usd=event.settled_usd,
+        paid_at=iso(event.paid_at or event.at),
+        purpose=event.purpose,
+        decision=event.decision or event.call_id,
     )
 
 

@@ -186,12 +186,23 @@ def _quotes(state: DeskState, now: datetime) -> Line:
 
 
 def _cost(model: DeskModel, state: DeskState, now: datetime) -> Line:
-    clock = now.astimezone(NEW_YORK)
-    midnight = clock.replace(hour=0, minute=0, second=0, microsecond=0)
-    today, month = state.llm_cost(midnight), state.llm_cost(midnight.replace(day=1))
+    today, month = _spent(state, now)
     cap = model.setting("monthly_cap_usd", 0.0)
     style = "warn" if cap and month >= cap * 0.9 else "dim"
     return ((f"LLM ${today:.3f} · month ${month:.2f} of ${cap:.2f}", style),)
+
+
+def _spent(state: DeskState, now: datetime) -> tuple[float, float]:
+    """Return the dollars of the day and the month: of the real ones, where the clock is real."""
+    meter = state.llm_meter
+    if meter is None:
+        return 0.0, 0.0
+    read, clock = meter.read_at.astimezone(NEW_YORK), now.astimezone(NEW_YORK)
+    if state.started is not None and state.started.mode in ("sim", "recorded"):
+        return meter.today_usd, meter.month_usd
+    is_today = read.date() == clock.date()
+    is_month = (read.year, read.month) == (clock.year, clock.month)
+    return meter.today_usd if is_today else 0.0, meter.month_usd if is_month else 0.0
 
 
 def _entries(state: DeskState, now: datetime) -> Line:

@@ -249,7 +249,7 @@ def normal(
     ))  # fmt: skip
     tell(ev.Heartbeat, "10:40", tier="ml", health="ok", next_at=at("10:45"))
     tell(ev.LlmCharged, "10:41", call_id="c1", model="gpt-6-luna", reserved_usd=0.01,
-         settled_usd=0.0006)  # fmt: skip
+         settled_usd=0.0006, today_usd=0.0006, month_usd=0.0006)  # fmt: skip
     tell(ev.SignalProposed, "10:41", signal=proposal or signal("10:41"), pending_until=at("11:11"))
     tell(ev.Heartbeat, "10:41", tier="llm", health="ok", reason="10:41 done", next_at=at("12:00"))
     tell(ev.BarsClosed, "10:42", start=at("10:41"), bars=bars())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.fold.table import Handlers
-from hybrid_tui.domain.tiers import Beat, SignalState
+from hybrid_tui.domain.tiers import Beat, Meter, SignalState
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.state import DeskState
@@ -16,6 +16,7 @@ RECENT_SIGNALS = 40
 
 def _proposed(state: DeskState, event: ev.SignalProposed) -> None:
     signal = event.signal
+    state.writing = ""
     state.signals[signal.id] = SignalState(
         signal=signal,
         pending_until=event.pending_until,
@@ -64,7 +65,24 @@ def _predicted(state: DeskState, event: ev.PredictionsMade) -> None:
 
 def _charged(state: DeskState, event: ev.LlmCharged) -> None:
     amount = event.reserved_usd if event.settled_usd is None else event.settled_usd
-    state.charges[event.call_id] = (event.at, amount)
+    paid_at = event.paid_at or event.at
+    state.charges[event.call_id] = (paid_at, amount)
+    if event.today_usd is not None and event.month_usd is not None:
+        state.llm_meter = Meter(
+            read_at=paid_at, today_usd=event.today_usd, month_usd=event.month_usd
+        )
+
+
+def _meter_read(state: DeskState, event: ev.LlmMeterRead) -> None:
+    state.llm_meter = Meter(read_at=event.at, today_usd=event.today_usd, month_usd=event.month_usd)
+
+
+def _wrote(state: DeskState, event: ev.StrategistWrote) -> None:
+    state.writing = event.text
+
+
+def _abstained(state: DeskState, _event: ev.SignalAbstained) -> None:
+    state.writing = ""
 
 
 def _learnt(state: DeskState, event: ev.LessonLearnt) -> None:
@@ -85,5 +103,8 @@ HANDLERS: Handlers = {
     ev.PredictionsMade: _predicted,
     ev.LlmCharged: _charged,
     ev.LessonLearnt: _learnt,
+    ev.LlmMeterRead: _meter_read,
+    ev.StrategistWrote: _wrote,
+    ev.SignalAbstained: _abstained,
     ev.Heartbeat: _beat,
 }

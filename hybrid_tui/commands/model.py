@@ -1,0 +1,110 @@
+"""The language model that a configuration names: its endpoint, key, prices and caps."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from hybrid_tui.commands.compose import local_analyst
+from hybrid_tui.commands.context import CliState
+from hybrid_tui.config import Config, LlmConfig
+from hybrid_tui.errors import ConfigError
+from hybrid_tui.keys import find_key
+
+if TYPE_CHECKING:
+    from hybrid_tui.domain.charges import LlmDesk
+    from hybrid_tui.domain.ports import Strategist
+    from hybrid_tui.llm.budget import Caps
+    from hybrid_tui.llm.prices import Priced
+    from hybrid_tui.llm.provider import Provider
+
+
+def real_time() -> datetime:
+    """Return the real time, by which money is counted, whatever the market's clock says."""
+    return datetime.now(UTC)
+
+
+def caps_of(config: Config) -> Caps:
+    """Return the caps of a configuration; the events' is never above the month's."""
+    from hybrid_tui.llm.budget import Caps
+
+    return Caps(
+        month_usd=config.llm.monthly_cap_usd,
+        session_usd=config.llm.session_cap_usd,
+        event_usd=min(config.llm.event_cap_usd, config.llm.monthly_cap_usd),
+    )
+
+
+def needs_key(config: Config) -> bool:
+    """Whether the configured endpoint wants a key: one on this machine does not."""
+    from hybrid_tui.llm.prices import is_loopback
+
+    url = config.llm.base_url
+    return config.llm.provider == "openai" and not (url is not None and is_loopback(url))
+
+
+def make_strategist(
+    state: CliState, config: Config, desk: LlmDesk, stopped: threading.Event
+) -> Strategist:
+    """Return the desk's strategist; raises ConfigError."""
+    if config.llm.provider == "openai":
+        raise ConfigError(
+            f"llm.provider {config.llm.provider!r} is not in this version",
+            hint="llm.provider = 'local' is the local analyst",
+        )
+    return local_analyst()
+
+
+def make_providers(
+    state: CliState,
+    config: Config,
+    stopped: threading.Event,
+    wall: Callable[[], datetime] = real_time,
+) -> list[Provider]:
+    """Return the configured model and the cheaper one, if any.
+
+    Raises ConfigError where a key or a price is missing.
+    """
+    from hybrid_tui.llm.endpoints import Endpoints
+    from hybrid_tui.llm.prices import prices_of
+    from hybrid_tui.llm.provider import Provider
+
+    llm = config.llm
+    secret = find_key(llm.api_key_env, os.environ, state.profile)
+    if secret is None and needs_key(config):
+        raise ConfigError(
+            f"llm.provider 'openai' needs a key, and {llm.api_key_env} is not set",
+            hint=f"hybrid-tui keys set {llm.api_key_env}, or llm.provider = 'local'",
+        )
+    endpoints = Endpoints(state.paths.cache / "llm_endpoints.json")
+    prices = {llm.model: prices_of(llm.model, llm.base_url, llm.price_in, llm.price_out)}
+    if llm.cheaper_model is not None and llm.cheaper_model not in prices:
+        prices[llm.cheaper_model] = _cheaper(llm)
+    return [
+        Provider(
+            model=model,
+            base_url=llm.base_url,
+            key=secret.value if secret else None,
+            key_name=llm.api_key_env,
+            prices=known,
+            most_tokens=llm.max_output_tokens,
+            endpoints=endpoints,
+            wall=wall,
+            stopped=stopped,
+        )
+        for model, known in prices.items()
+    ]
+
+
+def _cheaper(llm: LlmConfig) -> Priced:
+    """Return the cheaper model's own prices, or, unknown, the configured ones as a bound."""
+    from hybrid_tui.llm.prices import prices_of
+
+    assert llm.cheaper_model is not None
+    try:
+        return prices_of(llm.cheaper_model, llm.base_url, None, None)
+    except ConfigError:
+        return prices_of(llm.cheaper_model, llm.base_url, llm.price_in, llm.price_out)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hybrid_tui.commands.backtest_data import History
-from hybrid_tui.commands.compose import HistoryPredictor, make_strategist
+from hybrid_tui.commands.compose import HistoryPredictor, local_analyst
 from hybrid_tui.commands.context import CliState, iso
 from hybrid_tui.commands.search_space import combinations, parse_space
 from hybrid_tui.commands.trials import Result, run_span, session_opens, within
@@ -209,7 +209,7 @@ def _trained(asked: WalkForward, fold: Fold, number: int) -> Model:
     sentiment = {}
     if "llm" in config.app.tiers:
         heard = [item for item in asked.headlines if item.received_at < fold.until]
-        sentiment = sentiment_events(heard, score_news(heard, make_strategist(config).score))
+        sentiment = sentiment_events(heard, score_news(heard, local_analyst().score))
     dataset = build_dataset(
         series, asked.state.calendar(), sentiment=sentiment, max_windows=MOST_WINDOWS
     )
@@ -234,7 +234,7 @@ def _predicted(asked: WalkForward, history: History, model: Model) -> list[Predi
     from hybrid_tui.ml.prediction_cache import PredictedHistory, predicted_blocks
 
     config = asked.config_of(())
-    scorer = make_strategist(config).score if "llm" in config.app.tiers else None
+    scorer = local_analyst().score if "llm" in config.app.tiers else None
     question = PredictedHistory(
         manifest=model.manifest,
         load=lambda: model,

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.charges import LlmDesk
-from hybrid_tui.domain.ports import Abstained, Strategist, StrategistBrief
+from hybrid_tui.domain.ports import Abstained, Arriving, Strategist, StrategistBrief
 from hybrid_tui.domain.signals import StrategySignal
 from hybrid_tui.domain.text import clean_text
 from hybrid_tui.llm.calls import Answer, Ask, CallMade, Message, NoAnswer
@@ -137,6 +137,8 @@ class OpenAIStrategist(Generic[Limits, Prompt]):
         """Let the local analyst take the session; where it has nothing, nothing changes."""
         why = said[-1] if said else "no model is configured"
         signal = self._local.propose(brief)
+        if isinstance(signal, Arriving):
+            return signal.answer
         if isinstance(signal, Abstained):
             return Abstained(reason=f"{why}; local analyst: {signal.reason}; {HOLD}")
         self._desk.say(f"{brief.session}: the local analyst takes the session: {why}")

@@ -10,17 +10,19 @@ from typing import Final
 import numpy as np
 
 from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries
-from hybrid_tui.domain.briefing import Holding, PastStrategy, SymbolFacts, TrackRecord
-from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.briefing import EarningsDue, Holding, PastStrategy, SymbolFacts, TrackRecord
+from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar, strategy_expiry
 from hybrid_tui.domain.orders import Position
-from hybrid_tui.domain.ports import MarketView
-from hybrid_tui.domain.signals import MLPrediction
+from hybrid_tui.domain.ports import MarketView, StrategistBrief
+from hybrid_tui.domain.signals import ExecutionStatus, MLPrediction
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.market.resample import resample
 from hybrid_tui.rules.indicators import Line, indicators_of
 
 BENCHMARK: Final = "SPY"
+EVENT_SESSION: Final = "event"
+RECENT_TRADES: Final = 10
 MOST_BARS: Final = 3_000
 MOST_PAST: Final = 8
 MOST_PREDICTIONS: Final = 4_000
@@ -95,6 +97,83 @@ def _indicators(bars: BarSeries, calendar: TradingCalendar) -> dict[str, float]:
             if np.isfinite(histogram):
                 found["macd_histogram_15m_bps"] = 1e4 * histogram / float(longer.close[-1])
     return found
+
+
+def brief_of(
+    state: DeskState,
+    view: MarketView,
+    calendar: TradingCalendar,
+    symbols: Sequence[str],
+    *,
+    session: str = "",
+    occasion: str = "",
+    full: bool = True,
+    earnings: tuple[EarningsDue, ...] = (),
+    track_record: TrackRecord | None = None,
+) -> StrategistBrief:
+    """Return what a strategist may know at ``view.now``.
+
+    ``session`` is a New York time (default: that of the instant); an ``occasion`` makes it an event
+    session. Without ``full``, prices and what became of earlier proposals are left out: the local
+    analyst does not read them, and a backtest need not work them out.
+    """
+    now = view.now
+    clock = now.astimezone(NEW_YORK)
+    facts = (facts_of(s, view.bars(s), calendar, now) for s in symbols) if full else ()
+    return StrategistBrief(
+        id=f"{clock:%Y%m%d-%H%M}{'-event' if occasion else ''}",
+        session=EVENT_SESSION if occasion else session or f"{clock:%H:%M}",
+        now=now,
+        expires_at=strategy_expiry(now, calendar),
+        watchlist=tuple(symbols),
+        news=tuple(state.news),
+        scores=dict(state.scores),
+        predictions={
+            symbol: found
+            for symbol, found in sorted(state.predictions.items())
+            if found.is_fresh(now)
+        },
+        execution=execution_of(state, now),
+        vetoes=tuple(_vetoed(state, now)),
+        occasion=occasion,
+        equity=state.equity(),
+        cash=state.cash,
+        facts={one.symbol: one for one in facts if one is not None},
+        holdings=holdings_of(state),
+        past=past_of(state, view, symbols) if full else (),
+        lessons=tuple(state.lessons),
+        earnings=earnings,
+        track_record=track_record,
+    )
+
+
+def execution_of(state: DeskState, now: datetime) -> ExecutionStatus:
+    """Return tier 1's account of itself."""
+    return ExecutionStatus(
+        at=now,
+        current_positions={s: held.quantity for s, held in sorted(state.positions.items())},
+        current_pnl=state.equity() - state.reference_equity,
+        recent_trades=tuple(
+            f"{trade.symbol} {trade.exit_reason} {trade.pnl:+.2f}"
+            for trade in list(state.trades)[-RECENT_TRADES:]
+        ),
+        risk_alerts=("entries are paused",) if state.paused else (),
+        locks=tuple(lock.name for lock in state.locks if lock.holds(now)),
+        heartbeats={tier: beat.health for tier, beat in sorted(state.beats.items())},
+    )
+
+
+def _vetoed(state: DeskState, now: datetime) -> list[str]:
+    since = now - timedelta(hours=24)
+    return sorted(
+        {
+            symbol
+            for found in state.signals.values()
+            if found.signal.at >= since
+            for symbol, status in found.symbols.items()
+            if status == "vetoed"
+        }
+    )
 
 
 def holdings_of(state: DeskState) -> tuple[Holding, ...]:

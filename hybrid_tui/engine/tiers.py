@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
-from hybrid_tui.domain.calendar import NEW_YORK, strategy_expiry
-from hybrid_tui.domain.ports import Abstained, Arriving, MarketView, StrategistBrief
+from hybrid_tui.domain.ports import Abstained, Arriving, MarketView
 from hybrid_tui.domain.signals import (
     Abstention,
-    ExecutionStatus,
     MLPrediction,
     StrategySignal,
 )
 from hybrid_tui.engine.agenda import Agenda
 from hybrid_tui.engine.approval import Approvals
-from hybrid_tui.engine.briefing import TrackKeeper, facts_of, holdings_of, past_of
+from hybrid_tui.engine.briefing import EVENT_SESSION, TrackKeeper, brief_of
 from hybrid_tui.engine.jobs import (
     Job,
     JobResult,
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from hybrid_tui.engine.engine import EngineSetup
 
 MOST_SKIPPED = 6
-RECENT_TRADES = 10
-EVENT_SESSION = "event"
 
 
 class TierDesk:
@@ -88,53 +84,18 @@ class TierDesk:
 
     def session(self, now: datetime, view: MarketView, occasion: str = "") -> Job:
         """Return the job for a session of tier 3; an ``occasion`` makes it an event session."""
-        state = self._state
-        clock = now.astimezone(NEW_YORK)
-        name = f"{clock:%H:%M}"
-        symbols, told = self._setup.symbols, self._setup.full_briefs
-        facts = (facts_of(s, view.bars(s), self._setup.calendar, now) for s in symbols)
+        told = self._setup.full_briefs
         return ProposeJob(
-            brief=StrategistBrief(
-                id=f"{clock:%Y%m%d-%H%M}{'-event' if occasion else ''}",
-                session=EVENT_SESSION if occasion else name,
-                now=now,
-                expires_at=strategy_expiry(now, self._setup.calendar),
-                watchlist=self._setup.symbols,
-                news=tuple(state.news),
-                scores=dict(state.scores),
-                predictions={
-                    symbol: found
-                    for symbol, found in sorted(state.predictions.items())
-                    if found.is_fresh(now)
-                },
-                execution=self._execution(now),
-                vetoes=tuple(self._vetoed(now)),
+            brief=brief_of(
+                self._state,
+                view,
+                self._setup.calendar,
+                self._setup.symbols,
                 occasion=occasion,
-                equity=state.equity(),
-                cash=state.cash,
-                facts={one.symbol: one for one in facts if one is not None} if told else {},
-                holdings=holdings_of(state),
-                past=past_of(state, view, symbols) if told else (),
-                lessons=tuple(state.lessons),
+                full=told,
                 earnings=self._setup.earnings(now) if told else (),
                 track_record=self._track.record(view) if told else None,
             )
-        )
-
-    def _execution(self, now: datetime) -> ExecutionStatus:
-        """Return tier 1's account of itself."""
-        state = self._state
-        return ExecutionStatus(
-            at=now,
-            current_positions={s: held.quantity for s, held in sorted(state.positions.items())},
-            current_pnl=state.equity() - state.reference_equity,
-            recent_trades=tuple(
-                f"{trade.symbol} {trade.exit_reason} {trade.pnl:+.2f}"
-                for trade in list(state.trades)[-RECENT_TRADES:]
-            ),
-            risk_alerts=("entries are paused",) if state.paused else (),
-            locks=tuple(lock.name for lock in state.locks if lock.holds(now)),
-            heartbeats={tier: beat.health for tier, beat in sorted(state.beats.items())},
         )
 
     def next_arrival(self) -> datetime | None:
@@ -165,18 +126,6 @@ class TierDesk:
             self._beat(now, "llm", "failed", result.reason, self._agenda.next_strategist(now))
             return None
         return None if result is None else result  # type: ignore[return-value]
-
-    def _vetoed(self, now: datetime) -> list[str]:
-        since = now - timedelta(hours=24)
-        return sorted(
-            {
-                symbol
-                for found in self._state.signals.values()
-                if found.signal.at >= since
-                for symbol, status in found.symbols.items()
-                if status == "vetoed"
-            }
-        )
 
     def _take_predictions(self, now: datetime, job: PredictJob, result: JobResult) -> None:
         following = self._agenda.next_prediction(now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -24,8 +24,10 @@ from hybrid_tui.errors import ConfigError, Refused
 if TYPE_CHECKING:
     from hybrid_tui.broker.paper import HalfSpread
     from hybrid_tui.domain.briefing import EarningsDue
+    from hybrid_tui.domain.exchange import Exchange
     from hybrid_tui.domain.ports import Predictor, Strategist
     from hybrid_tui.domain.state import DeskState
+    from hybrid_tui.engine.ledger import Handover
     from hybrid_tui.engine.publisher import Publisher
     from hybrid_tui.engine.runtime import Runtime
     from hybrid_tui.journal.journal import Journal
@@ -102,7 +104,10 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         recorder, handover, caps_of(config), partial(read_charges, journal.connection), real_time
     )
     hang_up = threading.Event()
-    strategist = make_strategist(state, config, ledger, hang_up) if "llm" in tiers else None
+    strategist = None
+    if "llm" in tiers:
+        keep = partial(_keep_exchanges, handover, journal)
+        strategist = make_strategist(state, config, ledger, hang_up, keep)
     begins_at = desk_state.now if resumed and desk_state.now else market.begins_at
     recorder.emit(
         EngineStarted,
@@ -202,6 +207,14 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         begins_at=begins_at,
         mode=config.app.mode,
     )
+
+
+def _keep_exchanges(handover: Handover, journal: Journal, found: Sequence[Exchange]) -> None:
+    """Have the journal's one writer keep what was said to a model."""
+    try:
+        handover.call(lambda: journal.keep_exchanges(found))
+    except Refused as error:
+        log.info("not kept: %s", error.message)
 
 
 def _earnings_due(state: CliState) -> Callable[[datetime], tuple[EarningsDue, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,12 @@ from hybrid_tui.keys import find_key
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.charges import LlmDesk
-    from hybrid_tui.domain.ports import Strategist
+    from hybrid_tui.domain.exchange import Exchange
+    from hybrid_tui.domain.ports import Strategist, StrategistBrief
     from hybrid_tui.llm.budget import Caps
+    from hybrid_tui.llm.calls import CallMade
     from hybrid_tui.llm.prices import Priced
+    from hybrid_tui.llm.prompt import Prompt, PromptLimits
     from hybrid_tui.llm.provider import Provider
 
 
@@ -47,15 +50,45 @@ def needs_key(config: Config) -> bool:
 
 
 def make_strategist(
-    state: CliState, config: Config, desk: LlmDesk, stopped: threading.Event
+    state: CliState,
+    config: Config,
+    desk: LlmDesk,
+    stopped: threading.Event,
+    keep: Callable[[Sequence[Exchange]], None],
 ) -> Strategist:
-    """Return the desk's strategist; raises ConfigError."""
-    if config.llm.provider == "openai":
-        raise ConfigError(
-            f"llm.provider {config.llm.provider!r} is not in this version",
-            hint="llm.provider = 'local' is the local analyst",
-        )
-    return local_analyst()
+    """Return the desk's strategist; ``keep`` is given what it says and hears.
+
+    Raises ConfigError.
+    """
+    if config.llm.provider != "openai":
+        return local_analyst()
+    from hybrid_tui.llm.answer import read_answer
+    from hybrid_tui.llm.prompt import build_prompt
+    from hybrid_tui.llm.recorded import exchanges_of
+    from hybrid_tui.llm.strategist import OpenAIStrategist, Size
+
+    limits = prompt_limits(config)
+
+    def record(brief: StrategistBrief, prompt: Prompt, calls: Sequence[CallMade]) -> None:
+        keep(exchanges_of(brief, prompt, calls))
+
+    return OpenAIStrategist(
+        make_providers(state, config, stopped),
+        [Size(name="full", limits=limits), Size(name="shorter", limits=limits.shorter())],
+        build=build_prompt,
+        read=read_answer,
+        local=local_analyst(),
+        desk=desk,
+        record=record,
+    )
+
+
+def prompt_limits(config: Config) -> PromptLimits:
+    """Return the tokens of a prompt's parts and its language; raises ConfigError."""
+    from hybrid_tui.llm.prompt import PromptLimits
+    from hybrid_tui.llm.wording import check_language
+
+    return PromptLimits(language=check_language(config.llm.language))
 
 
 def make_providers(

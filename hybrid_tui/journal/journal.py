@@ -12,10 +12,12 @@ from pathlib import Path
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.charges import Booked
 from hybrid_tui.domain.events import Event, Heartbeat, Ticked
+from hybrid_tui.domain.exchange import Exchange, Label
 from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.journal.codec import dump_event
+from hybrid_tui.journal.exchanges import keep_exchanges, keep_labels
 from hybrid_tui.journal.schema import READ_TABLES, migrate
 from hybrid_tui.journal.tables import Write, rows_of
 
@@ -140,6 +142,16 @@ class Journal:
                 ],
             )
         return self.connection.total_changes - before
+
+    def keep_exchanges(self, exchanges: Iterable[Exchange]) -> None:
+        """Keep what was said to models and what they answered; it is on disk on return."""
+        with self._transaction("full"):
+            keep_exchanges(self.connection, exchanges)
+
+    def keep_labels(self, labels: Iterable[Label]) -> None:
+        """Keep labels of headlines; they are on disk on return."""
+        with self._transaction("full"):
+            keep_labels(self.connection, labels)
 
     def book(self, booked: Booked) -> None:
         """Keep a charge that a command makes without an engine; it is on disk on return."""

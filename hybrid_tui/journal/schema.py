@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid_tui.errors import ConfigError
+from hybrid_tui.journal.exchanges import TABLES as EXCHANGE_TABLES
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 MIGRATION_SET = "hybrid_tui"
-MIGRATION_NAMES = ("m001_events_and_read_tables", "m002_what_calls_cost")
+MIGRATION_NAMES = (
+    "m001_events_and_read_tables",
+    "m002_what_calls_cost",
+    "m003_exchanges_and_labels",
+)
 
 READ_TABLES = (
     "orders",
@@ -123,6 +128,12 @@ def _migrations() -> Migrations:
             db.execute(f"alter table llm_calls add column {column}")
         db.execute("update llm_calls set paid_at = at, purpose = 'session', decision = call_id")
         db.execute("create index llm_calls_by_time on llm_calls (paid_at)")
+
+    @migrations(name=MIGRATION_NAMES[2])
+    def exchanges_and_labels(db: Database) -> None:
+        for statement in EXCHANGE_TABLES.split(";"):
+            if statement.strip():
+                db.execute(statement)
 
     return migrations
 

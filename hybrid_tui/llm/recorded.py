@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,30 +22,10 @@ from hybrid_tui.domain.signals import StrategySignal
 from hybrid_tui.domain.text import clean_text
 from hybrid_tui.errors import DataError
 from hybrid_tui.llm.answer import read_answer
+from hybrid_tui.llm.calls import CallMade
 from hybrid_tui.llm.extract import NoObject, extract_object
 from hybrid_tui.llm.headlines import MOST_CHARACTERS, Shown
 from hybrid_tui.llm.prompt import Prompt, PromptLimits, build_prompt
-
-
-class Call(Protocol):
-    """One request as a provider reports it; what it means stands in ``calls``."""
-
-    @property
-    def call_id(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def request(self) -> Mapping[str, Any]: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def usage(self) -> Any: ...
-    @property
-    def usd(self) -> float: ...
-    @property
-    def seconds(self) -> float: ...
 
 
 @cache
@@ -55,12 +34,9 @@ def _brief_adapter() -> TypeAdapter[StrategistBrief]:
 
 
 def exchanges_of(
-    brief: StrategistBrief, prompt: Prompt, calls: Sequence[Call], *, answered: bool
+    brief: StrategistBrief, prompt: Prompt, calls: Sequence[CallMade]
 ) -> list[Exchange]:
-    """Return what the journal keeps of the requests of one session, in their order.
-
-    ``answered``: the last of them gave a usable answer.
-    """
+    """Return what the journal keeps of the requests of one session, in their order."""
     shown = tuple(one.item for one in prompt.headlines.values())
     context = {
         "brief": _brief_adapter().dump_python(replace(brief, news=shown), mode="json"),
@@ -69,10 +45,8 @@ def exchanges_of(
     }
     found = []
     seconds = 0.0
-    for place, call in enumerate(calls):
+    for call in calls:
         seconds += call.seconds
-        usage = asdict(call.usage) if is_dataclass(call.usage) else {}  # type: ignore[arg-type]
-        last = place == len(calls) - 1
         found.append(
             Exchange(
                 id=hashlib.sha256(f"{prompt.key} {call.call_id}".encode()).hexdigest()[:16],
@@ -86,9 +60,9 @@ def exchanges_of(
                 request=dict(call.request),
                 schema=dict(prompt.schema),
                 text=call.text,
-                outcome=ANSWERED if answered and last else call.outcome or "no usable answer",
-                input_tokens=usage.get("input"),
-                output_tokens=usage.get("output"),
+                outcome=call.outcome,
+                input_tokens=call.usage.input if call.usage else None,
+                output_tokens=call.usage.output if call.usage else None,
                 cost_usd=call.usd,
                 seconds=call.seconds,
                 context=context,

@@ -139,6 +139,23 @@ def recorded(folder: Path) -> Iterator[tuple[str, str, Any]]:
                 yield row["method"], rest.partition("?")[0], row["body"]
 
 
+def refusals_seen(folder: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Return status and body of the refusals that users of the real service report."""
+    rows = json.loads((folder / "errors_seen.json").read_text())
+    return [(row["status"], row["body"]) for row in rows]
+
+
+def recorded_update(folder: Path) -> dict[str, Any]:
+    """Return the trade update that Alpaca's own page on the stream shows."""
+    with gzip.open(folder / "documentation_messages.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            message = json.loads(line)["message"]
+            if isinstance(message, dict) and message.get("stream") == "trade_updates":
+                update: dict[str, Any] = message
+                return update
+    raise LookupError(f"no trade update in {folder}")
+
+
 def unlike(ours: Any, theirs: Any, where: str = "$") -> list[str]:
     """Return the keys that a recorded answer has and ours lacks, or has of another type.
 

@@ -11,7 +11,15 @@ import pytest
 import requests
 
 from hybrid_tui.domain.calendar import TradingCalendar
-from tests.servers.alpaca_contract import description, recorded, undescribed, unlike, violations
+from tests.servers.alpaca_contract import (
+    description,
+    recorded,
+    recorded_update,
+    refusals_seen,
+    undescribed,
+    unlike,
+    violations,
+)
 from tests.servers.alpaca_trading import KEYS, AlpacaTrading, serve_trading
 
 ORDERS = "/v2/orders"
@@ -167,3 +175,29 @@ def test_answers_are_like_the_recorded_ones(desk: Desk, shared_data: Path) -> No
     ]
     assert left == []
     assert compared >= 12
+
+
+def test_refusals_are_those_that_users_report(desk: Desk, shared_data: Path) -> None:
+    server = desk.server
+    server.set_price("AAPL", 100)
+    bodies = [desk.order("AAPL", "buy", "9999999", "limit", limit_price="100")]
+    desk.order("AAPL", "buy", "1", "market")
+    desk.order("AAPL", "sell", "1", "stop", stop_price="90")
+    bodies.append(desk.order("AAPL", "buy", "1", "market"))
+    server.set_flag("trade_suspended_by_user", True)
+    bodies.append(desk.order("AAPL", "buy", "1", "market"))
+    ours = {body["message"]: body for body in bodies}
+    seen = refusals_seen(shared_data / "alpaca_payloads")
+    assert {body["message"] for _, body in seen} == set(ours)
+    for _, body in seen:
+        assert set(body) <= set(ours[body["message"]])
+
+
+def test_updates_are_like_the_one_on_alpacas_page(desk: Desk, shared_data: Path) -> None:
+    desk.server.set_price("AAPL", 100)
+    desk.order("AAPL", "buy", "1", "market")
+    ours = desk.server.events()[-1]
+    theirs = recorded_update(shared_data / "alpaca_payloads")["data"]
+    left = [row for row in unlike(ours, theirs) if "cancel_requested_at" not in row]
+    assert left == []
+    assert ours["event"] == theirs["event"] == "fill"

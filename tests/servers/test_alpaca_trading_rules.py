@@ -114,7 +114,7 @@ def test_a_restricted_account_takes_no_orders(
 def test_keys_are_looked_at(server: AlpacaTrading) -> None:
     other = Client(server, key_id="AKOTHER")
     assert refused(other.api.get_account) == (401, "request is not authorized")
-    server.gate.read_only.add("PKLOCALKEY")
+    server.set_read_only(True)
     reader = Client(server)
     reader.api.get_account()
     assert refused(reader.buy) == (403, "forbidden.")
@@ -350,3 +350,17 @@ def test_all_is_sold_when_the_orders_go_first(server: AlpacaTrading, client: Cli
     assert refusing.status == 403  # type: ignore[union-attr]
     client.api.close_all_positions(cancel_orders=True)
     assert server.ledger().positions == {}
+
+
+def test_a_suspended_order_does_not_trade_and_does_not_protect(
+    server: AlpacaTrading, client: Client
+) -> None:
+    client.buy()
+    stop = client.stop()
+    server.announce(str(stop.id), "suspended", "suspended")
+    server.set_price("AAPL", 150)
+    assert client.status(stop) == "suspended"
+    assert server.unprotected()[-1].end is None
+    server.announce(str(stop.id), "new", "new")
+    server.set_price("AAPL", 150)
+    assert client.status(stop) == "filled"

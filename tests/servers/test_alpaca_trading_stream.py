@@ -89,6 +89,7 @@ def test_a_broken_stream_is_listened_to_again(
     listener.listening()
     client.sell()
     wait_for(lambda: listener.events.count("pending_new") == 2 and listener.events[-1] == "fill")
+    assert listener.events[:2] == ["pending_new", "new"]
     fills = [update.order.side for update in listener.got if update.event == "fill"]
     assert len(fills) == (2 if kind == "cut_after" else 1)
 

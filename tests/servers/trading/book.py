@@ -248,6 +248,12 @@ class Book:
         due = self.clock.now() + timedelta(seconds=seconds)
         heapq.heappush(self._jobs, (due, next(self._sequence), job))
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether time alone would change something."""
+        if self.hours.is_open(now) != self.was_open:
+            return True
+        return bool(self._jobs) and self._jobs[0][0] <= now
+
     def due(self, now: datetime) -> Iterable[Callable[[], None]]:
         """Yield the jobs that are due, taken off the list."""
         while self._jobs and self._jobs[0][0] <= now:

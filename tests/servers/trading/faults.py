@@ -24,12 +24,18 @@
     ``refuse`` the handshake with ``status``; ``mute``: sign-on is never answered.
 
 ``seconds`` run on the server's clock, except those of requests.
+
+``KILLS`` end the victim, a process that the test names, and are never drawn: ``kill_before`` and
+``kill_after`` a request is processed, ``kill_answered`` when its answer is out; ``kill`` before an
+event is sent, ``kill_sent`` when it is out. Each waits until a victim is named.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import signal
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -52,6 +58,10 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "replace": ("slow", "fills_first", "rejected"),
     "event": ("drop", "twice", "late", "swap", "cut", "cut_after", "garbage"),
     "connect": ("refuse", "mute"),
+}
+KILLS: Mapping[str, tuple[str, ...]] = {
+    "request": ("kill_before", "kill_after", "kill_answered"),
+    "event": ("kill", "kill_sent"),
 }
 STATUSES = (429, 500, 502, 503, 504)
 
@@ -80,8 +90,9 @@ class Fault:
     client_order_id: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS.get(self.where, ()):
-            raise ValueError(f"no fault {self.kind!r} where {self.where!r}; there are {KINDS}")
+        known = KINDS.get(self.where, ()) + KILLS.get(self.where, ())
+        if self.kind not in known:
+            raise ValueError(f"no fault {self.kind!r} where {self.where!r}; there are {known}")
 
     def matches(self, where: str, facts: Mapping[str, str]) -> bool:
         """Whether an occasion is one that the fault is for."""
@@ -110,6 +121,7 @@ class FaultPlan:
     ) -> None:
         self.seed, self.rate, self.only = seed, rate, frozenset(only)
         self.made: list[tuple[str, str, dict[str, str]]] = []
+        self.victim: int | None = None
         self._ordered: list[Fault] = []
         self._occasions: Counter[str] = Counter()
 
@@ -122,6 +134,12 @@ class FaultPlan:
         self._ordered.clear()
         self.rate = 0.0
 
+    def kill(self) -> None:
+        """End the victim at once, as a crash would; the next one is to be named anew."""
+        victim, self.victim = self.victim, None
+        if victim is not None:
+            os.kill(victim, signal.SIGKILL)
+
     def take(self, where: str, **facts: str) -> Fault | None:
         """Return the fault of this occasion, if one is due; it counts as made."""
         fault = self._from_order(where, facts) or self._from_seed(where, facts)
@@ -132,6 +150,8 @@ class FaultPlan:
     def _from_order(self, where: str, facts: Mapping[str, str]) -> Fault | None:
         for place, fault in enumerate(self._ordered):
             if not fault.matches(where, facts):
+                continue
+            if self.victim is None and fault.kind in KILLS.get(where, ()):
                 continue
             if fault.skip:
                 self._ordered[place] = replace(fault, skip=fault.skip - 1)

@@ -6,6 +6,7 @@ import email.utils
 import json
 import socket
 import threading
+import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from tests.servers.trading.clock import ServerClock
 from tests.servers.trading.faults import Fault, FaultPlan
 
 CONTROL = "/_control/"
+KEPT = 10_000
 PAGE = b"<html><head><title>Maintenance</title></head><body>We are back soon.</body></html>"
 
 Answering = Callable[[str, str, Mapping[str, str], Mapping[str, Any]], tuple[int, Any]]
@@ -80,7 +82,7 @@ class Gate:
         self.keys = dict(keys)
         self.read_only: set[str] = set()
         self.rate = RateLimit(clock)
-        self.asked: list[Asked] = []
+        self.asked: deque[Asked] = deque(maxlen=KEPT)
         self.down = False
         self.released = threading.Event()
 
@@ -163,6 +165,9 @@ class Handler(BaseHTTPRequestHandler):
     ) -> None:
         """Answer a request, with its fault."""
         gate, kind = self.gate, "" if fault is None else fault.kind
+        if kind in ("kill_before", "kill_after") and not gate.down:
+            self._kill(method, path, query, body, kind)
+            return
         if gate.down or kind == "lost_before":
             self._hang_up()
             return
@@ -199,6 +204,17 @@ class Handler(BaseHTTPRequestHandler):
             self._send(status, text[: len(text) // 2], headers)
             return
         self._reply(status, answer, headers)
+        if kind == "kill_answered":
+            gate.plan.kill()
+
+    def _kill(
+        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any], kind: str
+    ) -> None:
+        """End who asks, before or after what it asked is done."""
+        if kind == "kill_after" and self.gate.judge(method, dict(self.headers.items())) is None:
+            self.gate.answer(method, path, query, body)
+        self.gate.plan.kill()
+        self._hang_up()
 
     def _control(self, name: str, body: Mapping[str, Any]) -> None:
         try:
@@ -213,7 +229,10 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, text: bytes, headers: Mapping[str, str]) -> None:
         self._note(status)
         length = {} if status == 204 else {"Content-Length": str(len(text))}
-        kind = {"Content-Type": "application/json; charset=UTF-8"}
+        kind = {
+            "Content-Type": "application/json; charset=UTF-8",
+            "X-Request-ID": uuid.uuid4().hex,
+        }
         try:
             self.send_response(status)
             for name, value in {**kind, **headers, **length}.items():

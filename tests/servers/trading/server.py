@@ -30,36 +30,13 @@ TICK_S = 0.01
 
 Number = float | int | str | Decimal
 
-COMMANDS = [
-    "set_price",
-    "halt",
-    "resume",
-    "set_open",
-    "move_to",
-    "advance",
-    "skew",
-    "fault",
-    "clear_faults",
-    "made",
-    "outage",
-    "cut",
-    "set_flag",
-    "set_status",
-    "split",
-    "dividend",
-    "deposit",
-    "fee",
-    "by_hand",
-    "cancel_by_hand",
-    "close_by_hand",
-    "ledger",
-    "unprotected",
-    "check",
-    "asked",
-    "orders",
-    "events",
-    "state",
-]
+COMMANDS = frozenset(
+    {"set_price", "halt", "resume", "set_open", "move_to", "advance", "skew"}
+    | {"fault", "clear_faults", "made", "outage", "cut", "victim", "announce"}
+    | {"set_flag", "set_status", "set_read_only", "split", "dividend", "deposit", "fee"}
+    | {"by_hand", "cancel_by_hand", "close_by_hand"}
+    | {"ledger", "unprotected", "check", "asked", "orders", "events", "state"}
+)
 
 
 def _decimal(value: Number) -> Decimal:
@@ -91,7 +68,7 @@ class AlpacaTrading:
         self.gate = Gate(
             clock=self.clock,
             plan=self.plan,
-            answer=self._answer,
+            answer=self.answer,
             control=self._control,
             lock=self.lock,
             keys={keys.key_id: keys.secret},
@@ -145,19 +122,23 @@ class AlpacaTrading:
 
     def _run(self) -> None:
         """Let time pass in the broker."""
+        ticks = 0
         while not self._stopped.wait(TICK_S):
+            ticks += 1
             with self.lock:
-                work(self.book)
+                if self.book.is_due(self.clock.now()) or ticks % 50 == 0:
+                    work(self.book)
 
-    def _answer(
+    def answer(
         self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any]
     ) -> tuple[int, Any]:
+        """Return status and JSON of a request, without the wire and its faults."""
         with self.lock:
             return routes.answer(self.book, method, path, query, body)
 
     def _control(self, name: str, body: Mapping[str, Any]) -> Any:
         if name not in COMMANDS:
-            raise ValueError(f"no command {name!r}; there are {', '.join(COMMANDS)}")
+            raise ValueError(f"no command {name!r}; there are {', '.join(sorted(COMMANDS))}")
         result = getattr(self, name)(**body)
         return TypeAdapter(Any).dump_python(result, mode="json")
 
@@ -243,11 +224,23 @@ class AlpacaTrading:
         with self.lock:
             return list(self.plan.made)
 
-    def outage(self, on: bool) -> None:
+    def outage(self, on: bool, *, requests: bool = True, streams: bool = True) -> None:
         """Let the broker be out of reach: requests and handshakes fail, streams are cut."""
-        self.gate.down = self.updates.down = on
-        if on:
+        self.gate.down = on and requests
+        self.updates.down = on and streams
+        if self.updates.down:
             self.updates.cut()
+
+    def victim(self, pid: int) -> None:
+        """Name the process that the faults ``kill...`` end."""
+        self.plan.victim = pid
+
+    def announce(self, order_id: str, event: str, status: str | None = None) -> None:
+        """Send an event of an order that is rare or unknown, such as ``suspended``, as it comes."""
+        with self.lock:
+            order = self.book.find(order_id)
+            order.status = status or order.status
+            self.book.tell(event, order)
 
     def cut(self) -> None:
         """Cut the streams; they may connect again."""
@@ -261,6 +254,10 @@ class AlpacaTrading:
             if name not in self.book.flags:
                 raise ValueError(f"no flag {name!r}; there are {', '.join(self.book.flags)}")
             self.book.flags[name] = on
+
+    def set_read_only(self, on: bool) -> None:
+        """Let every key read and none trade."""
+        self.gate.read_only = set(self.gate.keys) if on else set()
 
     def set_status(self, status: str) -> None:
         """Set the account's status, such as ACTIVE or ACCOUNT_CLOSED."""

@@ -6,9 +6,10 @@ import json
 import queue
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -17,10 +18,11 @@ from websockets.sync.server import Server, ServerConnection, serve
 from tests.servers.trading.faults import FaultPlan
 
 PATH = "/stream"
+KEPT = 10_000
 
 
-class _Frames(Protocol):
-    def put(self, item: bytes | None) -> None: ...
+# A frame to send, something to do after the frames before it, or (None) the end of the wire.
+Told = bytes | Callable[[], None] | None
 
 
 class Updates:
@@ -37,11 +39,11 @@ class Updates:
         later: Callable[[float, Callable[[], None]], None],
     ) -> None:
         self.plan, self.signed_on, self.later = plan, signed_on, later
-        self.sent: list[dict[str, Any]] = []
+        self.sent: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self.connects = 0
         self.down = False
         self.url = ""
-        self._listeners: dict[ServerConnection, queue.SimpleQueue[bytes | None]] = {}
+        self._listeners: dict[ServerConnection, queue.SimpleQueue[Told]] = {}
         self._open: set[ServerConnection] = set()
         self._swapped: list[bytes] = []
         self._lock = threading.Lock()
@@ -97,26 +99,38 @@ class Updates:
         if kind == "late" and fault is not None:
             self.later(fault.seconds, lambda: self._send(frame))
             return
+        if kind == "kill":
+            self.plan.kill()
         if kind == "cut":
-            self.cut()
+            self._end_all()
         if kind not in ("drop", "cut"):
             self._send(frame[: len(frame) // 2] if kind == "garbage" else frame)
+        if kind == "kill_sent":
+            self._tell_all(self.plan.kill)
         if kind == "twice":
             self._send(frame)
         held, self._swapped = self._swapped, []
         for swapped in held:
             self._send(swapped)
         if kind == "cut_after":
-            with self._lock:
-                listeners = list(self._listeners.values())
-            for frames in listeners:
-                frames.put(None)
+            self._end_all()
 
     def _send(self, frame: bytes) -> None:
+        self._tell_all(frame)
+
+    def _end_all(self) -> None:
+        """Cut who listens off, when what was published before is out."""
+        with self._lock:
+            listeners = list(self._listeners.values())
+            self._listeners.clear()
+        for frames in listeners:
+            frames.put(None)
+
+    def _tell_all(self, told: Told) -> None:
         with self._lock:
             listeners = list(self._listeners.values())
         for frames in listeners:
-            frames.put(frame)
+            frames.put(told)
 
     def _greet(self, connection: ServerConnection, request: Request) -> Response | None:
         self.connects += 1
@@ -164,7 +178,7 @@ class Updates:
             self._say(connection, "authorization", status="unauthorized", action="listen")
             return
         if "trade_updates" in streams and connection not in self._listeners:
-            frames: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+            frames: queue.SimpleQueue[Told] = queue.SimpleQueue()
             sender = threading.Thread(target=self._pump, args=(connection, frames), daemon=True)
             self._say(connection, "listening", streams=streams)
             with self._lock:
@@ -173,10 +187,13 @@ class Updates:
             return
         self._say(connection, "listening", streams=streams)
 
-    def _pump(self, connection: ServerConnection, frames: queue.SimpleQueue[bytes | None]) -> None:
+    def _pump(self, connection: ServerConnection, frames: queue.SimpleQueue[Told]) -> None:
         while (frame := frames.get()) is not None:
             try:
-                connection.send(frame)
+                if isinstance(frame, bytes):
+                    connection.send(frame)
+                else:
+                    frame()
             except (ConnectionClosed, OSError):
                 return
         self._drop(connection)

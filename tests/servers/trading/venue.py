@@ -11,6 +11,7 @@ from tests.servers.trading.matching import follow, price_of, size_of, take, touc
 from tests.servers.trading.records import ZERO, Order, Quote
 
 EXTENDED_CLOSE = time(20, 0)
+IDLE = frozenset({"suspended", "done_for_day", "stopped", "calculated"})
 GTC_LIFE = timedelta(days=90)
 
 
@@ -65,7 +66,7 @@ def life(book: Book, order: Order) -> None:
 
 def _step(book: Book, order: Order) -> bool:
     """Move one order on; True where something happened that may move others."""
-    if not order.open or not order.armed:
+    if not order.open or not order.armed or order.status in IDLE:
         return False
     now = book.clock.now()
     if order.status in ("pending_new", "accepted"):

@@ -17,6 +17,7 @@ from hybrid_tui.commands import (
     data,
     doctor,
     keys,
+    llm,
     locks,
     ml,
     news,
@@ -47,6 +48,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")
 app.add_typer(ml.app, name="ml")
 app.add_typer(keys.app, name="keys")
+app.add_typer(llm.app, name="llm")
 app.command("sentiment")(sentiment.sentiment)
 app.command("approve")(control.approve)
 app.command("veto")(control.veto)

@@ -27,7 +27,7 @@ class Charge:
 class Booked:
     """A charge in the journal: reserved, and settled once the call's usage is known.
 
-    ``paid_at`` is the real instant of the reservation.
+    ``paid_at`` is the real instant of the reservation; a command's charge has no ``run``.
     """
 
     call_id: str
@@ -37,6 +37,7 @@ class Booked:
     paid_at: datetime
     reserved_usd: float
     settled_usd: float | None
+    run: str = ""
 
     @property
     def usd(self) -> float:

@@ -121,10 +121,12 @@ class EngineLedger:
 
     def _reserve(self, charge: Charge) -> str | None:
         now, booked = self._wall(), self._booked()
-        why = refusal(charge, booked, self._caps, now)
+        started = self._recorder.state.started
+        run = started.run if started is not None else ""
+        why = refusal(charge, booked, self._caps, now, run)
         if why is not None:
             return why
-        opened = reserved(charge, now)
+        opened = replace(reserved(charge, now), run=run)
         self._open[charge.call_id] = opened
         self._book(opened, [*booked, opened])
         return None

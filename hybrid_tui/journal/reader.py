@@ -196,7 +196,7 @@ def read_bars(
 def read_charges(connection: sqlite3.Connection, since: datetime) -> list[Booked]:
     """Return what tier 3's calls of all runs, and of commands, have cost since a real instant."""
     rows = connection.execute(
-        "select call_id, decision, model, purpose, paid_at, reserved_usd, settled_usd"
+        "select call_id, decision, model, purpose, paid_at, reserved_usd, settled_usd, run"
         " from llm_calls where paid_at >= ? order by paid_at, call_id",
         (iso(since),),
     )
@@ -209,6 +209,7 @@ def read_charges(connection: sqlite3.Connection, since: datetime) -> list[Booked
             paid_at=datetime.fromisoformat(row[4]),
             reserved_usd=row[5],
             settled_usd=row[6],
+            run=row[7],
         )
         for row in rows
     ]

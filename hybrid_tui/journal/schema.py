@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 MIGRATION_SET = "hybrid_tui"
+CHARGED = "m002_what_calls_cost"
 MIGRATION_NAMES = (
     "m001_events_and_read_tables",
-    "m002_what_calls_cost",
+    CHARGED,
     "m003_exchanges_and_labels",
 )
 

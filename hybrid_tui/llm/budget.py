@@ -62,27 +62,33 @@ def spent(booked: Sequence[Booked], now: datetime) -> Spent:
     """Return the sums of New York's day and month that ``now`` (a real instant) lies in."""
     first, today = month_start(now), day_start(now)
     month = [charge for charge in booked if first <= charge.paid_at < next_month(now)]
-    total = sum(charge.usd for charge in month)
+    total = sum((charge.usd for charge in month), 0.0)
     days = (now - first) / timedelta(days=1)
     length = (next_month(now) - first) / timedelta(days=1)
     return Spent(
-        today_usd=sum(charge.usd for charge in month if charge.paid_at >= today),
+        today_usd=sum((charge.usd for charge in month if charge.paid_at >= today), 0.0),
         month_usd=total,
-        event_usd=sum(charge.usd for charge in month if charge.purpose == "event"),
-        reserved_usd=sum(charge.usd for charge in month if charge.settled_usd is None),
+        event_usd=sum((charge.usd for charge in month if charge.purpose == "event"), 0.0),
+        reserved_usd=sum((charge.usd for charge in month if charge.settled_usd is None), 0.0),
         # Of a month's first day no rate can be told yet: it counts as a whole day.
         forecast_usd=total * length / max(days, 1.0),
     )
 
 
-def refusal(charge: Charge, booked: Sequence[Booked], caps: Caps, now: datetime) -> str | None:
-    """Return why a charge would pass a cap, or None; ``booked`` has New York's month."""
+def refusal(
+    charge: Charge, booked: Sequence[Booked], caps: Caps, now: datetime, run: str = ""
+) -> str | None:
+    """Return why a charge would pass a cap, or None; ``booked`` has New York's month.
+
+    A simulated day comes again in another run: a session is one of its ``run``.
+    """
     so_far = spent(booked, now)
     limits = [("month's", so_far.month_usd, caps.month_usd)]
     if charge.purpose == "event":
         limits.append(("event sessions'", so_far.event_usd, caps.event_usd))
     if charge.purpose != "label":
-        session = sum(one.usd for one in booked if one.decision == charge.decision)
+        own = [one for one in booked if (one.run, one.decision) == (run, charge.decision)]
+        session = sum((one.usd for one in own), 0.0)
         limits.append(("session's", session, caps.session_usd))
     for name, already, cap in limits:
         if already + charge.usd > cap + TOLERANCE:

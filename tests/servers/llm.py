@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -147,6 +147,7 @@ class LlmServer:
     def __init__(self) -> None:
         self.acts: list[Act] = [Act()]
         self.rules: Sequence[Rule] = ()
+        self.writes: Callable[[dict[str, Any]], str] | None = None
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.price_in = 100.0
@@ -181,12 +182,35 @@ class LlmServer:
                 refused = rule(request)
                 if refused is not None:
                     return number, refused
-            return number, self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
+            act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
+            if self.writes is not None and act.text == GOOD:
+                act = replace(act, text=self.writes(request))
+            return number, act
 
     def charge(self, tokens_in: int, tokens_out: int) -> None:
         """Count a call."""
         with self._lock:
             self.counted_usd += (tokens_in * self.price_in + tokens_out * self.price_out) / 1e6
+
+
+def strategy_for(request: dict[str, Any]) -> str:
+    """Return a strategy that keeps to the schema of a request: a score for the first symbol."""
+    schema = request["response_format"]["json_schema"]["schema"]["properties"]
+    symbol = schema["focus_stocks"]["items"]["enum"][0]
+    cited = schema["scores"]["items"]["properties"]["cited"]["items"].get("enum", [])[:1]
+    score = {"symbol": symbol, "score_pct": 30, "cited": cited}
+    return json.dumps(
+        {
+            "reasoning": f"{symbol} leads on the headlines.",
+            "direction": "bullish",
+            "risk_level": "moderate",
+            "sectors": [],
+            "focus_stocks": [symbol] if cited else [],
+            "scores": [score] if cited else [],
+            "overnight_target_pct": 20,
+            "theses": [],
+        }
+    )
 
 
 def tokens_in(request: dict[str, Any]) -> int:

@@ -10,7 +10,9 @@ from decimal import Decimal
 import pytest
 import requests
 from alpaca.common.exceptions import APIError
+from alpaca.trading.enums import OrderClass, TimeInForce
 from alpaca.trading.models import Clock
+from alpaca.trading.requests import StopLossRequest, TakeProfitRequest
 
 from hybrid_tui.domain.calendar import TradingCalendar
 from tests.servers.alpaca_client import Client, refusal, wait_for
@@ -249,3 +251,25 @@ def test_the_books_hold_after_every_fault(calendar: TradingCalendar) -> None:
         server.check()
         assert server.made()
         assert server.ledger().cash != Decimal(100_000)
+
+
+def test_a_replacement_of_a_leg_ends_with_its_group(server: AlpacaTrading, client: Client) -> None:
+    entry = client.limit(
+        10,
+        191,
+        time_in_force=TimeInForce.GTC,
+        order_class=OrderClass.BRACKET,
+        take_profit=TakeProfitRequest(limit_price=200),
+        stop_loss=StopLossRequest(stop_price=180),
+    )
+    assert entry.legs is not None
+    profit, loss = entry.legs
+    server.fault(where="replace", kind="slow", seconds=3)
+    moved = client.replace(profit, limit_price=210)
+    server.set_price("AAPL", 179)
+    server.advance(3)
+    assert client.status(loss) == "filled"
+    ended = [event["order"]["id"] for event in server.events() if event["event"] == "rejected"]
+    assert client.status(moved) == "canceled"
+    assert ended == []
+    assert server.ledger().positions == {}

@@ -155,7 +155,7 @@ def _finish_replace(
     def finish() -> None:
         if kind == "fills_first" and old.open:
             _fill_whole(book, old)
-        if old.open and kind != "rejected":
+        if old.open and new.open and kind != "rejected":
             book.set_status(old, "replaced")
             if before == "held":
                 new.status = "held"
@@ -169,7 +169,9 @@ def _finish_replace(
         if old.open:
             old.status = _after(old, before)
         book.tell("order_replace_rejected", old)
-        book.set_status(new, "rejected")
+        # It may have ended with its group before.
+        if new.open:
+            book.set_status(new, "rejected")
 
     return finish
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.desk import hybrid_tui
+from tests.desk import hybrid_tui, start, wait_for
 from tests.servers.llm import Act, LlmServer, failing, strategy_for
 
 FIRST_DAY = "2026-01-05"
@@ -141,6 +142,25 @@ def test_a_failing_endpoint_leaves_the_other_tiers_running(
     assert text in beats[-1]["reason"]
     after = [event for event in events["BarsClosed"] if event["at"] > abstained["at"]]
     assert len(after) >= 9
+
+
+def test_commands_and_the_end_do_not_wait_for_a_model(desk: Desk) -> None:
+    desk.server.acts = [Act(delay_s=60)]
+    words = [word for one in desk.settings for word in ("--set", one)]
+    engine = start(desk.home, *words, "run", "--headless", "--speed", "0")
+    try:
+        wait_for(lambda: desk.server.requests, 60)
+        assert hybrid_tui(desk.home, "pause").returncode == 0
+        engine.send_signal(signal.SIGTERM)
+        engine.communicate(timeout=30)
+        assert engine.returncode == 0
+    finally:
+        engine.kill()
+    account = desk.cost()
+    # Nobody knows what the call will cost: all that was reserved counts.
+    assert account["month_usd"] == account["reserved_usd"] > 0
+    status = json.loads(hybrid_tui(desk.home, "status", "--json").stdout)
+    assert status["paused"]
 
 
 def test_an_unknown_price_stops_the_start_with_a_hint(home: Path) -> None:

@@ -161,7 +161,7 @@ def backtest(
     followed = Progress(history.begins_at, history.ends_at)
     try:
         with followed as advance:
-            step = partial(run_history, state, config, history, headlines, advance)
+            step = partial(run_history, state, config, history, headlines, advance, llm=llm)
             if path == "both":
                 every_bar = replace(asked, every_bar=True)
                 outcome = run_both(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hybrid_tui.commands.backtest_data import History
 from hybrid_tui.commands.backtest_run import Outcome, make_history_predictor, run_history
-from hybrid_tui.commands.compose import local_analyst
+from hybrid_tui.commands.compose import labelled, local_analyst
 from hybrid_tui.commands.context import CliState, iso
 from hybrid_tui.errors import ConfigError
 
@@ -170,7 +170,7 @@ def _features(run: Run, verdict: Verdict, whole: dict[str, BarSeries], count: in
 
 
 def _strategist(run: Run) -> Strategist | None:
-    return local_analyst() if "llm" in run.outcome.tiers else None
+    return labelled(run.state, local_analyst()) if "llm" in run.outcome.tiers else None
 
 
 def _with(run: Run, at: datetime, make: Make) -> History:
@@ -201,7 +201,9 @@ def _stretch(run: Run, verdict: Verdict) -> list[datetime]:
             run.state, run.config, history, run.headlines, _strategist(run)
         )
     heard = [item for item in run.headlines if item.received_at <= at]
-    again = run_history(run.state, run.config, _with(run, at, cut_at), heard, tier2=tier2)
+    again = run_history(
+        run.state, run.config, _with(run, at, cut_at), heard, tier2=tier2, llm=run.outcome.llm
+    )
     check_decisions(verdict, _of_ledger(outcome, at), _of_ledger(again, at), at, CUT)
     return [at]
 
@@ -265,7 +267,7 @@ def _decided(run: Run, history: History, news: Sequence[NewsItem]) -> list[Row]:
         tier2 = make_history_predictor(
             run.state, run.config, history, news, _strategist(run), keep=False
         )
-    run_history(run.state, run.config, history, news, tier2=tier2, watch=watch)
+    run_history(run.state, run.config, history, news, tier2=tier2, watch=watch, llm=run.outcome.llm)
     return logs[0].rows
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TIERS = ("rules", "ml", "llm")
 INDEX = "SPY"
 LOCAL = "local"
+MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def document_of(
             "data_fingerprint": history.fingerprint,
             "feed": history.feed,
             "model_ids": [outcome.model_id] if outcome.model_id else [],
-            "llm": outcome.llm_source or "off",
+            "llm": _held_by(outcome),
             "path": outcome.path,
             "seed": asked.seed,
             "code_version": code_version(),
@@ -150,7 +151,10 @@ def _cautions(
         slippage=summary["slippage_cost"],
         fees=summary["fees"],
     )
-    llm = outcome.llm_source if outcome.llm_source != LOCAL else None
+    models = dict.fromkeys(
+        (*(outcome.recorded.models if outcome.recorded else ()), *outcome.labels)
+    )
+    llm = ", ".join(models) or None
     spread_of = history.spreads.half if history.spreads else None
     cutoff = config.llm.training_cutoff
     found = (
@@ -170,6 +174,36 @@ def _cautions(
     return [text for text in found if text is not None]
 
 
+def _held_by(outcome: Outcome) -> str:
+    if outcome.recorded is not None and not outcome.recorded.models:
+        return LOCAL
+    return outcome.llm_source or "off"
+
+
+def _session_warnings(outcome: Outcome) -> list[str]:
+    """Say who held tier 3's sessions, and who scored the headlines."""
+    recorded = outcome.recorded
+    if recorded is None or not recorded.models:
+        said = ["tier 3 is the local analyst, no LLM"]
+        if recorded is not None:
+            said.append("no recorded LLM answers: the local analyst ran instead")
+    else:
+        models = ", ".join(f"{count} by {model}" for model, count in recorded.models.items())
+        said = [f"tier 3 had recorded answers, applied as they arrived: {models}"]
+        if recorded.missing:
+            more = len(recorded.missing) - MOST_NAMED
+            named = ", ".join(recorded.missing[:MOST_NAMED])
+            said.append(
+                f"{len(recorded.missing)} sessions had no recorded answer, the local analyst took"
+                f" them: {named}{f' and {more} more' if more > 0 else ''}"
+            )
+    said += [
+        f"{count} headlines are scored by labels of {source}"
+        for source, count in outcome.labels.items()
+    ]
+    return said
+
+
 def _tier_warnings(outcome: Outcome, asked: Asked) -> list[str]:
     ledger, tiers, threshold = outcome.ledger, outcome.tiers, outcome.ledger.threshold
     warnings = []
@@ -178,9 +212,7 @@ def _tier_warnings(outcome: Outcome, asked: Asked) -> list[str]:
             f"{ledger.reached} of {ledger.predictions} predictions reached {threshold:.2f}"
         )
     if "llm" in tiers:
-        warnings.append("tier 3 is the local analyst, no LLM")
-        if asked.llm == "recorded":
-            warnings.append("no recorded LLM answers: the local analyst ran instead")
+        warnings += _session_warnings(outcome)
         if not asked.news:
             warnings.append("no news was given: tier 3 knew only the predictions")
         if ledger.abstained:

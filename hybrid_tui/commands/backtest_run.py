@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,7 @@ from hybrid_tui.commands.backtest_data import History
 from hybrid_tui.commands.compose import (
     HistoryPredictor,
     history_predictor,
+    labelled,
     local_analyst,
     minimum_probability,
 )
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
     from hybrid_tui.broker.paper import HalfSpread, PaperBroker
     from hybrid_tui.config import Config
     from hybrid_tui.domain.bars import NewsItem
+    from hybrid_tui.domain.exchange import Exchange
     from hybrid_tui.domain.ports import Strategist
     from hybrid_tui.domain.state import DeskState
     from hybrid_tui.engine.backtest import Ledger
     from hybrid_tui.engine.engine import EngineSetup
     from hybrid_tui.engine.recorder import Recorder, Sink
     from hybrid_tui.engine.tier_host import TierHost
+    from hybrid_tui.llm.recorded import RecordedStrategist
 
     Watch = Callable[[Sink], Sink]
 
@@ -33,8 +37,19 @@ RunPath = Literal["event", "fast"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSessions:
+    """Which sessions had a recorded answer, by model, and which the local analyst took."""
+
+    models: Mapping[str, int]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one run left: its ledger, the desk at the end, and what tiers 2 and 3 were."""
+    """What one run left: its ledger, the desk at the end, and what tiers 2 and 3 were.
+
+    ``labels`` counts the headlines that were scored by a model's labels, by model.
+    """
 
     ledger: Ledger
     desk: DeskState
@@ -43,6 +58,9 @@ class Outcome:
     trained_until: datetime | None
     llm_source: str | None
     path: str
+    llm: str = "local"
+    recorded: RecordedSessions | None = None
+    labels: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,23 +83,28 @@ def run_history(
     path: RunPath = "fast",
     tier2: HistoryPredictor | None = None,
     watch: Watch | None = None,
+    llm: str = "local",
 ) -> Outcome:
     """Run the engine over ``history`` with the tiers of ``config.app.tiers``.
 
     ``event`` steps through every bar as the desk does live; ``fast`` skips what cannot matter and
     comes to the same, to the bit. ``tier2`` stands in for the configured model, ``watch`` gets to
-    see what is written to the ledger, every event: it takes the event path. Raises ConfigError or
+    see what is written to the ledger, every event: it takes the event path. With ``llm``
+    ``recorded``, sessions get the answers that the journal has for them. Raises ConfigError or
     ModelError for tiers that cannot run over this history.
     """
     from hybrid_tui.engine.tier_host import TierHost
+    from hybrid_tui.llm.labels import LabelledStrategist
 
     tiers = frozenset(config.app.tiers)
-    strategist = local_analyst() if "llm" in tiers else None
+    reader = labelled(state, local_analyst()) if "llm" in tiers else None
+    recorded = recorded_strategist(state, config, reader) if reader and llm == "recorded" else None
+    strategist: Strategist | None = recorded or reader
     predictor = tier2
     if "ml" in tiers and predictor is None:
         predictor = make_history_predictor(state, config, history, headlines, strategist)
     path = path if watch is None else "event"
-    parts = make_parts(state, config, history, watch)
+    parts = make_parts(state, config, history, watch, full_briefs=recorded is not None)
     host = TierHost((lambda: predictor) if predictor is not None else None, strategist)
     step = _by_bar if path == "event" else _by_skipping
     step(parts, history, headlines, host, progress)
@@ -93,7 +116,32 @@ def run_history(
         trained_until=predictor.trained_until if predictor else None,
         llm_source=strategist.source if strategist else None,
         path=path,
+        llm=llm,
+        recorded=RecordedSessions(
+            models=dict(sorted(recorded.models.items())), missing=tuple(recorded.missing)
+        )
+        if recorded
+        else None,
+        labels={source: len(ids) for source, ids in sorted(reader.used.items())}
+        if isinstance(reader, LabelledStrategist)
+        else {},
     )
+
+
+def recorded_strategist(state: CliState, config: Config, local: Strategist) -> RecordedStrategist:
+    """Return who gives each session the answer that the journal has for it."""
+    from hybrid_tui.commands.model import prompt_limits
+    from hybrid_tui.journal.exchanges import exchanges_at
+    from hybrid_tui.journal.reader import open_read_only
+    from hybrid_tui.llm.recorded import RecordedStrategist
+
+    def find(at: datetime) -> list[Exchange]:
+        if not state.paths.journal.exists():
+            return []
+        with closing(open_read_only(state.paths.journal)) as connection:
+            return exchanges_at(connection, at)
+
+    return RecordedStrategist(find, local, prompt_limits(config))
 
 
 def _by_bar(
@@ -153,7 +201,12 @@ def half_spread(config: Config, history: History) -> HalfSpread | None:
 
 
 def make_parts(
-    state: CliState, config: Config, history: History, watch: Watch | None = None
+    state: CliState,
+    config: Config,
+    history: History,
+    watch: Watch | None = None,
+    *,
+    full_briefs: bool = False,
 ) -> Parts:
     """Return an account at the start of ``history``, and the ledger it writes to."""
     from hybrid_tui.broker.paper import PaperBroker
@@ -185,6 +238,7 @@ def make_parts(
         feed_name=history.feed,
         min_probability=threshold,
         keeps_history="llm" in tiers or bool(history.actions),
+        full_briefs=full_briefs,
         # They change no trade but through an event session of tier 3.
         watches_moves=config.events.watch and config.llm.event_sessions and "llm" in tiers,
     )

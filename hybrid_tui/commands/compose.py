@@ -59,6 +59,26 @@ def local_analyst() -> Strategist:
     return LocalAnalyst()
 
 
+def labelled(state: CliState, strategist: Strategist) -> Strategist:
+    """Return the strategist with a model's labels of headlines, where the journal has any."""
+    import sqlite3
+    from contextlib import closing
+
+    from hybrid_tui.journal.exchanges import read_labels
+    from hybrid_tui.journal.reader import open_read_only
+    from hybrid_tui.llm.labels import LOCAL_SOURCE, LabelledStrategist
+
+    if not state.paths.journal.exists():
+        return strategist
+    try:
+        with closing(open_read_only(state.paths.journal)) as connection:
+            labels = [one for one in read_labels(connection) if one.source != LOCAL_SOURCE]
+    except (ConfigError, sqlite3.Error) as error:
+        _warn(f"no labels of headlines are used: {error}")
+        return strategist
+    return LabelledStrategist(strategist, labels) if labels else strategist
+
+
 def make_predictor(
     state: CliState,
     config: Config,

@@ -173,11 +173,12 @@ def predict(
     headlines: list[NewsItem] = []
     score: Score | None = None
     if news:
+        from hybrid_tui.commands.compose import labelled
         from hybrid_tui.llm.local import LocalAnalyst
         from hybrid_tui.market.news import read_news
 
         headlines = read_news(news, symbols=chosen or sorted(bars.series))
-        score = LocalAnalyst().score
+        score = labelled(state, LocalAnalyst()).score
     answers = predict_history(
         loaded,
         bars.series,

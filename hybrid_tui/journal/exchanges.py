@@ -86,6 +86,8 @@ def exchanges_of_prompt(connection: sqlite3.Connection, prompt_key: str) -> list
 def _read(
     connection: sqlite3.Connection, condition: str, values: Sequence[object]
 ) -> list[Exchange]:
+    if not _has(connection, "llm_exchanges"):
+        return []
     rows = connection.execute(
         f"select {_COLUMNS} from llm_exchanges where {condition} order by rowid", tuple(values)
     )
@@ -134,6 +136,8 @@ def keep_labels(connection: sqlite3.Connection, labels: Iterable[Label]) -> None
 
 def read_labels(connection: sqlite3.Connection, source: str | None = None) -> list[Label]:
     """Return the labels (of one source), in the order in which they were made."""
+    if not _has(connection, "news_labels"):
+        return []
     rows = connection.execute(
         "select news_id, source, text_key, received_at, score, labelled_at from news_labels"
         " where source = ? or ? is null order by labelled_at, news_id",
@@ -150,6 +154,12 @@ def read_labels(connection: sqlite3.Connection, source: str | None = None) -> li
         )
         for row in rows
     ]
+
+
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    """Whether the file has a table: one that nobody has written to since an update may not."""
+    found = connection.execute("select 1 from sqlite_master where name = ?", (table,))
+    return found.fetchone() is not None
 
 
 def _dump(value: Any) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -43,22 +44,46 @@ def exchanges_of(
         "numbers": {number: one.item.id for number, one in prompt.headlines.items()},
         "suspect": prompt.suspect,
     }
+    return record_calls(
+        calls,
+        prompt_key=prompt.key,
+        schema=prompt.schema,
+        decision=brief.id,
+        session=brief.session,
+        purpose="event" if brief.occasion else "session",
+        asked_at=brief.now,
+        context=context,
+    )
+
+
+def record_calls(
+    calls: Sequence[CallMade],
+    *,
+    prompt_key: str,
+    schema: Mapping[str, Any],
+    decision: str,
+    session: str,
+    purpose: str,
+    asked_at: datetime,
+    context: Mapping[str, Any],
+) -> list[Exchange]:
+    """Return the requests over one prompt; each answer arrives after all their seconds so far."""
     found = []
     seconds = 0.0
     for call in calls:
         seconds += call.seconds
         found.append(
             Exchange(
-                id=hashlib.sha256(f"{prompt.key} {call.call_id}".encode()).hexdigest()[:16],
-                prompt_key=prompt.key,
-                decision=brief.id,
-                session=brief.session,
-                purpose="event" if brief.occasion else "session",
+                id=hashlib.sha256(f"{prompt_key} {call.call_id}".encode()).hexdigest()[:16],
+                prompt_key=prompt_key,
+                decision=decision,
+                session=session,
+                purpose=purpose,
                 model=call.model,
-                asked_at=brief.now,
-                arrived_at=brief.now + timedelta(seconds=seconds),
+                asked_at=asked_at,
+                arrived_at=asked_at + timedelta(seconds=seconds),
                 request=dict(call.request),
-                schema=dict(prompt.schema),
+                schema=dict(schema),
                 text=call.text,
                 outcome=call.outcome,
                 input_tokens=call.usage.input if call.usage else None,

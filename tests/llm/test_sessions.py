@@ -1,0 +1,169 @@
+"""Sessions by hand against a local endpoint: recorded, replayed, and applied in a backtest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.desk import hybrid_tui
+from tests.llm.scripted import model, plain
+from tests.servers.llm import Act, LlmServer
+
+AT = "2026-03-20"
+NEWS = [
+    ("2026-03-20T13:10:00Z", "NVDA", "Nvidia raises its forecast on strong demand", "Wire"),
+    ("2026-03-20T13:50:00Z", "NVDA", "Chip makers rally after Nvidia outlook", "Post"),
+    ("2026-03-20T13:59:00Z", "AAPL", "Apple to hold its meeting in June", "Wire"),
+    ("2026-03-20T14:00:01Z", "NVDA", "SECRET LATER Nvidia halts production", "Wire"),
+]
+
+
+@pytest.fixture
+def server() -> Iterator[LlmServer]:
+    with LlmServer().running() as found:
+        found.rules = [model(plain)]
+        yield found
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A home with headlines in its journal."""
+    home = tmp_path / "home"
+    file = tmp_path / "news.jsonl"
+    file.write_text(
+        "\n".join(
+            json.dumps(
+                {"id": f"x{n}", "received_at": at, "symbols": [s], "headline": text, "source": who}
+            )
+            for n, (at, s, text, who) in enumerate(NEWS)
+        )
+    )
+    assert hybrid_tui(home, "news", "import", str(file)).returncode == 0
+    return home
+
+
+def asked(server: LlmServer) -> tuple[str, ...]:
+    return (
+        "--set", "llm.provider=openai", "--set", f"llm.base_url={server.url}",
+        "--set", "llm.model=test-model", "--set", "app.watchlist=NVDA,AAPL,SPY",
+    )  # fmt: skip
+
+
+def session(home: Path, server: LlmServer, *more: str) -> Any:
+    done = hybrid_tui(home, *asked(server), "llm", "session", "10:00", "--at", AT, *more, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_session_is_recorded_and_replayed_free(server: LlmServer, desk: Path) -> None:
+    first = session(desk, server)
+    assert first["signal"]["focus_stocks"] == ["NVDA"]
+    assert first["signal"]["sentiment_scores"] == {"NVDA": 0.6}
+    (exchange,) = first["exchanges"]
+    assert exchange["outcome"] == "answered"
+    arrived = datetime.fromisoformat(exchange["arrived_at"])
+    assert arrived - datetime.fromisoformat("2026-03-20T14:00:00Z") == timedelta(
+        seconds=exchange["seconds"]
+    )
+    assert "SECRET LATER" not in json.dumps(server.requests)
+    assert len(server.requests) == 1
+
+    again = session(desk, server)
+    assert len(server.requests) == 1
+    assert again["exchanges"][0]["id"] == exchange["id"]
+    assert again["signal"]["cost_usd"] == 0.0
+
+    for name in (first["id"], exchange["id"], exchange["prompt_key"][:12]):
+        done = hybrid_tui(desk, "llm", "replay", name, "--json")
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)["signal"]
+        assert found["sentiment_scores"] == first["signal"]["sentiment_scores"]
+        assert found["source"] == "recorded test-model"
+
+    session(desk, server, "--again")
+    assert len(server.requests) == 2
+    assert hybrid_tui(desk, "llm", "replay", "nope").returncode == 2
+
+
+def test_a_dry_run_calls_nobody_and_says_the_prompt(server: LlmServer, desk: Path) -> None:
+    found = session(desk, server, "--dry-run")
+    assert server.requests == []
+    assert found["estimated_tokens"] > 500
+    assert found["most_cost_usd"] == 0.0
+    assert "Morning session" in found["messages"][1]["content"]
+    assert "SECRET LATER" not in json.dumps(found)
+
+
+def test_an_unusable_answer_is_a_no_and_is_recorded(server: LlmServer, desk: Path) -> None:
+    server.rules = []
+    server.acts = [Act(text="I would rather not.")]
+    done = hybrid_tui(desk, *asked(server), "llm", "session", "10:00", "--at", AT)
+    assert done.returncode == 1
+    assert "no signal" in done.stderr
+    again = hybrid_tui(desk, "llm", "replay", "20260320-1000", "--json")
+    assert again.returncode == 1
+    assert json.loads(again.stdout)["abstained"]
+
+
+def bars(folder: Path) -> Path:
+    """Return minute bars of two sessions."""
+    file = folder / "NVDA.csv"
+    rows = ["timestamp,open,high,low,close,volume"]
+    for day in (19, 20):
+        for minute in range(390):
+            price = 100 + (minute % 60) / 20
+            clock = f"{9 + (30 + minute) // 60:02d}:{(30 + minute) % 60:02d}:00"
+            rows.append(f"2026-03-{day} {clock},{price},{price + 0.2},{price - 0.2},{price},1000")
+    file.write_text("\n".join(rows))
+    return file
+
+
+def test_a_backtest_applies_recorded_answers_and_says_what_was_missing(
+    server: LlmServer, desk: Path, tmp_path: Path
+) -> None:
+    session(desk, server)
+    words = ("backtest", "--data", str(bars(tmp_path)), "--tiers", "rules,llm", "--llm", "recorded")
+    done = hybrid_tui(
+        desk, *words, "--news", str(tmp_path / "news.jsonl"), "--path", "both", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    warnings = json.loads(done.stdout)["warnings"]
+    assert "tier 3 had recorded answers, applied as they arrived: 1 by test-model" in warnings
+    (missing,) = [text for text in warnings if "had no recorded answer" in text]
+    assert missing.startswith("7 sessions")
+    assert any("test-model is not known" in text for text in warnings)
+    assert len(server.requests) == 1
+
+
+def test_labels_are_resumed_copied_and_used(server: LlmServer, desk: Path, tmp_path: Path) -> None:
+    words = ("llm", "label", "--from", AT, "--to", AT, "--json")
+    done = hybrid_tui(desk, *asked(server), *words)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert (made["headlines"], made["labelled"], made["source"]) == (4, 4, "test-model")
+    again = json.loads(hybrid_tui(desk, *asked(server), *words).stdout)
+    assert (again["labelled"], again["known"]) == (0, 4)
+    assert len(server.requests) == 1
+    local = json.loads(hybrid_tui(desk, *words, "--by", "local").stdout)
+    assert (local["labelled"], local["source"]) == (4, "local")
+
+    words = ("backtest", "--data", str(bars(tmp_path)), "--tiers", "rules,llm", "--json")
+    done = hybrid_tui(desk, *words, "--news", str(tmp_path / "news.jsonl"))
+    warnings = json.loads(done.stdout)["warnings"]
+    assert "4 headlines are scored by labels of test-model" in warnings
+
+
+def test_labelling_stops_at_the_endpoint_s_refusal_and_keeps_what_it_has(
+    server: LlmServer, desk: Path
+) -> None:
+    server.rules = []
+    server.acts = [Act(status=401, error={"message": "bad key", "code": "invalid_api_key"})]
+    done = hybrid_tui(desk, *asked(server), "llm", "label", "--json")
+    assert done.returncode == 1
+    assert "labelling stopped" in done.stderr
+    assert json.loads(done.stdout)["labelled"] == 0

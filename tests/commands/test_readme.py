@@ -168,7 +168,7 @@ def test_ci_runs_the_readmes_two_lines() -> None:
 
 def test_help_names_what_the_readme_uses() -> None:
     for words in PLAIN + RUNNING:
-        depth = 2 if words[0] in ("data", "news", "ml", "rules") else 1
+        depth = 2 if words[0] in ("data", "news", "ml", "rules", "llm") else 1
         done = subprocess.run(
             command(*words[:depth], "--help"),
             env=environment(ROOT / "tests"),

@@ -152,8 +152,8 @@ def test_labels_are_resumed_copied_and_used(server: LlmServer, desk: Path, tmp_p
     local = json.loads(hybrid_tui(desk, *words, "--by", "local").stdout)
     assert (local["labelled"], local["source"]) == (4, "local")
 
-    words = ("backtest", "--data", str(bars(tmp_path)), "--tiers", "rules,llm", "--json")
-    done = hybrid_tui(desk, *words, "--news", str(tmp_path / "news.jsonl"))
+    run = ("backtest", "--data", str(bars(tmp_path)), "--tiers", "rules,llm", "--json")
+    done = hybrid_tui(desk, *run, "--news", str(tmp_path / "news.jsonl"))
     warnings = json.loads(done.stdout)["warnings"]
     assert "4 headlines are scored by labels of test-model" in warnings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -31,6 +32,9 @@ from hybrid_tui.commands import (
 from hybrid_tui.commands.common import BareOptions
 from hybrid_tui.commands.context import CliState, check_speed
 from hybrid_tui.errors import ConfigError, HybridError
+
+INTERRUPTED = 130
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 app = typer.Typer(
     name="hybrid-tui",
@@ -115,19 +119,32 @@ def main() -> None:
     os.umask(0o077)
     # What the log says is for the log; where a command keeps none, it is not for the terminal.
     logging.getLogger().addHandler(logging.NullHandler())
+    if sys.stdout is None:
+        typer.echo("hybrid-tui: stdout is closed: there is nowhere to print to", err=True)
+        sys.exit(2)
     try:
         app()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            typer.echo("hybrid-tui: interrupted", err=True)
+        raise
     except HybridError as error:
         typer.echo(f"hybrid-tui: {error.render()}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("hybrid-tui: interrupted", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader of stdout has gone (| head); there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            # What is left in the buffer would fail once more at the exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            where = f"{error.filename}: " if error.filename else ""
+            typer.echo(f"hybrid-tui: cannot write: {where}{error.strerror}", err=True)
+            sys.exit(2)
         where = _keep_traceback()
         typer.echo(f"hybrid-tui: internal error: {type(error).__name__}: {error}{where}", err=True)
         sys.exit(1)

@@ -73,7 +73,7 @@ def backtest(
     ] = None,
     sweep_set: Annotated[
         list[str] | None,
-        typer.Option("--sweep-set", help="KEY=a:b:step or KEY=x|y|z: what --walk-forward chooses"),
+        typer.Option("--sweep-set", help="KEY=LOW:HIGH:STEP, KEY=x|y|z: for --walk-forward"),
     ] = None,
     tz: Annotated[str, typer.Option(help="of naive times in the data")] = "America/New_York",
     more_data: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,

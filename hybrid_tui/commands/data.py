@@ -18,7 +18,9 @@ from hybrid_tui.commands.fetch import fetch_bars
 from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
+    from hybrid_tui.domain.bars import BarSeries
     from hybrid_tui.market.quality import Finding
+    from hybrid_tui.market.store import BarStore
 
 MOST_LINES = 20
 
@@ -109,7 +111,7 @@ def import_bars(
                     "added": added,
                 }
             )
-            findings += check(series, calendar)
+            findings += check(_as_known(store, series, adjusted.value), calendar)
     tell(read.report.warnings)
     tell(rejections(read.report.rejected))
     tell(finding_lines([finding for finding in findings if finding.is_fault]))
@@ -143,6 +145,16 @@ def import_bars(
     total = sum(row["bars"] for row in rows)
     symbols_read = counted(len(rows), "symbol")
     typer.echo(f"{counted(added, 'bar')} added, {total - added} there already, {symbols_read}")
+
+
+def _as_known(store: BarStore, series: BarSeries, adjustment: str) -> BarSeries:
+    """Return bars with the splits worked in that the store knows of, so that only others show."""
+    from hybrid_tui.market.actions import adjusted
+
+    if adjustment != "none":
+        return series
+    known_at = datetime.fromtimestamp(int(series.known_at[-1]), UTC)
+    return adjusted(series, store.actions([series.symbol]), known_at)
 
 
 def _import_actions(state: CliState, paths: Sequence[Path]) -> int:

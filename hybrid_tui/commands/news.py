@@ -147,13 +147,13 @@ def list_news(
     from hybrid_tui.journal.reader import open_read_only, read_news
     from hybrid_tui.market.stories import fold_stories, merge_news
 
-    connection = open_read_only(state_of(context).paths.journal)
-    items = read_news(
-        connection,
-        parse_bound(start, "--start", is_end=False),
-        parse_bound(end, "--end", is_end=True),
-    )
-    connection.close()
+    since = parse_bound(start, "--start", is_end=False)
+    until = parse_bound(end, "--end", is_end=True)
+    items: list[NewsItem] = []
+    if state_of(context).paths.journal.exists():
+        connection = open_read_only(state_of(context).paths.journal)
+        items = list(read_news(connection, since, until))
+        connection.close()
     wanted = {word.strip().upper() for word in symbols.split(",")} if symbols else None
     named = {*state_of(context).config().app.watchlist, *(wanted or ())}
     items = fold_stories(merge_news(items, named))

@@ -34,7 +34,7 @@ def report(
     try:
         newest = latest_run(connection)
         if newest is None:
-            raise Refused("the journal is empty", hint="start hybrid-tui first")
+            raise Refused("the journal has no run yet", hint="start hybrid-tui first")
         chosen = run or newest.run
         known = [info.run for info in runs(connection)]
         if chosen not in known:

@@ -13,7 +13,7 @@ from hybrid_tui.errors import ConfigError
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-HOW = "KEY=a:b:step, KEY=a:b, KEY=a:b:log or KEY=x|y|z"
+HOW = "KEY=LOW:HIGH:STEP, KEY=LOW:HIGH, KEY=LOW:HIGH:log or KEY=x|y|z"
 MOST_POINTS = 100_000
 
 

@@ -158,7 +158,7 @@ def open_desk(cli: CliState, *, fold: bool = True) -> tuple[sqlite3.Connection, 
     connection = open_read_only(cli.paths.journal)
     info = latest_run(connection)
     if info is None:
-        raise Refused("the journal is empty", hint="start hybrid-tui first")
+        raise Refused("the journal has no run yet", hint="start hybrid-tui first")
     return connection, info.run, read_state(connection, info.run) if fold else DeskState()
 
 

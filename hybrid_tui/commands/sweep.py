@@ -19,7 +19,7 @@ def sweep(
     context: typer.Context,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=a:b:step, KEY=a:b:log, KEY=x|y|z, or KEY=VALUE; again"),
+        typer.Option("--set", help="KEY=LOW:HIGH:STEP, KEY=LOW:HIGH:log, KEY=x|y|z, KEY=VALUE"),
     ] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="in all, earlier ones included; default 50")

@@ -97,7 +97,7 @@ def walk_forward(
     if grid is None or fixed:
         raise ConfigError(
             f"--sweep-set gives no grid of at most {MOST_COMBINATIONS} settings",
-            hint="KEY=a:b:step or KEY=x|y|z",
+            hint="KEY=LOW:HIGH:STEP or KEY=x|y|z",
         )
     rows: list[dict[str, Any]] = []
     chained: list[float] = []

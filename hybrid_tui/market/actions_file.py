@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hybrid_tui.atomic import written_whole
 from hybrid_tui.domain.bars import CorporateAction
 from hybrid_tui.errors import DataError
 from hybrid_tui.market.actions import merge_actions
@@ -49,14 +50,11 @@ def write_actions(path: Path, symbol: str, actions: Iterable[CorporateAction]) -
         {"ex_at": action.ex_at.isoformat(), "ratio": action.ratio, "amount": action.amount}
         for action in merged
     ]
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as file:
+        with written_whole(path) as partial, partial.open("w", encoding="utf-8") as file:
             json.dump({"symbol": symbol, "actions": rows}, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
         sync_folder(path.parent)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}") from error

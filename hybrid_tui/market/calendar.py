@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from hybrid_tui.atomic import written_whole
 from hybrid_tui.domain.calendar import Session, TradingCalendar
 
 log = logging.getLogger(__name__)
@@ -65,9 +65,7 @@ def xnys(cache: Path | None = None) -> TradingCalendar:
 
 def _write(path: Path, table: list[tuple[str, int, int]]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(table))
-        partial.replace(path)
+        with written_whole(path) as partial:
+            partial.write_text(json.dumps(table))
     except OSError as error:
         log.warning("calendar table %s cannot be written: %s", path, error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+from hybrid_tui.atomic import written_whole
 from hybrid_tui.errors import DataError, HybridError, Retryable
 
 log = logging.getLogger(__name__)
@@ -98,10 +98,8 @@ def _read(cache: Path) -> dict[str, tuple[datetime, tuple[date, ...]]]:
 
 
 def _write(cache: Path, kept: dict[str, tuple[datetime, tuple[date, ...]]]) -> None:
-    partial = cache.with_name(f".{cache.name}.{os.getpid()}")
     try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(_KEPT.dump_json(kept))
-        partial.replace(cache)
+        with written_whole(cache) as partial:
+            partial.write_bytes(_KEPT.dump_json(kept))
     except OSError as error:
         log.warning("%s cannot be kept: %s", cache, error)

@@ -26,6 +26,8 @@ TICKER = re.compile(r"[A-Z0-9^][A-Z0-9^=-]{0,9}")
 TICKER_AND_MORE = re.compile(r"([A-Z][A-Z0-9]{0,4}(?:-[A-Z]{1,2})?)[_ ].+")
 NO_FEED = "file"
 MOST_CHANGES = 3
+STANDARD_INTERVALS = frozenset({60, 300, 900, 1800, 3600, DAY_SECONDS})
+ENOUGH_BARS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +277,13 @@ def _assemble(
         )
     joins = interval is not None and native < interval <= DAY_SECONDS and interval % native == 0
     step = native if joins or interval is None else interval
+    count = sum(map(len, starts))
+    if native > step and native in STANDARD_INTERVALS and count >= ENOUGH_BARS:
+        raise DataError(
+            f"no two of the {count} bars stand closer than {native} s: as bars of {step} s they"
+            " would be known too early",
+            hint="leave --interval out",
+        )
     series: dict[str, BarSeries] = {}
     outside = np.zeros(len(files), dtype=np.int64)
     kept = np.zeros(len(files), dtype=np.int64)

@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from hybrid_tui.atomic import written_whole
 from hybrid_tui.domain.text import clean_text
 from hybrid_tui.errors import DataError, Retryable
 
@@ -198,12 +199,10 @@ class YahooGate:
         return body if abs(age) < self._life else None
 
     def _remember(self, path: Path, url: str, body: bytes) -> None:
-        partial_path = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             document = {"at": self._clock().isoformat(), "url": url, "body": body.decode()}
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial_path.write_text(json.dumps(document), encoding="utf-8")
-            partial_path.replace(path)
+            with written_whole(path) as partial:
+                partial.write_text(json.dumps(document), encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             log.warning("%s cannot be kept: %s", path, error)
 

@@ -127,9 +127,10 @@ def test_on_the_command_line_it_is_exit_2_and_no_traceback(home: Path, tmp_path:
         assert "Traceback" not in done.stderr
 
 
-def test_hours_taken_as_minutes_are_warned_about(home: Path, shared_data: Path) -> None:
+def test_hours_taken_as_minutes_are_refused(home: Path, shared_data: Path) -> None:
     data = str(shared_data / "bars_hour_lean" / "SPY.csv.gz")
     words = ("--data", data, "--start", "2015-06-01", "--end", "2015-06-30")
-    document = run(home, *words, "--interval", "1m")
-    assert [text for text in document["warnings"] if "known too early" in text]
-    assert not [text for text in run(home, *words)["warnings"] if "known too early" in text]
+    done = hybrid_tui(home, "backtest", *words, "--interval", "1m")
+    assert done.returncode == 2
+    assert "known too early" in done.stderr
+    assert run(home, *words)["settings"]["interval"] == 3600

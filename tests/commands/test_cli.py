@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.desk import ROOT, environment, hybrid_tui
+from tests.desk import ROOT, command, environment, hybrid_tui
 
 HEAVY = ("torch", "pandas", "alpaca", "openai", "yfinance", "talib", "textual", "pyarrow", "numpy")
 
@@ -89,7 +90,7 @@ def test_a_home_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
         home = Path("/proc/hybrid-tui")
     else:
         home.mkdir(mode=0o500)
-    for words in (("run", "--headless"), ("data", "import", str(ROOT / "tests")), ("news", "list")):
+    for words in (("run", "--headless"), ("data", "import", str(ROOT / "tests"))):
         done = hybrid_tui(home, *words, folder=tmp_path)
         assert done.returncode == 2, (words, done.stderr)
         assert "Traceback" not in done.stderr
@@ -194,3 +195,59 @@ def test_a_reader_of_events_that_goes_away_stops_the_engine_cleanly(empty: Path)
     assert "the reader of the events has gone" in done.stderr
     assert "Traceback" not in done.stderr
     assert json.loads(hybrid_tui(empty, "status", "--json").stdout)["running"] is False
+
+
+def test_help_texts_hold_no_sign_but_letters_and_boxes(tmp_path: Path) -> None:
+    for words in (("backtest",), ("sweep",), ("data", "import"), ("ml", "train"), ()):
+        shown = hybrid_tui(tmp_path / "home", *words, "--help").stdout
+        strange = {sign for sign in shown if ord(sign) > 127 and not "─" <= sign <= "╿"}
+        assert strange <= set("…·→—’"), words
+
+
+def test_what_cannot_be_printed_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command("rules", "list", "--json")],
+            env=environment(home),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "hybrid-tui: cannot write: No space left on device\n"
+    closed = subprocess.run(
+        ["sh", "-c", f"{shlex.join(command('rules', 'list', '--json'))} >&-"],
+        env=environment(home),
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert closed.returncode == 2
+    assert "stdout is closed" in closed.stderr
+
+
+def test_headlines_of_a_desk_that_has_none_are_none(tmp_path: Path) -> None:
+    listed = hybrid_tui(tmp_path / "home", "news", "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    assert json.loads(listed.stdout)["news"] == []
+
+
+def test_an_interrupt_is_said(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.argv = ['hybrid-tui', 'wait']\n"
+        "from hybrid_tui import cli\n"
+        "@cli.app.command('wait')\n"
+        "def wait() -> None:\n    raise KeyboardInterrupt\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+    )
+    assert (done.returncode, done.stderr) == (130, "hybrid-tui: interrupted\n")

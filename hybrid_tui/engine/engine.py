@@ -198,7 +198,9 @@ class Engine:
         if job is None:
             return
         result = yield job
-        if result is not None:
+        if result is None:
+            self.tiers.asked(now, job)
+        else:
             self.tiers.take(now, job, result)
 
     def _roll_session(self, now: datetime) -> None:

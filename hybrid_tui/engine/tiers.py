@@ -110,6 +110,12 @@ class TierDesk:
             for _, job, result in sorted(due, key=lambda one: one[0]):
                 self.take(now, job, result)
 
+    def asked(self, now: datetime, job: Job) -> None:
+        """Note that a strategist thinks, and answers later."""
+        if isinstance(job, ProposeJob):
+            following = self._agenda.next_strategist(now)
+            self._beat(now, "llm", "loading", f"{job.brief.session}: asking", following)
+
     def take(self, now: datetime, job: Job, result: JobResult) -> None:
         """Book an answer of tier 2 or 3; a recorded one waits until it arrives."""
         if isinstance(job, PredictJob):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -13,10 +13,11 @@ from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import BarSeries, NewsItem
 from hybrid_tui.domain.calendar import Session, TradingCalendar
+from hybrid_tui.domain.commands import Approve
 from hybrid_tui.domain.ports import Abstained, Arriving, StrategistBrief
 from hybrid_tui.domain.signals import Direction, StrategySignal
 from hybrid_tui.domain.state import DeskState
-from hybrid_tui.engine.backtest import Ledger, run_backtest
+from hybrid_tui.engine.backtest import NOTHING, Ledger, finish, run_backtest
 from hybrid_tui.engine.engine import Engine, EngineSetup
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.engine.tier_host import TierHost
@@ -143,8 +144,12 @@ def run(
     *,
     policy: str = "auto",
     entry: str = "rsi_macd",
+    approved: Collection[str] = (),
 ) -> tuple[Engine, list[ev.Event]]:
-    """Run the engine with tiers 1 and 3 over a market; return it and its events."""
+    """Run the engine with tiers 1 and 3 over a market; return it and its events.
+
+    The proposals ``approved`` are approved by a person right after they are made.
+    """
     config = Config.model_validate(
         {"approval": {"policy": policy}, "rules": {"entry": entry}, "app": {"tiers": "rules,llm"}}
     )
@@ -172,5 +177,13 @@ def run(
     engine = Engine(setup, recorder, broker)
     feed = RecordedMarket(series, list(news), calendar=calendar, begins_at=begins)
     engine.warm_up({}, feed.earlier_news(begins))
-    run_backtest(engine, feed, begins, ends, TierHost(None, spy).run)
+    host = TierHost(None, spy)
+
+    def decide(now: datetime) -> None:
+        for found in state.pending(now):
+            if found.signal.id in approved and found.status == "pending":
+                command = Approve(signal_id=found.signal.id)
+                finish(engine.cycle(now + timedelta(seconds=1), NOTHING, [command]), host.run)
+
+    run_backtest(engine, feed, begins, ends, host.run, decide)
     return engine, kept.events

@@ -19,6 +19,7 @@ STATUS: dict[str, Span] = {
 }
 URGENT = timedelta(minutes=5)
 MOST_HEADLINES = 12
+MOST_WRITTEN = 8
 
 
 def strategy_title(focus: SignalState | None, state: DeskState, now: datetime) -> str:
@@ -37,10 +38,11 @@ def strategy_rows(
     focus: SignalState | None, state: DeskState, now: datetime, width: int
 ) -> list[Row]:
     """Return the pane's rows; those of focus symbols have the symbol as their key."""
+    rows = _writing(state, width)
     if focus is None:
-        return [row((line, "dim")) for line in f.wrap(_nothing(state, now), width)]
+        return rows or [row((line, "dim")) for line in f.wrap(_nothing(state, now), width)]
     signal, pending = focus.signal, focus.is_pending(now)
-    rows = [
+    rows += [
         row(
             _direction(signal.direction.value),
             (" · ", "dim"),
@@ -80,6 +82,18 @@ def thesis_of(focus: SignalState, symbol: str) -> str:
             note = f" (UNCHECKED: {f.clean(why)})" if why else ""
             return f"{claim}; wrong if {f.clean(thesis.invalid_if)}{note}"
     return ""
+
+
+def _writing(state: DeskState, width: int) -> list[Row]:
+    """Return the end of what a model is writing just now."""
+    if not state.writing:
+        return []
+    lines = f.wrap(f.clean(state.writing), width)[-MOST_WRITTEN:]
+    return [
+        row(("The strategist writes …", "accent")),
+        *(row((line, "dim")) for line in lines),
+        row(""),
+    ]
 
 
 def _nothing(state: DeskState, now: datetime) -> str:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from hybrid_tui.domain.signals import Abstention, MLPrediction
     from hybrid_tui.ml.model_files import Manifest, Market
     from hybrid_tui.ml.predictor import Score
+    from hybrid_tui.ml.progress import Progress
     from hybrid_tui.ml.sentiment import SentimentEvents
-    from hybrid_tui.ml.train import Progress
 
 SIM = "sim"
 # Simulated training days and seeds lie apart from those of the desk's own simulated market.
@@ -64,6 +64,9 @@ def train(
     end: End = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     epochs: Annotated[int, typer.Option(min=1, max=200, help="at most")] = 20,
+    walk_forward: Annotated[
+        int, typer.Option(min=1, max=8, help="steps of the card's table; 1: none")
+    ] = 3,
     model_id: Annotated[str | None, typer.Option("--id", help="the new model's name")] = None,
     note: Annotated[str | None, typer.Option(help="what the data are, for the card")] = None,
     more_data: MoreData = None,
@@ -96,10 +99,16 @@ def train(
         max_windows=MOST_WINDOWS,
     )
     newest = datetime.fromtimestamp(int(dataset.horizon_end.max()), UTC)
-    name = model_id or f"lstm-{'sim' if data == [SIM] else 'real'}-{newest:%Y%m%d}-{seed}"
+    name = model_id or f"ensemble-{'sim' if data == [SIM] else 'real'}-{newest:%Y%m%d}-{seed}"
     trained = train_ensemble(
         dataset,
-        Recipe(model_id=name, market=source.market, seed=seed, max_epochs=epochs),
+        Recipe(
+            model_id=name,
+            market=source.market,
+            seed=seed,
+            max_epochs=epochs,
+            walk_forward_steps=walk_forward,
+        ),
         description=note or source.description,
         symbols=tuple(chosen or sorted(source.series)),
         fingerprint=fingerprint(source.series),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hybrid_tui.ml.dataset import SPANS
-from hybrid_tui.ml.model_files import Manifest
+from hybrid_tui.ml.model_files import Manifest, ScoreRow
 
 _MADE_UP = (
     "> **Trained on a made-up market.** Prices, volumes and headlines come from this program's "
@@ -80,9 +80,13 @@ def render_card(manifest: Manifest) -> str:
         "",
         _threshold_line(figures),
         "",
+        *_auto_lines(manifest),
         _verdict(figures),
         "",
         *_calibration_line(manifest),
+        *_members_lines(manifest),
+        *_reliability_lines(manifest),
+        *_walk_forward_lines(manifest),
         "## On validation data",
         "",
         "| member | log loss | forecasting the base rate | epochs | weight |",
@@ -115,6 +119,90 @@ def _threshold_line(figures: dict[str, float | int | None]) -> str:
     if right is None:
         return f"{line}, the desk's default entry threshold: with it, this model enters nothing."
     return f"{line}, the desk's default entry threshold; {right:.1%} of those came true."
+
+
+def _auto_lines(manifest: Manifest) -> list[str]:
+    found = manifest.threshold
+    if found is None:
+        return []
+    if found.level is None:
+        text = (
+            "Threshold `auto`: none. At no level from 0.50 up was the mean return after costs above"
+            f" 0 with {found.confidence:.0%} confidence on the calibration span."
+        )
+    else:
+        text = (
+            f"Threshold `auto`: {found.level:.2f}. The {found.outcomes:,} predictions at or above "
+            f"it on {found.days} days of the calibration span paid for their costs with "
+            f"{found.confidence:.0%} confidence, all levels looked at being allowed for."
+        )
+    return [text, ""]
+
+
+_SCORE_HEAD = [
+    "| forecaster | AUC | Brier score | calibration error | log loss gained over the base rate "
+    "| information coefficient |",
+    "|---|---|---|---|---|---|",
+]
+
+
+def _score_line(row: ScoreRow) -> str:
+    figures = row.figures
+    cells = (
+        _interval(figures[name])
+        for name in ("auc", "brier", "ece", "log_loss_gain", "information_coefficient")
+    )
+    return f"| {row.name} | {' | '.join(cells)} |"
+
+
+def _interval(figure: tuple[float | None, float | None, float | None]) -> str:
+    value, low, high = figure
+    if low is None or high is None:
+        return _number(value)
+    return f"{_number(value)} ({low:.4f} .. {high:.4f})"
+
+
+def _members_lines(manifest: Manifest) -> list[str]:
+    if not manifest.held_out:
+        return []
+    return [
+        "Each member alone, calibrated, on the held-out span (95 % intervals by whole days):",
+        "",
+        *_SCORE_HEAD,
+        *map(_score_line, manifest.held_out),
+        "",
+    ]
+
+
+def _reliability_lines(manifest: Manifest) -> list[str]:
+    if not manifest.reliability:
+        return []
+    return [
+        "How often it came true, in tenths of the held-out predictions, lowest first:",
+        "",
+        "| mean probability | came true | predictions |",
+        "|---|---|---|",
+        *(f"| {said:.4f} | {came:.4f} | {count:,} |" for said, came, count in manifest.reliability),
+        "",
+    ]
+
+
+def _walk_forward_lines(manifest: Manifest) -> list[str]:
+    if not manifest.walk_forward:
+        return []
+    first = manifest.walk_forward[0]
+    return [
+        "## Walk-forward",
+        "",
+        "The same recipe on ever longer histories, each judged on the sessions after it: "
+        f"{first.windows:,} predictions on {first.days} days. The last stretch is the held-out "
+        "span above. Weights, calibration and base rate are those of each step; the boosted trees "
+        "are a baseline that the desk does not load.",
+        "",
+        *_SCORE_HEAD,
+        *map(_score_line, manifest.walk_forward),
+        "",
+    ]
 
 
 def _verdict(figures: dict[str, float | int | None]) -> str:

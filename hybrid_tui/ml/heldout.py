@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.ml.dataset import Dataset
 from hybrid_tui.ml.inference import outlooks
-from hybrid_tui.ml.metrics import Figure, auc, brier, by_day, expected_calibration_error, log_loss
-from hybrid_tui.ml.model_files import Model
+from hybrid_tui.ml.metrics import (
+    Figure,
+    auc,
+    brier,
+    by_day,
+    expected_calibration_error,
+    log_loss,
+    reliability,
+)
+from hybrid_tui.ml.model_files import Model, ScoreRow
+from hybrid_tui.ml.scores import ENSEMBLE, finite, score_row, three
 
 ENTRY_PROBABILITY = 0.70
 EXIT_PROBABILITY = 0.40
@@ -60,9 +67,7 @@ def evaluate(model: Model, data: Dataset, *, seed: int) -> dict[str, float | int
     figures["volatility_ratio"] = float(np.sqrt(np.mean((data.log_return / volatility) ** 2)))
     entries = probability >= ENTRY_PROBABILITY
     figures["at_or_above_0.70"] = int(entries.sum())
-    figures["at_or_above_0.70_right"] = _finite(
-        float(up[entries].mean()) if entries.any() else None
-    )
+    figures["at_or_above_0.70_right"] = finite(float(up[entries].mean()) if entries.any() else None)
     figures["below_0.40"] = int((probability < EXIT_PROBABILITY).sum())
     figures["highest_probability"] = float(probability.max())
     figures["lowest_probability"] = float(probability.min())
@@ -86,13 +91,21 @@ def volatility_gain(data: Dataset, volatility: FloatArray) -> FloatArray:
     return cost(plain) - cost(volatility)
 
 
-def _finite(figure: float | None) -> float | None:
-    return figure if figure is not None and math.isfinite(figure) else None
+def member_scores(
+    model: Model, data: Dataset, *, seed: int
+) -> tuple[tuple[ScoreRow, ...], tuple[tuple[float, float, int], ...]]:
+    """Return the figures of each member and of the ensemble, and the ensemble's reliability."""
+    found = outlooks(model, data.windows)
+    constant = np.full(len(data), model.manifest.base_rate)
+    said = {name: np.array([outlook.members[name] for outlook in found]) for name in model.members}
+    said[ENSEMBLE] = np.array([outlook.probability for outlook in found])
+    rows = tuple(
+        score_row(name, probability, constant, data, seed=seed)
+        for name, probability in said.items()
+    )
+    return rows, tuple(reliability(said[ENSEMBLE], data.is_up))
 
 
 def _row(name: str, figure: Figure) -> dict[str, float | int | None]:
-    return {
-        name: _finite(figure.value),
-        f"{name}_low": _finite(figure.low),
-        f"{name}_high": _finite(figure.high),
-    }
+    value, low, high = three(figure)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}

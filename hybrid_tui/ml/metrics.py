@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,13 +49,32 @@ def log_loss(probability: FloatArray, is_up: BoolArray) -> float:
 
 def expected_calibration_error(probability: FloatArray, is_up: BoolArray) -> float:
     """Return the mean gap between probability and frequency over ten bins of equal count."""
+    table = reliability(probability, is_up)
+    return sum(abs(said - came) * count for said, came, count in table) / len(probability)
+
+
+def reliability(probability: FloatArray, is_up: BoolArray) -> list[tuple[float, float, int]]:
+    """Return (mean probability, frequency, outcomes) of ten bins of equal count, lowest first."""
     order = np.argsort(probability, kind="stable")
-    gaps = [
-        abs(float(probability[rows].mean()) - float(is_up[rows].mean())) * len(rows)
+    return [
+        (float(probability[rows].mean()), float(is_up[rows].mean()), len(rows))
         for rows in np.array_split(order, BINS)
         if len(rows)
     ]
-    return sum(gaps) / len(order)
+
+
+def rank_correlation(first: FloatArray, second: FloatArray) -> float:
+    """Return Spearman's correlation, ties at their mean rank; NaN where one never varies."""
+    ranks = [_ranks(first), _ranks(second)]
+    if not all(column.std() > 0 for column in ranks):
+        return math.nan
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: FloatArray = (np.cumsum(counts) - (counts - 1) / 2.0)[place]
+    return ranks
 
 
 def by_day(
@@ -66,17 +85,35 @@ def by_day(
     Outcomes of one day overlap and share a market, so days are the independent units. With fewer
     than five days there is no interval to give (NaN).
     """
+    return by_day_all(lambda rows: [statistic(rows)], days, seed, resamples)[0]
+
+
+def by_day_all(
+    statistics: Callable[[IntArray], Sequence[float]],
+    days: IntArray,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> list[Figure]:
+    """Return several statistics of the same rows, as :func:`by_day` does one."""
     rows_of = [np.flatnonzero(days == day) for day in np.unique(days)]
-    value = statistic(np.arange(len(days)))
+    values = statistics(np.arange(len(days)))
     if len(rows_of) < LEAST_DAYS:
-        return Figure(value=value, low=math.nan, high=math.nan)
+        return [Figure(value=value, low=math.nan, high=math.nan) for value in values]
     rng = np.random.default_rng(seed)
-    drawn = [
-        statistic(np.concatenate([rows_of[i] for i in rng.integers(0, len(rows_of), len(rows_of))]))
-        for _ in range(resamples)
-    ]
-    finite = [figure for figure in drawn if math.isfinite(figure)]
-    if not finite:
+    drawn = np.array(
+        [
+            statistics(
+                np.concatenate([rows_of[i] for i in rng.integers(0, len(rows_of), len(rows_of))])
+            )
+            for _ in range(resamples)
+        ]
+    )
+    return [_figure(value, column) for value, column in zip(values, drawn.T, strict=True)]
+
+
+def _figure(value: float, drawn: FloatArray) -> Figure:
+    finite = drawn[np.isfinite(drawn)]
+    if not len(finite):
         return Figure(value=value, low=math.nan, high=math.nan)
     low, high = np.quantile(finite, [0.025, 0.975])
     return Figure(value=value, low=float(low), high=float(high))

@@ -109,6 +109,24 @@ class FamiliarFigures(_Part):
         )
 
 
+class ThresholdFigures(_Part):
+    """The entry threshold that `auto` stands for, see threshold.paying_threshold."""
+
+    level: _Fraction | None
+    confidence: _Fraction
+    outcomes: int
+    days: int
+
+
+class ScoreRow(_Part):
+    """One forecaster's figures: name -> value and the ends of its 95 % interval."""
+
+    name: str
+    windows: int
+    days: int
+    figures: dict[str, tuple[float | None, float | None, float | None]]
+
+
 class DataFigures(_Part):
     """What a model was made from."""
 
@@ -142,6 +160,10 @@ class Manifest(_Part):
     trained_until: datetime
     data: DataFigures
     metrics: dict[str, float | int | None]
+    threshold: ThresholdFigures | None = None
+    held_out: tuple[ScoreRow, ...] = ()
+    reliability: tuple[tuple[float, float, int], ...] = ()
+    walk_forward: tuple[ScoreRow, ...] = ()
     seed: int
     created_at: datetime
 

@@ -7,7 +7,8 @@ the look-back's own scale, and the log of the volatility ratio in the same unit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -15,12 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from hybrid_tui.errors import ModelError
-from hybrid_tui.ml.features import Float32Array
+from hybrid_tui.ml.features import WINDOW, Float32Array
 
 BLOCK = 32
 OUTPUTS = 3
 _CLIP = 6.0
-_ROWS_AVERAGED = (5, 15, 60)
+_PATCH = 5
+ROWS_AVERAGED = (5, 15, 60)
 
 
 class Lstm(nn.Module):
@@ -37,26 +39,81 @@ class Lstm(nn.Module):
         return cast(Tensor, self.heads(states[:, -1]))
 
 
+class Gru(nn.Module):
+    """A gated recurrent unit over the window; its last state feeds the three heads."""
+
+    def __init__(self, features: int, *, hidden: int = 32, layers: int = 1) -> None:
+        super().__init__()
+        self.recurrent = nn.GRU(features, hidden, num_layers=layers, batch_first=True)
+        self.heads = nn.Linear(hidden, OUTPUTS)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return (n, 3) for (n, WINDOW, F)."""
+        states, _ = self.recurrent(windows)
+        return cast(Tensor, self.heads(states[:, -1]))
+
+
+class Transformer(nn.Module):
+    """A small encoder over patches of five bars; the newest patch feeds the three heads.
+
+    Patches (Nie et al., 2023, "A Time Series is Worth 64 Words") make attention cheap on a CPU:
+    twelve tokens in place of sixty. Positions are learned, and start at zero.
+    """
+
+    def __init__(
+        self, features: int, *, hidden: int = 32, layers: int = 1, attention_heads: int = 4
+    ) -> None:
+        super().__init__()
+        self.embed = nn.Linear(features * _PATCH, hidden)
+        self.position = nn.Parameter(torch.zeros(WINDOW // _PATCH, hidden))
+        self.encoder = nn.Sequential(
+            *(
+                nn.TransformerEncoderLayer(
+                    hidden,
+                    attention_heads,
+                    dim_feedforward=2 * hidden,
+                    dropout=0.1,
+                    batch_first=True,
+                    norm_first=True,
+                )
+                for _ in range(layers)
+            ),
+            nn.LayerNorm(hidden),
+        )
+        self.heads = nn.Linear(hidden, OUTPUTS)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return (n, 3) for (n, WINDOW, F)."""
+        patches = windows.reshape(len(windows), WINDOW // _PATCH, -1)
+        states = self.encoder(self.embed(patches) + self.position)
+        return cast(Tensor, self.heads(states[:, -1]))
+
+
 class Logistic(nn.Module):
     """A linear model on the last bar and the means of the last 5, 15 and 60 bars."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.heads = nn.Linear(features * (1 + len(_ROWS_AVERAGED)), OUTPUTS)
+        self.heads = nn.Linear(features * (1 + len(ROWS_AVERAGED)), OUTPUTS)
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return (n, 3) for (n, WINDOW, F)."""
-        parts = [windows[:, -1], *(windows[:, -rows:].mean(dim=1) for rows in _ROWS_AVERAGED)]
+        parts = [windows[:, -1], *(windows[:, -rows:].mean(dim=1) for rows in ROWS_AVERAGED)]
         return cast(Tensor, self.heads(torch.cat(parts, dim=1)))
+
+
+_KINDS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
+    {"lstm": Lstm, "gru": Gru, "transformer": Transformer, "logistic": Logistic}
+)
 
 
 def build(kind: str, features: int, settings: Mapping[str, int]) -> nn.Module:
     """Return an untrained member of a kind. Raises ModelError for a kind that does not exist."""
-    if kind == "lstm":
-        return Lstm(features, **settings)
-    if kind == "logistic":
-        return Logistic(features, **settings)
-    raise ModelError(f"a member of kind {kind!r} is not known", hint="known: lstm, logistic")
+    if kind not in _KINDS:
+        raise ModelError(
+            f"a member of kind {kind!r} is not known", hint=f"known: {', '.join(_KINDS)}"
+        )
+    return _KINDS[kind](features, **settings)
 
 
 def standardised(values: Float32Array, mean: Float32Array, scale: Float32Array) -> Float32Array:

@@ -6,9 +6,8 @@ Imports torch; nothing imports this module when the program starts.
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -37,7 +36,8 @@ from hybrid_tui.ml.features import (
     Float32Array,
 )
 from hybrid_tui.ml.fitting import FittedMember, fit_member, raw_outputs
-from hybrid_tui.ml.heldout import evaluate
+from hybrid_tui.ml.heldout import evaluate, member_scores
+from hybrid_tui.ml.inference import outlooks
 from hybrid_tui.ml.metrics import log_loss
 from hybrid_tui.ml.model_files import (
     CalibrationFigures,
@@ -49,11 +49,17 @@ from hybrid_tui.ml.model_files import (
     Model,
     PlattFigures,
     Standardisation,
+    ThresholdFigures,
 )
+from hybrid_tui.ml.progress import OnProgress, Reporter
+from hybrid_tui.ml.threshold import CONFIDENCE, paying_threshold
+from hybrid_tui.ml.walk_forward import walk_forward
 
 INTERVAL_LEVEL = 0.90
 MEMBERS: tuple[tuple[str, Mapping[str, int]], ...] = (
     ("lstm", {"hidden": 32, "layers": 1}),
+    ("gru", {"hidden": 32, "layers": 1}),
+    ("transformer", {"hidden": 32, "layers": 1, "attention_heads": 4}),
     ("logistic", {}),
 )
 # A label spans one hour and is taken every five minutes: twelve are one independent outcome.
@@ -62,27 +68,19 @@ _CONSTANT = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Where training is: what it does, the share that is done, and seconds to go (a guess)."""
-
-    stage: str
-    share: float
-    seconds_left: float | None
-    note: str = ""
-
-
-OnProgress = Callable[[Progress], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What to train, and from which start."""
+    """What to train, and from which start.
+
+    With ``walk_forward_steps`` above 1 the model's card gets a walk-forward table of that many
+    steps, the model's own held-out span being the last.
+    """
 
     model_id: str
     market: Market
     seed: int = 7
     max_epochs: int = 20
     threshold_bps: float = 2.0
+    walk_forward_steps: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +108,56 @@ def train_ensemble(
     the same model on one machine. ``now`` is only written down. Raises DataError with too few
     sessions.
     """
-    report = _Reporter(on_progress, len(MEMBERS) * recipe.max_epochs)
+    fits = recipe.walk_forward_steps
+    report = Reporter(on_progress, fits, len(MEMBERS) * recipe.max_epochs)
+    trained = _fit(
+        data,
+        recipe,
+        report,
+        description=description,
+        symbols=symbols,
+        fingerprint=fingerprint,
+        now=now,
+    )
+    if fits > 1:
+        trained = _walked(trained, data, recipe, report)
+    report.say("done", 1.0)
+    return trained
+
+
+def _walked(trained: TrainedModel, data: Dataset, recipe: Recipe, report: Reporter) -> TrainedModel:
+    """Return the model with its walk-forward table; it is the last step itself."""
+
+    def model_of(history: Dataset) -> Model:
+        if history is data:
+            return trained.model
+        report.step()
+        manifest = trained.model.manifest
+        return _fit(
+            history,
+            recipe,
+            report,
+            description=manifest.data.description,
+            symbols=manifest.data.symbols,
+            fingerprint=manifest.data.fingerprint,
+            now=manifest.created_at,
+        ).model
+
+    rows = walk_forward(data, recipe.walk_forward_steps, model_of, seed=recipe.seed)
+    manifest = trained.model.manifest.model_copy(update={"walk_forward": rows})
+    return replace(trained, model=replace(trained.model, manifest=manifest))
+
+
+def _fit(
+    data: Dataset,
+    recipe: Recipe,
+    report: Reporter,
+    *,
+    description: str,
+    symbols: Sequence[str],
+    fingerprint: str,
+    now: datetime,
+) -> TrainedModel:
     spans = split(data.day)
     parts = {name: data.take(rows) for name, rows in spans.items()}
     train, validation, calibration, test = (parts[name] for name in SPANS)
@@ -204,8 +251,15 @@ def train_ensemble(
     for name, member in fitted.items():
         metrics[f"validation_{name}_log_loss"] = member.validation_log_loss
         metrics[f"epochs_{name}"] = member.epochs
-    report.say("done", 1.0)
-    measured = manifest.model_copy(update={"metrics": metrics})
+    rows, table = member_scores(model, test, seed=recipe.seed)
+    measured = manifest.model_copy(
+        update={
+            "metrics": metrics,
+            "threshold": _threshold(model, calibration, recipe),
+            "held_out": rows,
+            "reliability": table,
+        }
+    )
     return TrainedModel(
         model=Model(manifest=measured, members=model.members, mean=mean, scale=scale),
         files=files,
@@ -277,6 +331,20 @@ def _familiar(seen: Dataset) -> FamiliarFigures:
     )
 
 
+def _threshold(model: Model, data: Dataset, recipe: Recipe) -> ThresholdFigures:
+    """Return what `auto` stands for, from familiar windows of the calibration span."""
+    found = outlooks(model, data.windows)
+    familiar = np.array([outlook.is_familiar for outlook in found])
+    probability = np.array([outlook.probability for outlook in found])
+    profit = np.expm1(data.log_return) - recipe.threshold_bps / 10_000
+    chosen = paying_threshold(
+        probability[familiar], profit[familiar], data.day[familiar], recipe.seed
+    )
+    return ThresholdFigures(
+        level=chosen.level, confidence=CONFIDENCE, outcomes=chosen.outcomes, days=chosen.days
+    )
+
+
 def _figures(platt: Platt) -> PlattFigures:
     return PlattFigures(slope=platt.slope, offset=platt.offset, hurdle_slope=platt.hurdle_slope)
 
@@ -290,28 +358,3 @@ def _span(data: Dataset) -> tuple[datetime, datetime]:
         datetime.fromtimestamp(int(data.at.min()), UTC),
         datetime.fromtimestamp(int(data.horizon_end.max()), UTC),
     )
-
-
-class _Reporter:
-    """Turns epochs into a share and a guess of the time left."""
-
-    def __init__(self, on_progress: OnProgress | None, epochs: int) -> None:
-        self._on_progress = on_progress
-        self._epochs = epochs
-        self._started = time.monotonic()
-        self._stage = ""
-        self._before = 0
-
-    def begin(self, stage: str, before: int) -> None:
-        self._stage, self._before = stage, before
-
-    def epoch(self, epoch: int, loss: float) -> None:
-        share = 0.95 * (self._before + epoch) / self._epochs
-        self.say(f"fitting {self._stage}", share, f"epoch {epoch}, validation loss {loss:.4f}")
-
-    def say(self, stage: str, share: float, note: str = "") -> None:
-        if self._on_progress is None:
-            return
-        spent = time.monotonic() - self._started
-        left = spent * (1.0 - share) / share if share > 0 else None
-        self._on_progress(Progress(stage=stage, share=share, seconds_left=left, note=note))

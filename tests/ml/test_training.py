@@ -14,7 +14,8 @@ from hybrid_tui.errors import DataError
 from hybrid_tui.ml.card import render_card
 from hybrid_tui.ml.dataset import EMBARGO_SESSIONS, SPANS, Dataset, build_dataset, split
 from hybrid_tui.ml.heldout import volatility_gain
-from hybrid_tui.ml.train import Progress, Recipe, TrainedModel, member_weights, train_ensemble
+from hybrid_tui.ml.progress import Progress
+from hybrid_tui.ml.train import Recipe, TrainedModel, member_weights, train_ensemble
 from tests.ml.builders import random_walk
 from tests.ml.conftest import SYMBOLS
 
@@ -75,8 +76,9 @@ def test_the_held_out_span_changes_figures_and_nothing_else(
     )
     again = train(other)
     assert again.files == trained.files
-    same = again.model.manifest.model_copy(update={"metrics": {}})
-    assert same == trained.model.manifest.model_copy(update={"metrics": {}})
+    measured = {"metrics": {}, "held_out": (), "reliability": ()}
+    same = again.model.manifest.model_copy(update=measured)
+    assert same == trained.model.manifest.model_copy(update=measured)
     assert again.model.manifest.metrics != trained.model.manifest.metrics
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hybrid_tui.commands.backtest_data import held_through
+from hybrid_tui.commands.compose import NEVER, NO_LEVEL
 from hybrid_tui.commands.context import iso
 
 if TYPE_CHECKING:
@@ -207,7 +208,9 @@ def _session_warnings(outcome: Outcome) -> list[str]:
 def _tier_warnings(outcome: Outcome, asked: Asked) -> list[str]:
     ledger, tiers, threshold = outcome.ledger, outcome.tiers, outcome.ledger.threshold
     warnings = []
-    if "ml" in tiers and ledger.predictions:
+    if "ml" in tiers and threshold == NEVER:
+        warnings.append(NO_LEVEL)
+    elif "ml" in tiers and ledger.predictions:
         warnings.append(
             f"{ledger.reached} of {ledger.predictions} predictions reached {threshold:.2f}"
         )

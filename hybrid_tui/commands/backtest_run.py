@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from hybrid_tui.commands.backtest_data import History
 from hybrid_tui.commands.compose import (
     HistoryPredictor,
+    find_manifest,
     history_predictor,
     labelled,
     local_analyst,
@@ -104,7 +105,9 @@ def run_history(
     if "ml" in tiers and predictor is None:
         predictor = make_history_predictor(state, config, history, headlines, strategist)
     path = path if watch is None else "event"
-    parts = make_parts(state, config, history, watch, full_briefs=recorded is not None)
+    parts = make_parts(
+        state, config, history, watch, predictor, full_briefs=recorded is not None
+    )
     host = TierHost((lambda: predictor) if predictor is not None else None, strategist)
     step = _by_bar if path == "event" else _by_skipping
     step(parts, history, headlines, host, progress)
@@ -205,6 +208,7 @@ def make_parts(
     config: Config,
     history: History,
     watch: Watch | None = None,
+    predictor: HistoryPredictor | None = None,
     *,
     full_briefs: bool = False,
 ) -> Parts:
@@ -219,7 +223,10 @@ def make_parts(
     tiers = frozenset(config.app.tiers)
     names = tuple(sorted(history.traded))
     desk = DeskState()
-    threshold = minimum_probability(config)
+    threshold = minimum_probability(
+        config,
+        lambda: predictor.manifest if predictor else find_manifest(state, config, "real"),
+    )
     ledger = Ledger(desk, threshold=threshold)
     recorder = Recorder(desk, watch(ledger) if watch else ledger, left_out=NOT_KEPT)
     broker = PaperBroker(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -14,12 +16,18 @@ from hybrid_tui.errors import ConfigError, ModelError
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import BarSeries, CorporateAction, NewsItem
     from hybrid_tui.domain.calendar import TradingCalendar
-    from hybrid_tui.domain.ports import MarketView, Strategist
+    from hybrid_tui.domain.live_calibration import LiveCalibration, Outcome
+    from hybrid_tui.domain.ports import MarketView, Predictor, Strategist
     from hybrid_tui.domain.signals import Abstention, MLPrediction
     from hybrid_tui.ml.model_files import Manifest, Model
     from hybrid_tui.ml.prediction_table import PredictionTable
-    from hybrid_tui.ml.predictor import EnsemblePredictor
 
+# The least figure above every probability.
+NEVER = math.nextafter(1.0, 2.0)
+NO_LEVEL = (
+    "rules.min_buy_probability = auto: the model has no level from which entries can be expected to"
+    " pay for their costs, so nothing is entered"
+)
 MarketKind = Literal["real", "simulated"]
 
 
@@ -32,16 +40,33 @@ def check_hybrid(config: Config) -> None:
         )
 
 
-def minimum_probability(config: Config) -> float:
-    """Return the buy probability that entries need."""
+def minimum_probability(config: Config, manifest: Callable[[], Manifest]) -> float:
+    """Return the buy probability that entries need; above 1 where nothing can reach it.
+
+    `auto` is the level of the model (``manifest`` is asked for then), and NEVER where the model
+    found no level that pays for its costs. Raises ConfigError where the model was never asked.
+    """
     wanted = config.rules.min_buy_probability
-    if wanted == "auto":
+    if wanted != "auto":
+        return float(wanted)
+    if "ml" not in config.app.tiers:
+        return NEVER  # no condition looks at it
+    made = manifest()
+    if made.threshold is None:
         raise ConfigError(
-            "rules.min_buy_probability 'auto' needs a model that carries a threshold; the shipped"
-            " ones carry none",
-            hint="give a figure, e.g. 0.70",
+            f"rules.min_buy_probability 'auto' needs a model that carries a threshold; {made.id}"
+            " carries none",
+            hint="give a figure, e.g. 0.70, or train a model with `hybrid-tui ml train`",
         )
-    return float(wanted)
+    return NEVER if made.threshold.level is None else made.threshold.level
+
+
+def find_manifest(state: CliState, config: Config, market: MarketKind) -> Manifest:
+    """Return the manifest of the configured model; raises ModelError."""
+    from hybrid_tui.ml.model_files import find_model, read_manifest, shipped_models
+
+    folders = [state.paths.models, shipped_models()]
+    return read_manifest(find_model(config.ml.model, folders, market))
 
 
 def load_model(state: CliState, name: str, market: MarketKind) -> Model:
@@ -86,11 +111,15 @@ def make_predictor(
     market: MarketKind,
     strategist: Strategist | None,
     trained_after: datetime | None = None,
-) -> EnsemblePredictor:
+    record: LiveCalibration | None = None,
+) -> Predictor:
     """Return tier 2 as the desk runs it; importing torch takes a second.
 
-    Raises ModelError, also for a model that was not trained after ``trained_after``.
+    ``record`` is how its predictions came true before a restart. Raises ModelError, also for a
+    model that was not trained after ``trained_after``.
     """
+    from hybrid_tui.domain.live_calibration import LiveCalibration
+    from hybrid_tui.ml.live import Recalibrated
     from hybrid_tui.ml.predictor import EnsemblePredictor
 
     model = load_model(state, config.ml.model, market)
@@ -100,19 +129,33 @@ def make_predictor(
             f"model {model.id} has expired: it was trained on data up to {until:%Y-%m-%d}",
             hint="hybrid-tui ml train, or a larger ml.max_age_days",
         )
-    return EnsemblePredictor(model, calendar, strategist.score if strategist else None)
+    raw = EnsemblePredictor(model, calendar, strategist.score if strategist else None)
+    return Recalibrated(raw, deepcopy(record) if record is not None else LiveCalibration())
 
 
 class HistoryPredictor:
-    """Tier 2 over history: the figures of the desk's own predictor, made block by block."""
+    """Tier 2 over history: the figures of the desk's own predictor, made block by block.
 
-    def __init__(self, manifest: Manifest, blocks: Iterator[PredictionTable]) -> None:
+    ``series`` are the bars that earlier predictions come true or false in.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        blocks: Iterator[PredictionTable],
+        series: Mapping[str, BarSeries],
+    ) -> None:
+        from hybrid_tui.domain.live_calibration import LiveCalibration
+        from hybrid_tui.ml.live import move_in
+
         self.model_id = manifest.id
         self.trained_until = manifest.trained_until
         self.manifest = manifest
         self._blocks = blocks
         self._block: PredictionTable | None = None
         self._last = -1
+        self._record = LiveCalibration()
+        self._move = move_in(series.get)
 
     def predict(
         self,
@@ -121,8 +164,10 @@ class HistoryPredictor:
         *,
         session_close: datetime,
         strategy_id: str | None,
-    ) -> Sequence[MLPrediction | Abstention]:
+    ) -> Sequence[MLPrediction | Abstention | Outcome]:
         """Return the answers of ``view.now``, for the symbols asked; instants only rise."""
+        from hybrid_tui.ml.live import recalibrated
+
         now, wanted = int(view.now.timestamp()), set(symbols)
         while now > self._last:
             self._block = next(self._blocks, None)
@@ -135,7 +180,9 @@ class HistoryPredictor:
         if self._block.at[row] != now:
             return []
         answers = self._block.answers(row, self.manifest, strategy_id)
-        return [answer for answer in answers if answer.symbol in wanted]
+        raw = [answer for answer in answers if answer.symbol in wanted]
+        said, outcomes = recalibrated(raw, self._record, view.now, self._move)
+        return [*said, *outcomes]
 
 
 def history_predictor(
@@ -157,9 +204,7 @@ def history_predictor(
     ``before`` has the splits until ``begins_at`` worked in; ``traded`` is raw for ``actions``.
     With ``keep`` the predictions are kept on disk, and taken from there the next time.
     """
-    from hybrid_tui.domain.bars import joined
     from hybrid_tui.market.rows import fingerprint
-    from hybrid_tui.ml.model_files import find_model, read_manifest, shipped_models
     from hybrid_tui.ml.prediction_cache import PredictedHistory, predicted_blocks
 
     if interval != 60:
@@ -167,13 +212,8 @@ def history_predictor(
             f"tier 2 needs one-minute bars, the data has bars of {interval} s",
             hint="--tiers rules, or other data",
         )
-    manifest = read_manifest(
-        find_model(config.ml.model, [state.paths.models, shipped_models()], "real")
-    )
-    whole = {
-        symbol: joined(before[symbol], series) if symbol in before else series
-        for symbol, series in sorted(traded.items())
-    }
+    manifest = find_manifest(state, config, "real")
+    whole = whole_history(before, traded)
     asked = PredictedHistory(
         manifest=manifest,
         load=lambda: load_model(state, config.ml.model, "real"),
@@ -186,7 +226,19 @@ def history_predictor(
         actions=[action for action in actions if action.ex_at > begins_at],
     )
     folder = state.paths.cache / "predictions" if keep else None
-    return HistoryPredictor(manifest, predicted_blocks(asked, folder, _warn))
+    return HistoryPredictor(manifest, predicted_blocks(asked, folder, _warn), whole)
+
+
+def whole_history(
+    before: Mapping[str, BarSeries], traded: Mapping[str, BarSeries]
+) -> dict[str, BarSeries]:
+    """Return each traded symbol's bars with those before them, by symbol."""
+    from hybrid_tui.domain.bars import joined
+
+    return {
+        symbol: joined(before[symbol], series) if symbol in before else series
+        for symbol, series in sorted(traded.items())
+    }
 
 
 def _warn(text: str) -> None:

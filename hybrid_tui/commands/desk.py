@@ -11,7 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hybrid_tui.commands.compose import (
+    NEVER,
+    NO_LEVEL,
+    MarketKind,
     check_hybrid,
+    find_manifest,
     make_predictor,
     minimum_probability,
 )
@@ -85,8 +89,9 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             f"--recorded {options.recorded_day} and app.mode {config.app.mode!r} contradict",
             hint="leave one of them out",
         )
-    threshold = minimum_probability(config)
     calendar = state.calendar()
+    kind: MarketKind = "simulated" if config.app.mode == "sim" else "real"
+    threshold = minimum_probability(config, lambda: find_manifest(state, config, kind))
     journal = Journal(state.paths.journal)
     market = open_market(state, config, calendar, options.recorded_day, journal)
     if options.only_run is not None and market.source is not None:
@@ -171,6 +176,8 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     behind = None if resumed else _left_behind(journal, run)
     if behind is not None:
         recorder.emit(Alert, begins_at, text=behind)
+    if threshold == NEVER and "ml" in tiers:
+        recorder.emit(Alert, begins_at, text=NO_LEVEL)
     engine.warm_up(market.feed.warm_up(begins_at), market.feed.earlier_news(begins_at))
 
     def load_predictor() -> Predictor:
@@ -182,6 +189,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             market.kind,
             strategist,
             trained_after=oldest if market.source is not None else None,
+            record=desk_state.live_calibration,
         )
 
     runtime = Runtime(

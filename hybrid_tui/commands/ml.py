@@ -170,6 +170,7 @@ def predict(
 ) -> None:
     """Say what tier 2 would have said at every five minutes, as JSON lines or as text."""
     from hybrid_tui.domain.signals import Abstention
+    from hybrid_tui.ml.live import recalibrated_history
     from hybrid_tui.ml.model_files import find_model, load_model, shipped_models
     from hybrid_tui.ml.predictor import predict_history
 
@@ -188,7 +189,7 @@ def predict(
 
         headlines = read_news(news, symbols=chosen or sorted(bars.series))
         score = labelled(state, LocalAnalyst()).score
-    answers = predict_history(
+    raw = predict_history(
         loaded,
         bars.series,
         calendar,
@@ -199,7 +200,7 @@ def predict(
         score=score,
         actions=bars.actions,
     )
-    for answer in answers:
+    for answer in recalibrated_history(raw, bars.series):
         row = _abstention(answer) if isinstance(answer, Abstention) else _prediction(answer)
         text = json.dumps(row, ensure_ascii=False, allow_nan=False) if as_json else _text(row)
         sys.stdout.write(text + "\n")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hybrid_tui.commands.backtest_data import History
-from hybrid_tui.commands.compose import HistoryPredictor, local_analyst
+from hybrid_tui.commands.compose import HistoryPredictor, local_analyst, whole_history
 from hybrid_tui.commands.context import CliState, iso
 from hybrid_tui.commands.search_space import combinations, parse_space
 from hybrid_tui.commands.trials import Result, run_span, session_opens, within
@@ -167,6 +167,7 @@ class _Span:
         self._history = within(asked.history, since, until)
         self._model = model
         self._tables: list[PredictionTable] = []
+        self._series = whole_history(self._history.before, self._history.traded)
         if model is not None:
             self._tables = _predicted(asked, self._history, model)
 
@@ -174,7 +175,7 @@ class _Span:
         """Run the span with some settings."""
         asked, tier2 = self._asked, None
         if self._model is not None:
-            tier2 = HistoryPredictor(self._model.manifest, iter(self._tables))
+            tier2 = HistoryPredictor(self._model.manifest, iter(self._tables), self._series)
         config = asked.config_of(settings)
         return run_span(asked.state, config, self._history, asked.headlines, tier2)
 
@@ -230,7 +231,6 @@ def _trained(asked: WalkForward, fold: Fold, number: int) -> Model:
 
 
 def _predicted(asked: WalkForward, history: History, model: Model) -> list[PredictionTable]:
-    from hybrid_tui.domain.bars import joined
     from hybrid_tui.ml.prediction_cache import PredictedHistory, predicted_blocks
 
     config = asked.config_of(())
@@ -238,10 +238,7 @@ def _predicted(asked: WalkForward, history: History, model: Model) -> list[Predi
     question = PredictedHistory(
         manifest=model.manifest,
         load=lambda: model,
-        series={
-            symbol: joined(history.before[symbol], series) if symbol in history.before else series
-            for symbol, series in sorted(history.traded.items())
-        },
+        series=whole_history(history.before, history.traded),
         fingerprint="",
         calendar=asked.state.calendar(),
         begins_at=history.begins_at,

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 from hybrid_tui.domain.bars import Bar, CorporateAction, NewsItem
 from hybrid_tui.domain.briefing import Lesson
 from hybrid_tui.domain.charges import Purpose
+from hybrid_tui.domain.live_calibration import Outcome
 from hybrid_tui.domain.orders import Fill, Lock, Order, OvernightGaps
 from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
 
@@ -214,10 +215,14 @@ class StrategyEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionsMade(Event):
-    """Tier 2's predictions of one instant, and the symbols it gave none for."""
+    """Tier 2's predictions of one instant, and the symbols it gave none for.
+
+    ``outcomes`` are those of earlier predictions that became known since.
+    """
 
     predictions: tuple[MLPrediction, ...]
     abstentions: tuple[Abstention, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,13 @@
 """How well tier 2's own predictions came true lately, and what that leaves of its confidence.
 
-A fold of what was predicted and what the closes became, so that a live run, its replay and a
-backtest hold the same figures. Sums are kept a session, and a session's are added in one order.
+A fold of what was predicted and of what became of it, so that a live run, its restart, its replay
+and a backtest hold the same figures.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -24,10 +24,25 @@ TOLERATED_ERROR = 0.03
 class Pending:
     """A prediction whose outcome is not known yet."""
 
-    horizon_end: datetime
     symbol: str
     probability: float
-    hurdle: float
+    reference_bar: datetime
+    horizon_end: datetime
+    threshold_bps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a prediction: whether the price beat the threshold at the horizon's end."""
+
+    symbol: str
+    horizon_end: datetime
+    probability: float
+    came_true: bool
+
+
+Move = Callable[[Pending], float | None]
+"""Returns a symbol's return from the reference to the horizon's end; None where unknown."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,48 +57,75 @@ class SessionTally:
 
 @dataclass(slots=True, kw_only=True)
 class LiveCalibration:
-    """The outcomes of one model's predictions in the last 20 sessions that had any."""
+    """The outcomes of one model's predictions in the last 20 sessions that had any.
+
+    Sums are kept a session, so that nothing is ever subtracted from them and their bits depend on
+    the outcomes in the window alone.
+    """
 
     model_id: str | None = None
     waiting: deque[Pending] = field(default_factory=deque)
     tallies: deque[SessionTally] = field(default_factory=lambda: deque(maxlen=SESSIONS))
 
+    def begin(self, model_id: str) -> None:
+        """Forget what is known of any other model."""
+        if model_id != self.model_id:
+            self.model_id = model_id
+            self.waiting.clear()
+            self.tallies.clear()
+
     def note(self, predictions: Iterable[MLPrediction]) -> None:
-        """Take predictions of one instant; another model's begin anew."""
+        """Take the predictions of one instant; those of another model begin anew."""
         for made in predictions:
-            if made.model_id != self.model_id:
-                self.model_id = made.model_id
-                self.waiting.clear()
-                self.tallies.clear()
+            self.begin(made.model_id)
             self.waiting.append(
                 Pending(
-                    horizon_end=made.horizon_end,
                     symbol=made.symbol,
                     probability=made.buy_probability,
-                    hurdle=made.reference_price * (1.0 + made.threshold_bps / 10_000),
+                    reference_bar=made.reference_bar,
+                    horizon_end=made.horizon_end,
+                    threshold_bps=made.threshold_bps,
                 )
             )
 
-    def due(self, now: datetime) -> bool:
-        """Whether an outcome is known at ``now``."""
-        return bool(self.waiting) and self.waiting[0].horizon_end <= now
+    def settle(self, now: datetime, move: Move) -> list[Outcome]:
+        """Return the outcomes of horizons up to ``now``, oldest first, and book them."""
+        found = []
+        for pending in self._take(now):
+            moved = move(pending)
+            if moved is not None:
+                found.append(
+                    Outcome(
+                        symbol=pending.symbol,
+                        horizon_end=pending.horizon_end,
+                        probability=pending.probability,
+                        came_true=moved > pending.threshold_bps / 10_000,
+                    )
+                )
+        self._book(found)
+        return found
 
-    def settle(self, now: datetime, closes: Mapping[str, float]) -> None:
-        """Book the outcomes of horizons up to ``now``.
+    def heard(self, now: datetime, outcomes: Iterable[Outcome]) -> None:
+        """Take the outcomes that another's :meth:`settle` found at ``now``."""
+        self._take(now)
+        self._book(outcomes)
 
-        ``closes`` are the last known at the horizon's end: callers settle before they take later
-        closes in, and before a split changes what a close means.
-        """
-        while self.due(now):
-            found = self.waiting.popleft()
-            day = found.horizon_end.astimezone(NEW_YORK).date()
+    def _take(self, now: datetime) -> list[Pending]:
+        found = []
+        while self.waiting and self.waiting[0].horizon_end <= now:
+            found.append(self.waiting.popleft())
+        return found
+
+    def _book(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            day = outcome.horizon_end.astimezone(NEW_YORK).date()
             if not self.tallies or self.tallies[-1].day != day:
                 self.tallies.append(SessionTally(day=day))
             tally = self.tallies[-1]
-            place = min(int(found.probability * BINS), BINS - 1)
+            place = min(int(outcome.probability * BINS), BINS - 1)
             tally.counts[place] += 1
-            tally.said[place] += found.probability
-            tally.came[place] += closes[found.symbol] > found.hurdle
+            tally.said[place] += outcome.probability
+            tally.came[place] += outcome.came_true
 
     @property
     def outcomes(self) -> int:
@@ -91,8 +133,10 @@ class LiveCalibration:
         return sum(sum(tally.counts) for tally in self.tallies)
 
     def error(self) -> float | None:
-        """Return the expected calibration error over ten equal bins of probability (Guo et al.,
-        2017, "On Calibration of Modern Neural Networks"); None before 100 outcomes are known.
+        """Return the expected calibration error; None before 100 outcomes are known.
+
+        Over ten equal bins of probability: Guo et al., 2017, "On Calibration of Modern Neural
+        Networks".
         """
         known = self.outcomes
         if known < LEAST_OUTCOMES:

@@ -16,6 +16,7 @@ from hybrid_tui.domain.briefing import (
     SymbolFacts,
     TrackRecord,
 )
+from hybrid_tui.domain.live_calibration import Outcome
 from hybrid_tui.domain.orders import Fill, Order
 from hybrid_tui.domain.signals import (
     Abstention,
@@ -79,8 +80,11 @@ class Predictor(Protocol):
         *,
         session_close: datetime,
         strategy_id: str | None,
-    ) -> Sequence[MLPrediction | Abstention]:
-        """Return one prediction or abstention a symbol for ``view.now``, ordered by symbol."""
+    ) -> Sequence[MLPrediction | Abstention | Outcome]:
+        """Return one prediction or abstention a symbol for ``view.now``, ordered by symbol.
+
+        Outcomes of its earlier predictions may come beside them.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.briefing import Lesson
 from hybrid_tui.domain.calendar import Session
 from hybrid_tui.domain.fold import market, orders, tiers
+from hybrid_tui.domain.live_calibration import LiveCalibration
 from hybrid_tui.domain.orders import Lock, Order, OvernightGaps, Position, Side, Trade
 from hybrid_tui.domain.signals import Abstention, MLPrediction
 from hybrid_tui.domain.tiers import Beat, Meter, SignalState
@@ -46,6 +47,7 @@ class DeskState:
     day_open: dict[str, float] = field(default_factory=dict)
     predictions: dict[str, MLPrediction] = field(default_factory=dict)
     prediction_event: int | None = None
+    live_calibration: LiveCalibration = field(default_factory=LiveCalibration)
     abstentions: dict[str, Abstention] = field(default_factory=dict)
     signals: dict[str, SignalState] = field(default_factory=dict)
     strategy_id: str | None = None

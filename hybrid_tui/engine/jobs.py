@@ -8,6 +8,7 @@ from datetime import datetime
 
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.events import TierName
+from hybrid_tui.domain.live_calibration import Outcome
 from hybrid_tui.domain.ports import Abstained, Arriving, MarketView, StrategistBrief
 from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
 
@@ -45,5 +46,5 @@ class TierFailed:
 
 
 Job = PredictJob | ProposeJob | ScoreJob
-Predictions = Sequence[MLPrediction | Abstention]
+Predictions = Sequence[MLPrediction | Abstention | Outcome]
 JobResult = Predictions | StrategySignal | Abstained | Arriving | Sequence[float] | TierFailed

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.live_calibration import Outcome
 from hybrid_tui.domain.ports import Abstained, Arriving, MarketView
 from hybrid_tui.domain.signals import (
     Abstention,
@@ -145,7 +146,11 @@ class TierDesk:
         predictions = tuple(found for found in result if isinstance(found, MLPrediction))
         abstentions = tuple(found for found in result if isinstance(found, Abstention))
         self._recorder.emit(
-            ev.PredictionsMade, now, predictions=predictions, abstentions=abstentions
+            ev.PredictionsMade,
+            now,
+            predictions=predictions,
+            abstentions=abstentions,
+            outcomes=tuple(found for found in result if isinstance(found, Outcome)),
         )
         if self._setup.full_briefs and "llm" in self._setup.tiers:
             self._track.take(predictions)

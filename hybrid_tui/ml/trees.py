@@ -26,7 +26,6 @@ def tree_logits(
 ) -> tuple[FloatArray, ...]:
     """Return the logits for each of ``asked``; stops early on ``validation``."""
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
 
     model = HistGradientBoostingClassifier(
         learning_rate=0.05,
@@ -36,17 +35,15 @@ def tree_logits(
         early_stopping=True,
         random_state=seed,
     )
-    with threadpool_limits(limits=1):
-        model.fit(
-            _table(train.values),
-            train.is_up,
-            X_val=_table(validation.values),
-            y_val=validation.is_up,
-        )
-        return tuple(
-            np.asarray(model.decision_function(_table(part.values)), dtype=np.float64)
-            for part in asked
-        )
+    model.fit(
+        _table(train.values),
+        train.is_up,
+        X_val=_table(validation.values),
+        y_val=validation.is_up,
+    )
+    return tuple(
+        np.asarray(model.decision_function(_table(part.values)), dtype=np.float64) for part in asked
+    )
 
 
 def _table(values: Float32Array) -> Float32Array:

@@ -21,7 +21,7 @@ from hybrid_tui.tui.lines import Row, Span, row
 from hybrid_tui.tui.model import Phase
 from hybrid_tui.tui.pages import help_rows, keys_row
 from hybrid_tui.tui.positions import open_result, position_rows
-from hybrid_tui.tui.probabilities import members, probability_rows, reached
+from hybrid_tui.tui.probabilities import live_calibration, members, probability_rows, reached
 from hybrid_tui.tui.rows_view import RowsView, TapeView
 from hybrid_tui.tui.strategy import strategy_rows, strategy_title
 from hybrid_tui.tui.tape_rows import tape_rows
@@ -142,7 +142,9 @@ class DeskScreen(Deciding, Screen[None]):
         at = f" · {f.new_york(made, '%H:%M')}" if made is not None else ""
         self._title(likely, f"Probabilities{at} · {reached(state, now, threshold)}")
         more = f"{likely.below()} more · " if likely.below() else ""
-        self._subtitle(likely, f"{more}votes: {members(state)}" if members(state) else "")
+        votes = f"votes: {members(state)}" if members(state) else ""
+        parts = [part for part in (votes, live_calibration(state)) if part]
+        self._subtitle(likely, more + " · ".join(parts) if parts else "")
 
         plan = self._views["strategy"]
         plan.show(strategy_rows(focus, state, now, sizes["strategy"]), stale=stale)

@@ -64,6 +64,18 @@ def reached(state: DeskState, now: datetime, threshold: float) -> str:
     return f"{count} of {len(fresh)} reached {f.probability(threshold)}"
 
 
+def live_calibration(state: DeskState) -> str:
+    """Return how the model's latest predictions came true, and what confidence pays for it."""
+    record = state.live_calibration
+    error, known = record.error(), record.outcomes
+    if not known:
+        return ""
+    if error is None:
+        return f"{known} outcomes"
+    shrunk = f", confidence x {record.factor():.2f}" if record.factor() < 1 else ""
+    return f"live ECE {f.probability(error)} of {known}{shrunk}"
+
+
 def _waiting(state: DeskState, now: datetime) -> str:
     beat = state.beats.get("ml")
     if beat is None:

@@ -38,7 +38,7 @@ def change(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
 
 def test_a_saved_model_loads_with_all_its_members(folder: Path) -> None:
     model = load_model(folder)
-    assert set(model.members) == {"lstm", "logistic"}
+    assert set(model.members) == {"lstm", "gru", "transformer", "logistic"}
     assert model.id == "small"
 
 

@@ -76,7 +76,7 @@ def test_the_held_out_span_changes_figures_and_nothing_else(
     )
     again = train(other)
     assert again.files == trained.files
-    measured = {"metrics": {}, "held_out": (), "reliability": ()}
+    measured: dict[str, object] = {"metrics": {}, "held_out": (), "reliability": ()}
     same = again.model.manifest.model_copy(update=measured)
     assert same == trained.model.manifest.model_copy(update=measured)
     assert again.model.manifest.metrics != trained.model.manifest.metrics

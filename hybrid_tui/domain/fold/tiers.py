@@ -61,6 +61,11 @@ def _predicted(state: DeskState, event: ev.PredictionsMade) -> None:
     for abstention in event.abstentions:
         state.abstentions[abstention.symbol] = abstention
     state.prediction_event = event.id
+    instants = [found.at for found in event.predictions] or [a.at for a in event.abstentions]
+    if instants:
+        # Live, the answer is booked later than the instant that it is of.
+        state.live_calibration.heard(instants[0], event.outcomes)
+        state.live_calibration.note(event.predictions)
 
 
 def _charged(state: DeskState, event: ev.LlmCharged) -> None:

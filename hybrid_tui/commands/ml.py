@@ -12,8 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hybrid_tui.commands.bars import STORE, LoadedBars, load_bars
 from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
+from hybrid_tui.commands.ml_data import (
+    AsJson,
+    Data,
+    End,
+    MoreData,
+    Start,
+    Symbols,
+    bars_for,
+    between,
+    symbols_of,
+)
+from hybrid_tui.commands.ml_evaluate import evaluate
 from hybrid_tui.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -32,15 +43,7 @@ SIM_SEEDS = 1000
 MOST_WINDOWS = 200_000
 
 app = typer.Typer(help="Tier 2: train, list and ask the models.", no_args_is_help=True)
-
-Data = Annotated[
-    list[str], typer.Option("--data", help="file or folder of one-minute bars, or store; again")
-]
-Symbols = Annotated[str | None, typer.Option(help="A,B,... (default: all)")]
-Start = Annotated[str | None, typer.Option(help="New York date or instant, included")]
-End = Annotated[str | None, typer.Option(help="New York date, included, or instant, excluded")]
-MoreData = Annotated[list[str] | None, typer.Argument(hidden=True)]
-AsJson = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+app.command()(evaluate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,7 @@ def train(
 
     state = state_of(context)
     calendar = state.calendar()
-    chosen = _symbols(symbols)
+    chosen = symbols_of(symbols)
     if model_id is not None:
         check_free(state.paths.models, _name(model_id))
     first, last = (
@@ -178,8 +181,8 @@ def predict(
     name = model or state.config().ml.model
     loaded = load_model(find_model(name, [state.paths.models, shipped_models()], "real"))
     calendar = state.calendar()
-    chosen = _symbols(symbols)
-    bars = _series(state, calendar, [*data, *(more_data or [])], chosen)
+    chosen = symbols_of(symbols)
+    bars = bars_for(state, calendar, [*data, *(more_data or [])], chosen)
     headlines: list[NewsItem] = []
     score: Score | None = None
     if news:
@@ -206,45 +209,10 @@ def predict(
         sys.stdout.write(text + "\n")
 
 
-def _symbols(text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    found = sorted({symbol.strip().upper() for symbol in text.split(",") if symbol.strip()})
-    if not found:
-        raise ConfigError("--symbols names no symbol", hint="e.g. --symbols NVDA,SPY")
-    return found
-
-
 def _name(text: str) -> str:
     if not text or not all(c.isalnum() or c in "._-" for c in text) or not text[0].isalnum():
         raise ConfigError(f"--id {text!r} is not a name", hint="use letters, digits, '.', '_', '-'")
     return text
-
-
-def _series(
-    state: CliState, calendar: TradingCalendar, data: list[str], symbols: list[str] | None
-) -> LoadedBars:
-    """Return the bars asked for, and SPY's where the data have them: it is an input of the rest."""
-    from hybrid_tui.ml.features import INDEX_SYMBOL
-
-    if symbols is not None and INDEX_SYMBOL not in symbols:
-        try:
-            return _load(state, calendar, data, [*symbols, INDEX_SYMBOL])
-        except DataError:
-            # No SPY there, or no bars at all: the second look tells which, and says so.
-            return _load(state, calendar, data, symbols)
-    return _load(state, calendar, data, symbols)
-
-
-def _load(
-    state: CliState, calendar: TradingCalendar, data: list[str], symbols: list[str] | None
-) -> LoadedBars:
-    # A store may hold several intervals; what a file holds is for the file to say.
-    interval = "1m" if data == [STORE] else None
-    loaded = load_bars(state, calendar, data, symbols, interval=interval)
-    for warning in loaded.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    return loaded
 
 
 def _recorded(
@@ -256,23 +224,15 @@ def _recorded(
     last: datetime | None,
 ) -> TrainingData:
     # Features and outcomes are ratios: a split of later on tells them nothing once it is worked in.
-    series = _series(state, calendar, data, symbols).split_adjusted()
+    series = bars_for(state, calendar, data, symbols).split_adjusted()
     if first is not None or last is not None:
-        series = {symbol: _between(bars, first, last) for symbol, bars in series.items()}
+        series = {symbol: between(bars, first, last) for symbol, bars in series.items()}
     return TrainingData(
         market="real",
         description="one-minute bars given by the user, without headlines",
         series=series,
         sentiment={},
     )
-
-
-def _between(bars: BarSeries, first: datetime | None, last: datetime | None) -> BarSeries:
-    import numpy as np
-
-    low = 0 if first is None else int(np.searchsorted(bars.start, int(first.timestamp())))
-    high = len(bars) if last is None else int(np.searchsorted(bars.start, int(last.timestamp())))
-    return bars.slice(low, max(low, high))
 
 
 def _simulated(

@@ -65,7 +65,7 @@ class LiveCalibration:
 
     model_id: str | None = None
     waiting: deque[Pending] = field(default_factory=deque)
-    tallies: deque[SessionTally] = field(default_factory=lambda: deque(maxlen=SESSIONS))
+    tallies: deque[SessionTally] = field(default_factory=deque)
 
     def begin(self, model_id: str) -> None:
         """Forget what is known of any other model."""
@@ -121,6 +121,8 @@ class LiveCalibration:
             day = outcome.horizon_end.astimezone(NEW_YORK).date()
             if not self.tallies or self.tallies[-1].day != day:
                 self.tallies.append(SessionTally(day=day))
+                if len(self.tallies) > SESSIONS:
+                    self.tallies.popleft()
             tally = self.tallies[-1]
             place = min(int(outcome.probability * BINS), BINS - 1)
             tally.counts[place] += 1

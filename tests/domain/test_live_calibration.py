@@ -9,6 +9,8 @@ import pytest
 
 from hybrid_tui.domain.live_calibration import SESSIONS, LiveCalibration, Pending, tempered
 from hybrid_tui.domain.signals import MLPrediction
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.journal.reader import dump_state, load_state
 from tests.ml.builders import instant
 from tests.semantics.desk import prediction
 
@@ -87,12 +89,17 @@ def test_another_models_record_begins_anew() -> None:
 
 
 def test_only_the_last_sessions_count() -> None:
-    record = LiveCalibration()
+    state = DeskState()
     for day in range(SESSIONS + 5):
+        # A checkpoint, as a restart reads it, forgets none and keeps no more.
+        state = load_state(dump_state(state))
+        record = state.live_calibration
         at = FIRST + timedelta(days=day)
         record.note([made(at, 0.7)])
         record.settle(at + HOUR, lambda _: 0.01)
-    assert record.outcomes == SESSIONS
+        record.note([made(at + HOUR, 0.7)])
+        assert load_state(dump_state(state)).live_calibration == record
+        assert record.outcomes == min(2 * day + 1, 2 * SESSIONS - 1)
 
 
 def test_who_hears_of_the_outcomes_holds_the_same_record() -> None:

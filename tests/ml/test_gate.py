@@ -1,0 +1,107 @@
+"""The champion gate: skill passes, noise seldom does, and every rival has to be beaten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
+from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.ml.dataset import Dataset, build_dataset, split
+from hybrid_tui.ml.features import HURDLE
+from hybrid_tui.ml.gate import LEAST_DAYS, LEAST_OUTCOMES, judge
+from tests.ml.builders import random_walk
+
+DAYS, A_DAY = 20, 100
+
+
+def outcomes(seed: int) -> tuple[FloatArray, BoolArray, IntArray]:
+    """Return true chances, outcomes and days."""
+    rng = np.random.default_rng(seed)
+    chance = rng.uniform(0.3, 0.7, DAYS * A_DAY)
+    return chance, rng.random(len(chance)) < chance, np.repeat(np.arange(DAYS), A_DAY)
+
+
+def test_skill_is_promoted() -> None:
+    chance, is_up, day = outcomes(1)
+    flat = np.full(len(is_up), 0.5)
+    verdict = judge(chance, {"the champion": flat, "the base rate": flat}, is_up, day, seed=1)
+    assert verdict.is_promoted
+    assert all(gain.low > 0 for gain in verdict.gains)
+
+
+def test_one_rival_that_is_not_beaten_keeps_it_out() -> None:
+    chance, is_up, day = outcomes(1)
+    flat = np.full(len(is_up), 0.5)
+    rivals = {"the base rate": flat, "the champion": chance}
+    verdict = judge(chance, rivals, is_up, day, seed=1)
+    assert not verdict.is_promoted
+    assert "the champion" in verdict.reason
+
+
+@pytest.mark.parametrize("kept", [slice(0, 499), slice(0, 4 * A_DAY)])
+def test_too_little_is_never_enough(kept: slice) -> None:
+    chance, is_up, day = outcomes(1)
+    rivals = {"the base rate": np.full(len(is_up[kept]), 0.5)}
+    verdict = judge(chance[kept], rivals, is_up[kept], day[kept], seed=1)
+    assert not verdict.is_promoted
+    assert "too few" in verdict.reason
+
+
+def test_noise_is_promoted_at_most_one_time_in_twenty() -> None:
+    promoted = 0
+    for seed in range(100):
+        _, is_up, day = outcomes(seed)
+        rng = np.random.default_rng([seed, 1])
+        noise = 0.5 + rng.normal(0, 0.005, len(is_up))
+        rivals = {"the base rate": np.full(len(is_up), 0.5)}
+        promoted += judge(noise, rivals, is_up, day, seed=seed).is_promoted
+    assert promoted <= 5
+
+
+@pytest.fixture(scope="module")
+def walks(calendar: TradingCalendar) -> Dataset:
+    """About 5,000 windows of a random walk; its test span has seven days."""
+    return build_dataset({"A": random_walk(calendar, "A", sessions=70)}, calendar)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_a_challenger_of_shuffled_labels_is_promoted_at_most_5_times_in_100(
+    walks: Dataset,
+) -> None:
+    from hybrid_tui.ml.calibration import fit_platt
+    from hybrid_tui.ml.fitting import fit_member, raw_outputs
+    from hybrid_tui.ml.train import _standardisation
+
+    rows = split(walks.day)
+    held_out = walks.day[rows["test"]]
+    assert len(held_out) >= LEAST_OUTCOMES
+    assert len(np.unique(held_out)) >= LEAST_DAYS
+    promoted = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        shuffled = replace(walks, is_up=rng.permutation(walks.is_up))
+        train, validation, calibration = (
+            shuffled.take(rows[name]) for name in ("train", "validation", "calibration")
+        )
+        test = shuffled.take(rows["test"])
+        mean, scale = _standardisation(train)
+        fitted = fit_member("logistic", {}, train, validation, mean, scale, seed=seed, max_epochs=4)
+        base_rate = float(train.is_up.mean())
+        platt = fit_platt(
+            raw_outputs(fitted.network, calibration, mean, scale)[:, 0],
+            calibration.values[:, -1, HURDLE].astype(np.float64),
+            calibration.is_up.astype(np.float64),
+            np.full(len(calibration), 1.0),
+            base_rate=base_rate,
+            threshold_bps=2.0,
+        )
+        logits = raw_outputs(fitted.network, test, mean, scale)[:, 0].tolist()
+        hurdle = test.values[:, -1, HURDLE].astype(np.float64).tolist()
+        said = np.array(list(map(platt, logits, hurdle)))
+        rivals = {"the base rate": np.full(len(said), base_rate)}
+        promoted += judge(said, rivals, test.is_up, test.day, seed=seed).is_promoted
+    assert promoted <= 5

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
+from hybrid_tui.commands.ml_champion import promote, rollback
 from hybrid_tui.commands.ml_data import (
     AsJson,
     Data,
@@ -44,6 +45,8 @@ MOST_WINDOWS = 200_000
 
 app = typer.Typer(help="Tier 2: train, list and ask the models.", no_args_is_help=True)
 app.command()(evaluate)
+app.command()(promote)
+app.command()(rollback)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

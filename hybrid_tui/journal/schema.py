@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid_tui.errors import ConfigError
+from hybrid_tui.journal.decisions import DECISION_TABLE
 from hybrid_tui.journal.exchanges import TABLES as EXCHANGE_TABLES
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ MIGRATION_NAMES = (
     "m001_events_and_read_tables",
     CHARGED,
     "m003_exchanges_and_labels",
+    "m004_model_decisions",
 )
 
 READ_TABLES = (
@@ -135,6 +137,10 @@ def _migrations() -> Migrations:
         for statement in EXCHANGE_TABLES.split(";"):
             if statement.strip():
                 db.execute(statement)
+
+    @migrations(name=MIGRATION_NAMES[3])
+    def model_decisions(db: Database) -> None:
+        db.execute(DECISION_TABLE)
 
     return migrations
 

@@ -334,11 +334,12 @@ def find_model(name: str, folders: Sequence[Path], market: Market) -> Path:
             chosen = read_champions(folder).get(market)
             if chosen is None:
                 continue
-            if not (folder / chosen / MANIFEST).is_file():
-                raise ModelError(
-                    f"{folder / CHAMPIONS} names {chosen!r}, which is not there", hint=RETRAIN
-                )
-            return folder / chosen
+            for home in folders:
+                if (home / chosen / MANIFEST).is_file():
+                    return home / chosen
+            raise ModelError(
+                f"{folder / CHAMPIONS} names {chosen!r}, which is not there", hint=RETRAIN
+            )
         raise ModelError(f"no model for the {market} market is installed", hint=RETRAIN)
     for folder in folders:
         if Path(name).name == name and (folder / name / MANIFEST).is_file():

@@ -197,7 +197,7 @@ def test_train_writes_a_model_that_list_shows_and_predict_uses(
     assert made["market"] == "real"
     assert (home / "models" / "mine" / "CARD.md").read_text().count("random walks") == 1
     listed = json.loads(run("list", "--json").stdout)["models"]
-    assert {"mine", "lstm-sim-1"} <= {model["id"] for model in listed}
+    assert {"mine", "ensemble-sim-1"} <= {model["id"] for model in listed}
     assert {model["market"] for model in listed if model["champion"]} == {"real", "simulated"}
     rows = lines(
         run("predict", "--data", str(bars), "--model", "mine", "--start", "2026-02-03", "--json")

@@ -105,9 +105,7 @@ def run_history(
     if "ml" in tiers and predictor is None:
         predictor = make_history_predictor(state, config, history, headlines, strategist)
     path = path if watch is None else "event"
-    parts = make_parts(
-        state, config, history, watch, predictor, full_briefs=recorded is not None
-    )
+    parts = make_parts(state, config, history, watch, predictor, full_briefs=recorded is not None)
     host = TierHost((lambda: predictor) if predictor is not None else None, strategist)
     step = _by_bar if path == "event" else _by_skipping
     step(parts, history, headlines, host, progress)

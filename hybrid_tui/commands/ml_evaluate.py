@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hybrid_tui.commands.context import iso, parse_bound, print_json, state_of
+from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
 from hybrid_tui.commands.ml_data import (
     AsJson,
     Data,
@@ -57,7 +57,7 @@ def evaluate(
     asked = tuple(chosen or sorted(series))
     variants: dict[str, dict[str, SentimentEvents]] = {"without_sentiment": {}}
     if news:
-        variants["with_sentiment"] = _sentiment(news, asked)
+        variants["with_sentiment"] = _sentiment(state, news, asked)
     document: dict[str, Any] = {
         "model_id": loaded.id,
         "trained_until": iso(until),
@@ -92,14 +92,17 @@ def evaluate(
         typer.echo("\n".join(_lines(variant, document[variant])))
 
 
-def _sentiment(news: list[Path], symbols: tuple[str, ...]) -> dict[str, SentimentEvents]:
+def _sentiment(
+    state: CliState, news: list[Path], symbols: tuple[str, ...]
+) -> dict[str, SentimentEvents]:
+    from hybrid_tui.commands.compose import labelled
     from hybrid_tui.llm.local import LocalAnalyst
     from hybrid_tui.market.news import read_news
     from hybrid_tui.ml.predictor import score_news
     from hybrid_tui.ml.sentiment import sentiment_events
 
     items = read_news(news, symbols=sorted(symbols))
-    return dict(sentiment_events(items, score_news(items, LocalAnalyst().score)))
+    return dict(sentiment_events(items, score_news(items, labelled(state, LocalAnalyst()).score)))
 
 
 def _lines(variant: str, found: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Final
 from hybrid_tui.domain.briefing import PastStrategy
 from hybrid_tui.domain.calendar import NEW_YORK
 from hybrid_tui.domain.ports import StrategistBrief
+from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.text import clean_text
 
 LONGEST_NOTE: Final = 160
@@ -89,20 +90,20 @@ def prediction_lines(brief: StrategistBrief) -> list[str]:
         (p for p in brief.predictions.values() if p.is_fresh(brief.now)),
         key=lambda p: (-p.buy_probability, p.symbol),
     )
-    lines += [
-        _line(
-            {
-                "symbol": p.symbol,
-                "buy_probability": round(p.buy_probability, 3),
-                "confidence": round(p.confidence, 3),
-                "forecast_1h_pct": _percent(p.price_forecast_1h / p.reference_price - 1),
-                "volatility_1h_pct": _percent(p.volatility_forecast),
-                "familiar": p.familiar,
-            }
-        )
-        for p in fresh
-    ]
-    return lines
+    return lines + [_prediction(one) for one in fresh]
+
+
+def _prediction(one: MLPrediction) -> str:
+    fields: dict[str, object] = {
+        "symbol": one.symbol,
+        "buy_probability": round(one.buy_probability, 2),
+        "confidence": round(one.confidence, 2),
+        "forecast_1h_pct": _percent(one.price_forecast_1h / one.reference_price - 1),
+        "volatility_1h_pct": _percent(one.volatility_forecast),
+    }
+    if not one.familiar:
+        fields["familiar"] = False
+    return _line(fields)
 
 
 def earnings_lines(brief: StrategistBrief) -> list[str]:

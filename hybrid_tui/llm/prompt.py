@@ -39,8 +39,8 @@ LONGEST_CAUSE: Final = 120
 BUDGETS: Final[Mapping[str, int]] = {
     "ACCOUNT": 120,
     "POSITIONS": 350,
-    "SYMBOLS": 1_300,
-    "PREDICTIONS": 600,
+    "SYMBOLS": 1_800,
+    "PREDICTIONS": 950,
     "EARNINGS": 150,
     "STRATEGIES": 500,
     "VETOES": 200,

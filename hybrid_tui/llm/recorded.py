@@ -43,6 +43,8 @@ def exchanges_of(
         "brief": _brief_adapter().dump_python(replace(brief, news=shown), mode="json"),
         "numbers": {number: one.item.id for number, one in prompt.headlines.items()},
         "suspect": prompt.suspect,
+        "parts": [{"name": p.name, "kept": p.kept, "cut": p.cut} for p in prompt.parts],
+        "left_out": dict(prompt.left_out),
     }
     return record_calls(
         calls,

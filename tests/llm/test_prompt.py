@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybrid_tui.domain.briefing import Lesson
+from hybrid_tui.config import WATCHLIST
+from hybrid_tui.domain.briefing import Lesson, SymbolFacts
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.llm.prompt import BUDGETS, Prompt, PromptLimits, build_prompt, estimate_tokens
 from hybrid_tui.llm.wording import kind_of
@@ -154,3 +155,19 @@ def test_the_same_brief_gives_the_same_prompt(texts: list[str]) -> None:
     assert one.key == other.key
     assert one.estimated_tokens >= estimate_tokens(one.text)
     part(one, "HEADLINES")
+
+
+def test_the_default_watchlist_is_told_whole() -> None:
+    names = ("day_range_0_to_1", "rsi14_1m", "rsi14_15m", "rsi14_1d", "macd_histogram_15m_bps")
+    facts = {
+        symbol: SymbolFacts(
+            symbol=symbol,
+            price=1234.56,
+            changes=dict.fromkeys(("5m", "1h", "open", "1d", "5d", "20d"), -0.0123),
+            indicators=dict.fromkeys(names, -12.34),
+        )
+        for symbol in WATCHLIST
+    }
+    prompt = build_prompt(brief(watchlist=WATCHLIST, facts=facts))
+    symbols = {part.name: part for part in prompt.parts}["symbols"]
+    assert (symbols.kept, symbols.cut) == (len(WATCHLIST), 0)

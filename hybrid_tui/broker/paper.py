@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter, itemgetter, le
 
 from hybrid_tui.domain.bars import Bar, BarSlice
 from hybrid_tui.domain.orders import ExitReason, Fill, Order, OrderKind, Position, Side
@@ -36,6 +37,10 @@ def check_cash(cash: float, cost: float, symbol: str) -> None:
     """Raise HybridError where a buy costs more than the cash there is, dollars."""
     if cost > cash:
         raise HybridError(f"buying {symbol} for {cost:.2f} leaves cash at {cash - cost:.2f}")
+
+
+BAR_LOW = itemgetter(Bar._fields.index("low"))
+LEVEL, TOUCHED = attrgetter("level"), attrgetter("touched")
 
 
 @dataclass(slots=True)
@@ -153,13 +158,18 @@ class PaperBroker:
         return {symbol for symbol, stop in self._stops.items() if stop.touched}
 
     def _any_stop_reached(self, prices: Mapping[str, Bar]) -> bool:
-        for symbol, stop in self._stops.items():
-            bar = prices.get(symbol)
-            if bar is None:
-                continue
-            if bar.low <= stop.level or bar.open <= stop.level or stop.touched:
-                return True
-        return False
+        stops = self._stops
+        if not stops:
+            return False
+        if any(map(TOUCHED, stops.values())):
+            return True
+        try:
+            lows = map(BAR_LOW, map(prices.__getitem__, stops))
+            return any(map(le, lows, map(LEVEL, stops.values())))
+        except KeyError:
+            # Not every symbol with a stop has a bar now.
+            found = ((stop, prices.get(symbol)) for symbol, stop in stops.items())
+            return any(bar is not None and bar.low <= stop.level for stop, bar in found)
 
     def session_closed(self, on_update: OnUpdate) -> None:
         """Cancel the buys that found no bar in their session."""

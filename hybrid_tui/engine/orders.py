@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import compress
+from operator import attrgetter, gt, itemgetter
 
 from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
-from hybrid_tui.domain.bars import BarSlice, CorporateAction
-from hybrid_tui.domain.orders import ExitReason, Fill, Order, Side
+from hybrid_tui.domain.bars import Bar, BarSlice, CorporateAction
+from hybrid_tui.domain.orders import ExitReason, Fill, Order, Position, Side
 from hybrid_tui.domain.ports import Broker, BrokerUpdate
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.rules.entries import EntryDecision
@@ -19,6 +22,7 @@ from hybrid_tui.rules.risk import StopWidths, stop_widths, stop_widths_now
 from hybrid_tui.rules.sizing import shares_at_fill
 from hybrid_tui.rules.stops import first_level, next_level
 
+BAR_HIGH, HELD_HIGH = itemgetter(Bar._fields.index("high")), attrgetter("high")
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 TWO = tuple(f"{number:02}" for number in range(60))
 
@@ -37,7 +41,9 @@ class OrderDesk:
         self._plain_widths: StopWidths | None = None
         # The distances with which a stop's level was found: as long as they, the entry and the high
         # are the same, so is the level.
-        self._level_of: dict[str, tuple[float, float]] = {}
+        # Stops whose level is to be looked at, whether or not the high rises.
+        self._unlevelled: set[str] = set()
+        self._levelled_by: StopWidths | None = None
 
     def buy(self, now: datetime, entry: EntryDecision, equity: float, *, cause: int | None) -> None:
         """Intend an entry; it is sent after the commit."""
@@ -147,25 +153,25 @@ class OrderDesk:
 
     def adjust(self, now: datetime, action: CorporateAction) -> None:
         """Apply a split or dividend to the position, its stop and its open orders."""
-        self._level_of.pop(action.symbol, None)
+        self._unlevelled.add(action.symbol)
         self._recorder.emit(ev.ActionApplied, now, action=action)
         self._broker.adjust(action.symbol, action.ratio, action.amount)
 
     def raise_stops(self, now: datetime, bars: BarSlice, *, cause: int | None) -> None:
         """Take the bars' highs into the positions that have one, and raise their stops."""
-        prices, level_of = bars.bars, self._level_of
-        usual, tight, bad = self._widths(now)
-        for symbol, held in self._state.positions.items():
-            bar = prices.get(symbol)
-            if bar is None:
-                continue
-            high, widths = held.high, tight if symbol in bad else usual
-            if bar.high > high:
-                high = bar.high
-            elif level_of.get(symbol) == widths:
-                continue
-            level_of[symbol] = widths
-            hard, trail = widths
+        prices, positions = bars.bars, self._state.positions
+        widths = self._widths(now)
+        if widths != self._levelled_by:
+            self._levelled_by, self._unlevelled = widths, set(positions)
+        moving = _raised(positions, prices)
+        if self._unlevelled:
+            self._unlevelled &= positions.keys()
+            moving |= self._unlevelled & prices.keys()
+            self._unlevelled -= moving
+        for symbol in sorted(moving):
+            held, bar = positions[symbol], prices[symbol]
+            high = max(held.high, bar.high)
+            hard, trail = widths.tight if symbol in widths.bad else widths.usual
             level, level_from = next_level(
                 entry=held.entry_price,
                 high=high,
@@ -232,7 +238,7 @@ class OrderDesk:
 
     def _filled(self, now: datetime, fill: Fill) -> None:
         state = self._state
-        self._level_of.pop(fill.symbol, None)
+        self._unlevelled.add(fill.symbol)
         intent = state.intents.get(fill.order_id)
         order = state.orders.get(fill.order_id)
         event = self._recorder.emit(ev.OrderFilled, now, cause=intent, fill=fill)
@@ -288,6 +294,19 @@ def order_id_at(second: int, symbol: str, side: Side) -> str:
     hour, minute = divmod(minute, 60)
     # strftime and format specifications take several times as long.
     return "".join((_day(day), "T", TWO[hour], TWO[minute], TWO[second], "Z-", symbol, "-", side))
+
+
+def _raised(positions: Mapping[str, Position], prices: Mapping[str, Bar]) -> set[str]:
+    """Return the positions of which a bar is higher than all before."""
+    try:
+        highs = map(BAR_HIGH, map(prices.__getitem__, positions))
+        return set(compress(positions, map(gt, highs, map(HELD_HIGH, positions.values()))))
+    except KeyError:
+        # Not every position has a bar now.
+        found = ((symbol, prices.get(symbol)) for symbol in positions)
+        return {
+            symbol for symbol, bar in found if bar is not None and bar.high > positions[symbol].high
+        }
 
 
 @lru_cache(maxsize=64)

@@ -80,8 +80,12 @@ class EarningsDue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRecord:
-    """How tier 2's predictions came out: what they claimed on average, and what came true."""
+    """How tier 2's predictions came out: what they claimed on average, and what came true.
+
+    ``error`` is their expected calibration error, None while too few outcomes are known.
+    """
 
     outcomes: int
     claimed: float
     came_true: float
+    error: float | None = None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,9 +11,10 @@ import numpy as np
 from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries
 from hybrid_tui.domain.briefing import EarningsDue, Holding, PastStrategy, SymbolFacts, TrackRecord
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar, strategy_expiry
+from hybrid_tui.domain.live_calibration import LiveCalibration
 from hybrid_tui.domain.orders import Position
 from hybrid_tui.domain.ports import MarketView, StrategistBrief
-from hybrid_tui.domain.signals import ExecutionStatus, MLPrediction
+from hybrid_tui.domain.signals import ExecutionStatus
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.market.resample import resample
@@ -25,7 +25,6 @@ EVENT_SESSION: Final = "event"
 RECENT_TRADES: Final = 10
 MOST_BARS: Final = 3_000
 MOST_PAST: Final = 8
-MOST_PREDICTIONS: Final = 4_000
 SPANS: Final = (("5m", timedelta(minutes=5)), ("1h", timedelta(hours=1)))
 DAYS_BACK: Final = (("1d", 1), ("5d", 5), ("20d", 20))
 TIMEFRAMES: Final = (("1m", 60), ("15m", 900), ("1d", DAY_SECONDS))
@@ -109,7 +108,6 @@ def brief_of(
     occasion: str = "",
     full: bool = True,
     earnings: tuple[EarningsDue, ...] = (),
-    track_record: TrackRecord | None = None,
 ) -> StrategistBrief:
     """Return what a strategist may know at ``view.now``.
 
@@ -143,7 +141,7 @@ def brief_of(
         past=past_of(state, view, symbols) if full else (),
         lessons=tuple(state.lessons),
         earnings=earnings,
-        track_record=track_record,
+        track_record=track_record_of(state.live_calibration),
     )
 
 
@@ -251,32 +249,14 @@ def _past(
     )
 
 
-class TrackKeeper:
-    """Remembers predictions until their horizon is over, and counts how they came out."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[MLPrediction] = deque(maxlen=MOST_PREDICTIONS)
-        self._claimed = 0.0
-        self._true = 0
-        self._outcomes = 0
-
-    def take(self, predictions: Iterable[MLPrediction]) -> None:
-        """Take in predictions; those of an instant are newer than all before."""
-        self._waiting.extend(predictions)
-
-    def record(self, view: MarketView) -> TrackRecord | None:
-        """Return how the predictions came out whose horizon is over at ``view.now``."""
-        while self._waiting and self._waiting[0].horizon_end <= view.now:
-            one = self._waiting.popleft()
-            close = close_at(view.bars(one.symbol), one.horizon_end)
-            if close is not None:
-                self._outcomes += 1
-                self._claimed += one.buy_probability
-                self._true += close / one.reference_price - 1 > one.threshold_bps / 1e4
-        if not self._outcomes:
-            return None
-        return TrackRecord(
-            outcomes=self._outcomes,
-            claimed=self._claimed / self._outcomes,
-            came_true=self._true / self._outcomes,
-        )
+def track_record_of(calibration: LiveCalibration) -> TrackRecord | None:
+    """Return how tier 2's predictions of the last sessions came out; None before there are any."""
+    outcomes = calibration.outcomes
+    if not outcomes:
+        return None
+    return TrackRecord(
+        outcomes=outcomes,
+        claimed=sum(sum(tally.said) for tally in calibration.tallies) / outcomes,
+        came_true=sum(sum(tally.came) for tally in calibration.tallies) / outcomes,
+        error=calibration.error(),
+    )

@@ -16,7 +16,7 @@ from hybrid_tui.domain.signals import (
 )
 from hybrid_tui.engine.agenda import Agenda
 from hybrid_tui.engine.approval import Approvals
-from hybrid_tui.engine.briefing import EVENT_SESSION, TrackKeeper, brief_of
+from hybrid_tui.engine.briefing import EVENT_SESSION, brief_of
 from hybrid_tui.engine.jobs import (
     Job,
     JobResult,
@@ -45,7 +45,6 @@ class TierDesk:
         self._setup = setup
         self._failures = 0
         self._skip = 0
-        self._track = TrackKeeper()
         self._arriving: list[tuple[datetime, ProposeJob, JobResult]] = []
 
     def announce(self, now: datetime) -> None:
@@ -95,7 +94,6 @@ class TierDesk:
                 occasion=occasion,
                 full=told,
                 earnings=self._setup.earnings(now) if told else (),
-                track_record=self._track.record(view) if told else None,
             )
         )
 
@@ -152,8 +150,6 @@ class TierDesk:
             abstentions=abstentions,
             outcomes=tuple(found for found in result if isinstance(found, Outcome)),
         )
-        if self._setup.full_briefs and "llm" in self._setup.tiers:
-            self._track.take(predictions)
         silent = (
             f"no prediction: {abstentions[0].reason}" if abstentions and not predictions else ""
         )

@@ -77,15 +77,14 @@ def prediction_lines(brief: StrategistBrief) -> list[str]:
     lines = []
     record = brief.track_record
     if record is not None:
-        lines.append(
-            _line(
-                {
-                    "known_outcomes": record.outcomes,
-                    "claimed_on_average": round(record.claimed, 3),
-                    "came_true": round(record.came_true, 3),
-                }
-            )
-        )
+        fields: dict[str, object] = {
+            "known_outcomes": record.outcomes,
+            "claimed_on_average": round(record.claimed, 3),
+            "came_true": round(record.came_true, 3),
+        }
+        if record.error is not None:
+            fields["calibration_error"] = round(record.error, 3)
+        lines.append(_line(fields))
     fresh = sorted(
         (p for p in brief.predictions.values() if p.is_fresh(brief.now)),
         key=lambda p: (-p.buy_probability, p.symbol),

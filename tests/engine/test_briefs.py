@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.briefing import TrackRecord
 from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.live_calibration import LiveCalibration, SessionTally
 from hybrid_tui.domain.ports import Abstained, Arriving, StrategistBrief
-from hybrid_tui.engine.briefing import close_at, facts_of
+from hybrid_tui.engine.briefing import close_at, facts_of, track_record_of
 from hybrid_tui.llm.prompt import build_prompt
 from tests.engine.briefed import INTERVAL, Spy, bullish, market, run, sessions, stories
 
@@ -151,3 +154,11 @@ def test_a_recorded_abstention_arrives_as_well(calendar: TradingCalendar) -> Non
     _, events = run(calendar, market(calendar, 1, 5), [], spy)
     said = [event for event in events if isinstance(event, ev.SignalAbstained)]
     assert [event.at for event in said] == [brief.now + late for brief in spy.briefs]
+
+
+def test_how_predictions_came_out_is_told() -> None:
+    assert track_record_of(LiveCalibration()) is None
+    tally = SessionTally(day=date(2026, 3, 2))
+    tally.counts[6], tally.said[6], tally.came[6] = 4, 2.6, 1
+    record = track_record_of(LiveCalibration(tallies=deque([tally])))
+    assert record == TrackRecord(outcomes=4, claimed=0.65, came_true=0.25)

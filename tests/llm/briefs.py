@@ -113,7 +113,7 @@ def brief(**changes: Any) -> StrategistBrief:
             ),
         ),
         "earnings": (EarningsDue(symbol="NVDA", dates=(date(2026, 5, 20),)),),
-        "track_record": TrackRecord(outcomes=240, claimed=0.55, came_true=0.51),
+        "track_record": TrackRecord(outcomes=240, claimed=0.55, came_true=0.51, error=0.04),
     }
     return StrategistBrief(**(fields | changes))
 

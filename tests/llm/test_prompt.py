@@ -38,6 +38,7 @@ def test_every_part_is_said() -> None:
     }  # fmt: skip
     assert part(prompt, "PREDICTIONS")[0] == {
         "known_outcomes": 240, "claimed_on_average": 0.55, "came_true": 0.51,
+        "calibration_error": 0.04,
     }  # fmt: skip
     assert part(prompt, "EARNINGS")[0] == {"symbol": "NVDA", "earnings": ["2026-05-20"]}
     assert part(prompt, "STRATEGIES")[0]["since_pct"] == {"NVDA": 1.2}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.llm.local import LocalAnalyst
@@ -101,3 +103,29 @@ def test_the_real_markets_model_promises_no_more_than_it_measured(
     probabilities = np.array([prediction.buy_probability for prediction in yahoo])
     assert probabilities.max() < 0.70
     assert np.median(probabilities) == pytest.approx(0.47, abs=0.05)
+
+
+def test_a_jump_of_volume_that_nobody_told_of_is_seen_at_the_real_change_of_feeds(
+    shared_data: Path, calendar: TradingCalendar
+) -> None:
+    # On 22 January 2026 the volume grows 10 to 80 times: another feed, named in the files.
+    folder = shared_data / "bars_1min_2025"
+    paths = [folder / f"{name}.csv.gz" for name in ("COIN", "NVDA", "QQQ", "SPY")]
+    told = read_bars(paths, calendar=calendar).series
+    untold = {symbol: replace(bars, feeds=()) for symbol, bars in told.items()}
+    model = load_model(find_model("champion", [shipped_models()], "real"))
+    opened = instant("2026-01-22T14:30:00")
+
+    def familiar(series: dict[str, BarSeries], first: int, last: int) -> float:
+        answers = predict_history(
+            model,
+            series,
+            calendar,
+            opened + timedelta(minutes=first),
+            opened + timedelta(minutes=last),
+        )
+        return float(np.mean([a.familiar for a in answers if isinstance(a, MLPrediction)]))
+
+    assert familiar(told, 0, 120) > 0.95
+    assert familiar(untold, 0, 120) < 0.70
+    assert familiar(untold, 270, 385) > 0.95, "a whole look-back later it is the usual again"

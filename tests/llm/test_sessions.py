@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.desk import hybrid_tui
+from hybrid_tui.cli import app
+from hybrid_tui.errors import HybridError
 from tests.llm.scripted import model, plain
 from tests.servers.llm import Act, LlmServer
 
@@ -21,6 +23,22 @@ NEWS = [
     ("2026-03-20T13:59:00Z", "AAPL", "Apple to hold its meeting in June", "Wire"),
     ("2026-03-20T14:00:01Z", "NVDA", "SECRET LATER Nvidia halts production", "Wire"),
 ]
+
+
+class Done(NamedTuple):
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def hybrid_tui(home: Path, *words: str) -> Done:
+    """Run a command in this process: a new one would import everything anew each time."""
+    result = CliRunner().invoke(app, words, env={"HYBRID_TUI_HOME": str(home)})
+    if isinstance(result.exception, HybridError):
+        return Done(result.exception.exit_code, result.stdout, result.exception.render())
+    return Done(result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.fixture

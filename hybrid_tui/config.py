@@ -63,7 +63,7 @@ class BrokerConfig(Section):
     kind: Literal["paper", "alpaca"] = "paper"
     trading_url: str | None = None
     stream_url: str | None = None
-    cash: float = Field(100_000.0, gt=0)
+    cash: float = Field(100_000.0, gt=0, le=1e12)
     slippage_bps: float = Field(1.0, ge=0, lt=1000)
     commission: float = Field(0.0, ge=0)
     slippage_model: Literal["fixed", "half_spread"] = "fixed"
@@ -359,8 +359,11 @@ def _readable(error: ValidationError, path: Path, origin: Mapping[str, str]) -> 
     )
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(key, [*keys, *sections], n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else "see README.md for the keys"
+        # Of an unknown table the whole key that was given says more.
+        key = next((known for known in origin if known.startswith(f"{key}.")), key)
+        nearest = difflib.get_close_matches(key, [*keys, *sections], n=1, cutoff=0.0)[0]
+        is_close = difflib.SequenceMatcher(None, nearest, key).ratio() >= 0.5
+        hint = f"did you mean {nearest!r}?" if is_close else f"the nearest is {nearest!r}"
         return ConfigError(f"{where}: unknown key {key!r}{more}", hint=hint)
     message = problem["msg"].removeprefix("Value error, ")
     given = problem.get("input")

@@ -150,14 +150,12 @@ def _ratio(row: Row, actions: Sequence[CorporateAction]) -> float:
 
 
 def fills_without_spread(
-    rows: Sequence[Row], half_spread: Callable[[str, datetime], float | None] | None
+    rows: Sequence[Row], half_spread: Callable[[str, datetime], float | None]
 ) -> str | None:
     """Fills that should have cost half of the spread where none was recorded.
 
-    ``half_spread`` is what the fills were priced with; None: no quotes were given at all.
+    ``half_spread`` is what the fills were priced with.
     """
-    if half_spread is None:
-        return "no quotes were given: fixed slippage instead of half of the spread"
     fills = {(row["symbol"], row[end]) for row in rows for end in ("entry_at", "exit_at")}
     made = [(symbol, datetime.fromisoformat(at)) for symbol, at in fills if at is not None]
     missing = sum(half_spread(symbol, at) is None for symbol, at in made)

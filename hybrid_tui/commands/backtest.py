@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hybrid_tui.commands.backtest_data import load_history
+from hybrid_tui.commands.backtest_data import check_spreads, load_history
 from hybrid_tui.commands.backtest_document import (
     TIERS,
     Asked,
@@ -23,12 +23,15 @@ from hybrid_tui.commands.backtest_document import (
 )
 from hybrid_tui.commands.backtest_files import check_folder, write_page, write_results
 from hybrid_tui.commands.backtest_output import Progress, print_summary, print_walk, run_log
-from hybrid_tui.commands.common import progress, split_symbols, tell
+from hybrid_tui.commands.common import progress, split_symbols, stoppable, tell
 from hybrid_tui.commands.context import parse_bound, print_json, state_of
-from hybrid_tui.errors import ConfigError, Interrupted
+from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import NewsItem
+
+NOTHING = "no result, nothing was written"
+DROPPED = "the backtest was done, its result is dropped; nothing was written"
 
 ReceivedFrom = Annotated[
     str | None,
@@ -98,7 +101,7 @@ def backtest(
     )
     from hybrid_tui.commands.backtest_run import run_history
     from hybrid_tui.commands.compose import check_hybrid
-    from hybrid_tui.commands.walk_forward import WalkForward, walk_forward
+    from hybrid_tui.commands.walk_forward import WalkForward, plan_walk, walk_forward
 
     state = state_of(context)
     chosen = parse_tiers(tiers)
@@ -131,62 +134,23 @@ def backtest(
     begun, begun_at = time.perf_counter(), datetime.now(UTC)
     check_hybrid(config)
     check_folder(out, html)
-    if quotes and config.broker.slippage_model == "fixed":
-        raise ConfigError(
-            "--quotes has no use with broker.slippage_model 'fixed'",
-            hint="--set broker.slippage_model=half_spread",
-        )
+    check_spreads(config, quotes or ())
     since = parse_bound(start, "--start", is_end=False)
     until = parse_bound(end, "--end", is_end=True)
-    history = load_history(
-        state,
-        state.calendar(),
-        [*(data or []), *(more_data or [])],
-        split_symbols(symbols),
-        start=since,
-        end=until,
-        interval=interval,
-        tz=tz,
-        quotes=quotes or (),
-    )
-    headlines = headlines_of(news or [], tuple(history.traded), received_from)
-    asked = Asked(
-        start=since,
-        end=until,
-        seed=seed,
-        every_bar=equity == "bars",
-        llm=llm,
-        news=headlines,
-    )
-    followed = Progress(history.begins_at, history.ends_at)
-    try:
-        with followed as advance:
-            step = partial(run_history, state, config, history, headlines, advance, llm=llm)
-            if path == "both":
-                every_bar = replace(asked, every_bar=True)
-                outcome = run_both(
-                    lambda one: step(path=one),
-                    lambda found: document_of(config, history, found, every_bar, seconds=0.0),
-                )
-            else:
-                outcome = step(path="event" if path == "event" else "fast")
-        run = Run(
-            state=state,
-            config=config,
-            history=history,
-            headlines=headlines,
-            outcome=outcome,
-            seed=seed,
+    with stoppable(lambda: "while loading", NOTHING):
+        history = load_history(
+            state,
+            state.calendar(),
+            [*(data or []), *(more_data or [])],
+            split_symbols(symbols),
+            start=since,
+            end=until,
+            interval=interval,
+            tz=tz,
+            quotes=quotes or (),
         )
-        found = check_causality(run, checks, _tracked)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted at {followed.reached}: no result, nothing was written"
-        ) from None
-    document = document_of(config, history, outcome, asked, seconds=time.perf_counter() - begun)
-    document["causality"] = found
-    document["warnings"] += causality_warnings(found)
-    failed = not found.get("ok", True)
+        headlines = headlines_of(news or [], tuple(history.traded), received_from)
+    walk = None
     if folds is not None:
         walk = WalkForward(
             state=state,
@@ -197,7 +161,53 @@ def backtest(
             space=tuple(sweep_set or ()),
             seed=seed,
         )
-        rows, chained = walk_forward(walk, _folded)
+        plan_walk(walk)
+    asked = Asked(
+        start=since,
+        end=until,
+        seed=seed,
+        every_bar=equity == "bars",
+        llm=llm,
+        news=headlines,
+    )
+    followed = Progress(history.begins_at, history.ends_at)
+    with stoppable(lambda: followed.reached, NOTHING), followed as advance:
+        step = partial(
+            run_history,
+            state,
+            config,
+            history,
+            headlines,
+            advance,
+            llm=llm,
+            making=followed.predicting,
+        )
+        if path == "both":
+            every_bar = replace(asked, every_bar=True)
+            outcome = run_both(
+                lambda one: step(path=one),
+                lambda found: document_of(config, history, found, every_bar, seconds=0.0),
+            )
+        else:
+            outcome = step(path="event" if path == "event" else "fast")
+    run = Run(
+        state=state,
+        config=config,
+        history=history,
+        headlines=headlines,
+        outcome=outcome,
+        seed=seed,
+    )
+    with stoppable(lambda: "in the causality check", DROPPED):
+        found = check_causality(run, checks, _tracked)
+    document = document_of(config, history, outcome, asked, seconds=time.perf_counter() - begun)
+    document["causality"] = found
+    document["warnings"] += causality_warnings(found)
+    failed = not found.get("ok", True)
+    if walk is not None:
+        done: list[Fold] = []
+        with stoppable(lambda: f"in the walk-forward, {len(done)} of {folds} folds done", DROPPED):
+            rows, chained = walk_forward(walk, partial(_folded, done))
         document["walk_forward"], document["walk_forward_summary"] = rows, chained
     if as_json and not (out or html or depth):
         print_json(document)
@@ -241,9 +251,11 @@ def headlines_of(
     return read_news(paths, received_from=received_from, symbols=symbols)
 
 
-def _folded(folds: Sequence[Fold]) -> Iterator[Fold]:
+def _folded(done: list[Fold], folds: Sequence[Fold]) -> Iterator[Fold]:
     with progress("walk forward", len(folds)) as track:
-        yield from track(folds)
+        for fold in track(folds):
+            yield fold
+            done.append(fold)
 
 
 def parse_tiers(text: str) -> tuple[Literal["rules", "ml", "llm"], ...]:

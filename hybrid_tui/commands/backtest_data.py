@@ -14,6 +14,7 @@ from hybrid_tui.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hybrid_tui.config import Config
     from hybrid_tui.domain.bars import BarSeries, CorporateAction
     from hybrid_tui.domain.calendar import TradingCalendar
     from hybrid_tui.market.files import Seam
@@ -46,6 +47,25 @@ class History:
     def first_start(self) -> datetime:
         """The start of the first bar that trades."""
         return datetime.fromtimestamp(min(int(s.start[0]) for s in self.traded.values()), UTC)
+
+
+def check_spreads(config: Config, quotes: Sequence[Path] | None) -> None:
+    """Raise ConfigError where quotes and the slippage model do not belong together.
+
+    ``quotes`` is None where a command takes none.
+    """
+    model = config.broker.slippage_model
+    if quotes and model == "fixed":
+        raise ConfigError(
+            "--quotes has no use with broker.slippage_model 'fixed'",
+            hint="--set broker.slippage_model=half_spread",
+        )
+    if not quotes and model == "half_spread":
+        where = "this command takes none" if quotes is None else "--quotes PATH"
+        raise ConfigError(
+            f"broker.slippage_model 'half_spread' needs recorded quotes: {where}",
+            hint="or --set broker.slippage_model=fixed",
+        )
 
 
 def load_history(

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hybrid_tui.commands.backtest_data import held_through
-from hybrid_tui.commands.compose import NEVER, NO_LEVEL
+from hybrid_tui.commands.compose import NEVER, NO_LEVEL, seldom_fresh
 from hybrid_tui.commands.context import iso
+from hybrid_tui.domain.signals import Hybrid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hybrid_tui.commands.backtest_run import Outcome
     from hybrid_tui.config import Config
     from hybrid_tui.domain.bars import NewsItem
+    from hybrid_tui.engine.backtest import Ledger
 
 TIERS = ("rules", "ml", "llm")
 INDEX = "SPY"
@@ -79,7 +81,7 @@ def document_of(
         "warnings": [
             *history.warnings,
             *_cautions(config, history, outcome, summary, rows),
-            *_tier_warnings(outcome, asked),
+            *_tier_warnings(config, outcome, asked),
         ],
     }
 
@@ -156,16 +158,13 @@ def _cautions(
         (*(outcome.recorded.models if outcome.recorded else ()), *outcome.labels)
     )
     llm = ", ".join(models) or None
-    spread_of = history.spreads.half if history.spreads else None
     cutoff = config.llm.training_cutoff
     found = (
         cautions.contaminated(llm, cutoff, history.begins_at) if llm else None,
         cautions.in_sample(outcome.trained_until, history.begins_at),
         cautions.survivorship(history.traded),
         cautions.overnight_without_actions(rows, knows_actions=history.knows_actions),
-        cautions.fills_without_spread(rows, spread_of)
-        if config.broker.slippage_model == "half_spread"
-        else None,
+        cautions.fills_without_spread(rows, history.spreads.half) if history.spreads else None,
         cautions.large_fills(rows, history.traded, history.actions),
         cautions.costs_eat_profit(spent, summary["turnover"]),
         cautions.single_symbol_profit(rows, history.traded),
@@ -205,15 +204,36 @@ def _session_warnings(outcome: Outcome) -> list[str]:
     return said
 
 
-def _tier_warnings(outcome: Outcome, asked: Asked) -> list[str]:
+def _judged(ledger: Ledger, entry: str) -> str:
+    """Say what became of the confirmed entries: the first check that each refused one failed."""
+    decided, refused = ledger.entries_decided, ledger.entries_refused
+    if decided + refused.total() == 0:
+        return f"no entry was confirmed by rules.entry {entry}"
+    ranked = sorted(refused.items(), key=lambda found: (-found[1], found[0]))
+    failed = ", ".join(f"{check} {count}" for check, count in ranked)
+    return (
+        f"{_entries(decided + refused.total())} confirmed, {decided} decided"
+        f"{f'; the check that failed first: {failed}' if failed else ''}"
+    )
+
+
+def _entries(count: int) -> str:
+    return "1 entry was" if count == 1 else f"{count} entries were"
+
+
+def _tier_warnings(config: Config, outcome: Outcome, asked: Asked) -> list[str]:
     ledger, tiers, threshold = outcome.ledger, outcome.tiers, outcome.ledger.threshold
-    warnings = []
+    stale = seldom_fresh(config)
+    warnings = [stale] if stale is not None else []
     if "ml" in tiers and threshold == NEVER:
         warnings.append(NO_LEVEL)
     elif "ml" in tiers and ledger.predictions:
-        warnings.append(
-            f"{ledger.reached} of {ledger.predictions} predictions reached {threshold:.2f}"
-        )
+        said = f"{ledger.reached} of {ledger.predictions} predictions reached {threshold:.2f}"
+        if config.app.hybrid is Hybrid.PARALLEL:
+            said += " by probability alone; the score decides in parallel"
+        warnings.append(said)
+    if tiers != {"rules"}:
+        warnings.append(_judged(ledger, config.rules.entry))
     if "llm" in tiers:
         warnings += _session_warnings(outcome)
         if not asked.news:

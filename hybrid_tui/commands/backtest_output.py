@@ -20,13 +20,25 @@ class Progress:
         self._begins_at = begins_at
         self._span = max((ends_at - begins_at).total_seconds(), 1.0)
         self._reached = begins_at
+        self._predicted: datetime | None = None
         self._bar: Any = None
 
     @property
     def reached(self) -> str:
         """How far the run came, in words."""
-        done = (self._reached - self._begins_at).total_seconds() / self._span
-        return f"{self._reached:%Y-%m-%d %H:%M} UTC, {min(1.0, done):.0%} of the way"
+        if self._predicted is not None:
+            return (
+                f"while predicting, {self._share(self._predicted):.0%} of the predictions made"
+                " (the cache keeps those of finished blocks)"
+            )
+        return f"at {self._reached:%Y-%m-%d %H:%M} UTC, {self._share(self._reached):.0%} of the way"
+
+    def predicting(self, at: datetime) -> None:
+        """Note that tier 2 makes the predictions of an instant, ahead of the run."""
+        self._predicted = at
+
+    def _share(self, at: datetime) -> float:
+        return min(1.0, (at - self._begins_at).total_seconds() / self._span)
 
     def __enter__(self) -> Callable[[datetime], None]:
         if not sys.stderr.isatty():
@@ -48,7 +60,7 @@ class Progress:
 
         def advance(now: datetime) -> None:
             nonlocal shown
-            self._reached = now
+            self._note(now)
             if (now - shown).total_seconds() >= self._span / 500:
                 shown = now
                 done = (now - self._begins_at).total_seconds()
@@ -61,7 +73,7 @@ class Progress:
             self._bar.stop()
 
     def _note(self, now: datetime) -> None:
-        self._reached = now
+        self._reached, self._predicted = now, None
 
 
 def print_summary(document: dict[str, Any], depth: dict[str, Any], daily: Sequence[float]) -> None:

@@ -85,14 +85,16 @@ def run_history(
     tier2: HistoryPredictor | None = None,
     watch: Watch | None = None,
     llm: str = "local",
+    making: Callable[[datetime], None] | None = None,
 ) -> Outcome:
     """Run the engine over ``history`` with the tiers of ``config.app.tiers``.
 
     ``event`` steps through every bar as the desk does live; ``fast`` skips what cannot matter and
     comes to the same, to the bit. ``tier2`` stands in for the configured model, ``watch`` gets to
     see what is written to the ledger, every event: it takes the event path. With ``llm``
-    ``recorded``, sessions get the answers that the journal has for them. Raises ConfigError or
-    ModelError for tiers that cannot run over this history.
+    ``recorded``, sessions get the answers that the journal has for them. ``making`` is told the
+    instants whose predictions are made ahead of the run. Raises ConfigError or ModelError for tiers
+    that cannot run over this history.
     """
     from hybrid_tui.engine.tier_host import TierHost
     from hybrid_tui.llm.labels import LabelledStrategist
@@ -103,7 +105,9 @@ def run_history(
     strategist: Strategist | None = recorded or reader
     predictor = tier2
     if "ml" in tiers and predictor is None:
-        predictor = make_history_predictor(state, config, history, headlines, strategist)
+        predictor = make_history_predictor(
+            state, config, history, headlines, strategist, making=making
+        )
     path = path if watch is None else "event"
     parts = make_parts(state, config, history, watch, predictor, full_briefs=recorded is not None)
     host = TierHost((lambda: predictor) if predictor is not None else None, strategist)
@@ -246,6 +250,8 @@ def make_parts(
         full_briefs=full_briefs,
         # They change no trade but through an event session of tier 3.
         watches_moves=config.events.watch and config.llm.event_sessions and "llm" in tiers,
+        # With tier 1 alone hardly anything is refused, and the fast path does not look.
+        judged=ledger.judge if tiers != {"rules"} else None,
     )
     recorder.emit(
         EngineStarted,
@@ -273,6 +279,7 @@ def make_history_predictor(
     strategist: Strategist | None,
     *,
     keep: bool = True,
+    making: Callable[[datetime], None] | None = None,
 ) -> HistoryPredictor:
     """Return tier 2 over ``history``; with ``keep`` its predictions are kept on disk."""
     return history_predictor(
@@ -287,4 +294,5 @@ def make_history_predictor(
         strategist,
         history.actions,
         keep=keep,
+        making=making,
     )

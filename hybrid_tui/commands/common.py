@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
 
-from hybrid_tui.errors import ConfigError
+from hybrid_tui.commands.bars import STORE
+from hybrid_tui.errors import ConfigError, Interrupted
 
 
 def split_symbols(text: str | None) -> list[str] | None:
@@ -42,7 +44,23 @@ class BareOptions(TyperCommand):
                 following = args[place + 1] if place + 1 < len(args) else ""
                 if not (following in self.words or following.lstrip("-").isdigit()):
                     filled.append(self.bare[word])
+                    _check_place(word, following)
         return super().parse_args(ctx, filled)
+
+
+def _check_place(option: str, word: str) -> None:
+    """Raise ConfigError where what follows a bare option is not one of the data's places."""
+    if word and not word.startswith("-") and word != STORE and not Path(word).exists():
+        raise ConfigError(f"{option} {word!r} is neither a path nor N, all, off")
+
+
+@contextmanager
+def stoppable(where: Callable[[], str], left: str) -> Iterator[None]:
+    """Turn Ctrl+C into Interrupted: ``where`` it came, in words, and what is ``left`` of it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted {where()}: {left}") from None
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hybrid_tui.commands.backtest import ReceivedFrom, headlines_of
-from hybrid_tui.commands.backtest_data import load_history
+from hybrid_tui.commands.backtest_data import check_spreads, load_history
 from hybrid_tui.commands.backtest_document import Asked, document_of
 from hybrid_tui.commands.backtest_output import Progress
-from hybrid_tui.commands.common import split_symbols, tell
+from hybrid_tui.commands.common import split_symbols, stoppable, tell
 from hybrid_tui.commands.context import CliState, parse_bound, print_json, state_of
 from hybrid_tui.errors import HybridError, Interrupted
 
@@ -81,19 +81,21 @@ def compare(
     }
     forced = {key: value for key, value in given.items() if value is not None}
     base = _config(state, VARIANTS[0], settings or (), forced)
+    check_spreads(base, None)
     since = parse_bound(start, "--start", is_end=False)
     until = parse_bound(end, "--end", is_end=True)
-    history = load_history(
-        state,
-        state.calendar(),
-        [*(data or []), *(more_data or [])],
-        split_symbols(symbols),
-        start=since,
-        end=until,
-        interval=interval,
-        tz=tz,
-    )
-    headlines = headlines_of(news or [], tuple(history.traded), received_from)
+    with stoppable(lambda: "while loading", "no row was done"):
+        history = load_history(
+            state,
+            state.calendar(),
+            [*(data or []), *(more_data or [])],
+            split_symbols(symbols),
+            start=since,
+            end=until,
+            interval=interval,
+            tz=tz,
+        )
+        headlines = headlines_of(news or [], tuple(history.traded), received_from)
     asked = Asked(start=since, end=until, seed=seed, every_bar=False, llm="local", news=headlines)
     rows: list[dict[str, Any]] = []
     first: tuple[dict[str, Any], Outcome] | None = None
@@ -108,9 +110,11 @@ def compare(
                 raise
             rows.append({"name": variant.name, "available": False, "reason": error.render()})
             continue
-        document = document_of(config, history, outcome, asked, seconds=time.perf_counter() - begun)
-        first = first or (document, outcome)
-        rows.append(_row(variant, history, document, outcome, first, seed))
+        taken = time.perf_counter() - begun
+        with stoppable(lambda: "between two rows", _dropped(len(rows))):
+            document = document_of(config, history, outcome, asked, seconds=taken)
+            first = first or (document, outcome)
+            rows.append(_row(variant, history, document, outcome, first, seed))
     assert first is not None
     _print(rows, history, first[0], as_json)
 
@@ -136,13 +140,15 @@ def _run(
 
     check_hybrid(config)
     followed = Progress(history.begins_at, history.ends_at, name)
-    try:
-        with followed as progress:
-            return run_history(state, config, history, asked.news, progress)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted in {name} at {followed.reached}; {done} of {len(VARIANTS)} rows were done"
-        ) from None
+    with (
+        stoppable(lambda: f"in {name} {followed.reached}", _dropped(done)),
+        followed as progress,
+    ):
+        return run_history(state, config, history, asked.news, progress, making=followed.predicting)
+
+
+def _dropped(done: int) -> str:
+    return f"{done} of {len(VARIANTS)} rows were done, and dropped"
 
 
 def _row(

@@ -69,6 +69,20 @@ def find_manifest(state: CliState, config: Config, market: MarketKind) -> Manife
     return read_manifest(find_model(config.ml.model, folders, market))
 
 
+def seldom_fresh(config: Config) -> str | None:
+    """Return what to say where predictions expire before the next ones are asked for."""
+    from hybrid_tui.domain.signals import PREDICTION_EXPIRY
+
+    lasts = PREDICTION_EXPIRY.total_seconds() / 60
+    interval = config.ml.interval_minutes
+    if "ml" not in config.app.tiers or interval <= lasts:
+        return None
+    return (
+        f"ml.interval_minutes {interval}: predictions expire after {lasts:g} minutes, so there is"
+        f" a fresh one {lasts / interval:.0%} of the time"
+    )
+
+
 def load_model(state: CliState, name: str, market: MarketKind) -> Model:
     """Return a model from the user's folder or the shipped ones; raises ModelError."""
     from hybrid_tui.ml.model_files import find_model, shipped_models
@@ -198,11 +212,13 @@ def history_predictor(
     actions: Sequence[CorporateAction] = (),
     *,
     keep: bool = True,
+    making: Callable[[datetime], None] | None = None,
 ) -> HistoryPredictor:
     """Return tier 2 for a backtest over ``traded``, warmed up by ``before``; raises ModelError.
 
     ``before`` has the splits until ``begins_at`` worked in; ``traded`` is raw for ``actions``.
-    With ``keep`` the predictions are kept on disk, and taken from there the next time.
+    With ``keep`` the predictions are kept on disk, and taken from there the next time; ``making``
+    is told the instants of those that are made.
     """
     from hybrid_tui.market.rows import fingerprint
     from hybrid_tui.ml.prediction_cache import PredictedHistory, predicted_blocks
@@ -224,9 +240,11 @@ def history_predictor(
         news=news,
         score=strategist.score if strategist is not None and news else None,
         actions=[action for action in actions if action.ex_at > begins_at],
+        every_minutes=config.ml.interval_minutes,
     )
     folder = state.paths.cache / "predictions" if keep else None
-    return HistoryPredictor(manifest, predicted_blocks(asked, folder, _warn), whole)
+    blocks = predicted_blocks(asked, folder, _warn, making)
+    return HistoryPredictor(manifest, blocks, whole)
 
 
 def whole_history(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hybrid_tui.commands.check import check_bars, finding_lines, finding_row, rejections
-from hybrid_tui.commands.common import progress, split_symbols, tell
+from hybrid_tui.commands.common import progress, split_symbols, stoppable, tell
 from hybrid_tui.commands.context import CliState, iso, print_json, state_of
 from hybrid_tui.commands.earnings import show_earnings
 from hybrid_tui.commands.fetch import fetch_bars
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hybrid_tui.market.store import BarStore
 
 MOST_LINES = 20
+GOES_ON = "the same command goes on"
 
 app = typer.Typer(
     name="data",
@@ -88,18 +89,22 @@ def import_bars(
     from hybrid_tui.market.store import BarStore, interval_text, parse_interval
 
     calendar = state.calendar()
-    read = read_bars(
-        paths,
-        calendar=calendar,
-        tz=tz,
-        symbols=split_symbols(symbols),
-        interval=parse_interval(interval) if interval else None,
-        strict=strict,
-    )
+    with stoppable(lambda: "while reading the files", f"no bar was added; {GOES_ON}"):
+        read = read_bars(
+            paths,
+            calendar=calendar,
+            tz=tz,
+            symbols=split_symbols(symbols),
+            interval=parse_interval(interval) if interval else None,
+            strict=strict,
+        )
     store = BarStore(state.paths.bars)
     rows: list[dict[str, Any]] = []
     findings: list[Finding] = []
-    with progress("importing", len(read.series)) as track:
+    with (
+        stoppable(lambda: f"after {len(rows)} of {counted(len(read.series), 'symbol')}", GOES_ON),
+        progress("importing", len(read.series)) as track,
+    ):
         for symbol, series in track(read.series.items()):
             added = store.add(series, adjusted.value)
             rows.append(

@@ -18,6 +18,7 @@ from hybrid_tui.commands.compose import (
     find_manifest,
     make_predictor,
     minimum_probability,
+    seldom_fresh,
 )
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.commands.markets import DeskMarket, open_market
@@ -174,10 +175,10 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         broker,
     )
     behind = None if resumed else _left_behind(journal, run)
-    if behind is not None:
-        recorder.emit(Alert, begins_at, text=behind)
-    if threshold == NEVER and "ml" in tiers:
-        recorder.emit(Alert, begins_at, text=NO_LEVEL)
+    hopeless = NO_LEVEL if threshold == NEVER and "ml" in tiers else None
+    for text in (behind, hopeless, seldom_fresh(config)):
+        if text is not None:
+            recorder.emit(Alert, begins_at, text=text)
     engine.warm_up(market.feed.warm_up(begins_at), market.feed.earlier_news(begins_at))
 
     def load_predictor() -> Predictor:

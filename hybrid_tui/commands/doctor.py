@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from hybrid_tui import __version__
+from hybrid_tui.commands.compose import seldom_fresh
 from hybrid_tui.commands.context import CliState, iso, print_json, state_of
 from hybrid_tui.commands.doctor_market import examine_market
 from hybrid_tui.commands.finding import Finding
@@ -108,7 +109,9 @@ def _configuration(state: CliState) -> Finding:
     except HybridError as error:
         return Finding(name="settings", ok=False, text=error.render())
     there = "" if state.paths.config.exists() else ", no config.toml: defaults"
-    return Finding(name="settings", ok=True, text=f"mode {config.app.mode}{there}")
+    stale = seldom_fresh(config)
+    doubt = f"; {stale}" if stale else ""
+    return Finding(name="settings", ok=True, text=f"mode {config.app.mode}{there}{doubt}")
 
 
 def _journal(path: Path) -> Finding:

@@ -171,17 +171,19 @@ def predict(
     end: End = None,
     news: Annotated[list[Path] | None, typer.Option(help="headlines, JSON lines")] = None,
     model: Annotated[str | None, typer.Option(help="an id (default: ml.model)")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE; again")] = None,
     more_data: MoreData = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what tier 2 would have said at every five minutes, as JSON lines or as text."""
+    """Say what tier 2 would have said every ml.interval_minutes, as JSON lines or as text."""
     from hybrid_tui.domain.signals import Abstention
     from hybrid_tui.ml.live import recalibrated_history
     from hybrid_tui.ml.model_files import find_model, load_model, shipped_models
     from hybrid_tui.ml.predictor import predict_history
 
     state = state_of(context)
-    name = model or state.config().ml.model
+    config = state.config(settings or ())
+    name = model or config.ml.model
     loaded = load_model(find_model(name, [state.paths.models, shipped_models()], "real"))
     calendar = state.calendar()
     chosen = symbols_of(symbols)
@@ -205,6 +207,7 @@ def predict(
         news=headlines,
         score=score,
         actions=bars.actions,
+        every_minutes=config.ml.interval_minutes,
     )
     for answer in recalibrated_history(raw, bars.series):
         row = _abstention(answer) if isinstance(answer, Abstention) else _prediction(answer)

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybrid_tui.commands.backtest_data import check_spreads
+from hybrid_tui.commands.common import tell
 from hybrid_tui.commands.search_space import Dimension, Range, combinations
 from hybrid_tui.commands.trials import Result, Source, loaded, run_trial, session_opens
 from hybrid_tui.errors import ConfigError, DataError
@@ -75,9 +77,10 @@ class Search:
 
     def _check_space(self) -> None:
         """Raise ConfigError where an end of a range, or a choice, is not a valid value."""
+        check_spreads(self.source.config(), None)
         for dimension in self.space:
             for value in dimension.ends():
-                self.source.config((f"{dimension.key}={value}",))
+                check_spreads(self.source.config((f"{dimension.key}={value}",)), None)
 
     def _open(self) -> Study:
         import optuna
@@ -138,7 +141,9 @@ class Search:
                     trial = self._ask()
                     span = (self._since, self._split)
                     settings = self._settings(trial)
-                    pending[pool.submit(run_trial, self.source, settings, *span)] = trial
+                    with _unheard():
+                        asked = pool.submit(run_trial, self.source, settings, *span)
+                    pending[asked] = trial
                     left -= 1
                 for done in wait(pending, return_when=FIRST_COMPLETED).done:
                     yield self._tell(pending.pop(done), done.result())
@@ -301,9 +306,14 @@ def _undisturbed() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _deaf() -> None:
-    """Leave Ctrl+C to the process that asked."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Have processes that are started meanwhile leave Ctrl+C to this one, from their first step."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -312,11 +322,18 @@ def _executor(workers: int, cluster: str | None) -> Iterator[Executor]:
     if cluster is None:
         import multiprocessing
 
-        pool = ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_deaf
-        )
+        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        others = set(multiprocessing.active_children())
         try:
             yield pool
+        except KeyboardInterrupt:
+            # A second one changes nothing: all that is left to do is to stop.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            tell(["stopping"])
+            # Trials under way are lost; the store is this process's, and is whole.
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
         return

@@ -81,10 +81,12 @@ class Range:
 Dimension = Choices | Range
 
 
-def parse_space(settings: Sequence[str]) -> tuple[list[Dimension], list[str]]:
+def parse_space(
+    settings: Sequence[str], option: str = "--set"
+) -> tuple[list[Dimension], list[str]]:
     """Return the dimensions of a search, and the settings that are the same in all trials.
 
-    Raises ConfigError naming the setting.
+    Raises ConfigError naming the ``option`` and its setting.
     """
     dimensions: list[Dimension] = []
     fixed: list[str] = []
@@ -92,33 +94,33 @@ def parse_space(settings: Sequence[str]) -> tuple[list[Dimension], list[str]]:
         key, equals, text = setting.partition("=")
         key, text = key.strip(), text.strip()
         if not equals or not key:
-            raise ConfigError(f"--set {setting!r} is not KEY=VALUES", hint=HOW)
+            raise ConfigError(f"{option} {setting!r} is not KEY=VALUES", hint=HOW)
         if key in {dimension.key for dimension in dimensions}:
-            raise ConfigError(f"--set {setting!r}: {key} stands there twice")
+            raise ConfigError(f"{option} {setting!r}: {key} stands there twice")
         if "|" in text:
             values = tuple(dict.fromkeys(value.strip() for value in text.split("|")))
             if "" in values or len(values) < 2:
-                raise ConfigError(f"--set {setting!r} has too few choices", hint=HOW)
+                raise ConfigError(f"{option} {setting!r} has too few choices", hint=HOW)
             dimensions.append(Choices(key=key, values=values))
         elif ":" in text:
-            dimensions.append(_range(setting, key, text.split(":")))
+            dimensions.append(_range(option, setting, key, text.split(":")))
         else:
             fixed.append(setting)
     return dimensions, fixed
 
 
-def _range(setting: str, key: str, words: list[str]) -> Range:
+def _range(option: str, setting: str, key: str, words: list[str]) -> Range:
     log = len(words) == 3 and words[2].strip() == "log"
     try:
         numbers = [float(word) for word in (words[:2] if log else words)]
     except ValueError as error:
-        raise ConfigError(f"--set {setting!r} is not a range of numbers", hint=HOW) from error
+        raise ConfigError(f"{option} {setting!r} is not a range of numbers", hint=HOW) from error
     low, high = (numbers[0], numbers[1]) if len(numbers) in (2, 3) else (math.nan, math.nan)
     step = numbers[2] if len(numbers) == 3 else None
     if not (low < high and all(map(math.isfinite, numbers))) or (step is not None and step <= 0):
-        raise ConfigError(f"--set {setting!r} is not a range from low to high", hint=HOW)
+        raise ConfigError(f"{option} {setting!r} is not a range from low to high", hint=HOW)
     if log and low <= 0:
-        raise ConfigError(f"--set {setting!r}: a logarithmic range begins above 0", hint=HOW)
+        raise ConfigError(f"{option} {setting!r}: a logarithmic range begins above 0", hint=HOW)
     given = words[:2] if log else words
     whole = all("." not in word and "e" not in word.lower() for word in given)
     if step is not None and not whole:

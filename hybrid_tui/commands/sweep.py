@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from hybrid_tui.commands.common import progress, split_symbols, tell
+from hybrid_tui.commands.common import progress, split_symbols, stoppable, tell
 from hybrid_tui.commands.context import parse_bound, print_json, state_of
-from hybrid_tui.errors import ConfigError, Interrupted
+from hybrid_tui.errors import ConfigError
 
 SHOWN = 10
 DEFAULT_TRIALS = 50
@@ -76,27 +76,23 @@ def sweep(
         tiers=parse_tiers(tiers),
         news=tuple(str(path.absolute()) for path in news or []),
     )
-    search = Search(
-        source,
-        space,
-        objective=objective,
-        holdout=holdout,
-        folder=state.paths.journal.parent / "sweeps",
-        seed=seed,
-    )
+    with stoppable(lambda: "while loading", "no trial was run"):
+        search = Search(
+            source,
+            space,
+            objective=objective,
+            holdout=holdout,
+            folder=state.paths.journal.parent / "sweeps",
+            seed=seed,
+        )
     wanted = search.plan(trials or DEFAULT_TRIALS)
     earlier = len(search.finished())
-    try:
+    left = f"kept in {search.file}; the same command goes on"
+    with stoppable(lambda: f"after {len(search.finished())} of {wanted} trials", left):
         with progress("trials", max(wanted - earlier, 0)) as track:
             for _ in track(search.run(wanted, workers or os.cpu_count() or 1, cluster)):
                 pass
-    except KeyboardInterrupt:
-        done = len(search.finished())
-        raise Interrupted(
-            f"interrupted after {done} of {wanted} trials, kept in {search.file};"
-            " the same command goes on"
-        ) from None
-    document = search.document(SHOWN, earlier=earlier)
+        document = search.document(SHOWN, earlier=earlier)
     if as_json:
         print_json(document)
     else:

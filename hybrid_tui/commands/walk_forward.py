@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SPACE = ("rules.rsi_below=25|35|45", "rules.rsi_exit=60|70|80")
 MOST_COMBINATIONS = 200
+SWEEP_SET = "--sweep-set"
 EMBARGO_SESSIONS = 1
 FEWEST_SESSIONS_A_FOLD = 5
 MOST_WINDOWS = 60_000
@@ -59,10 +60,11 @@ def folds_of(opens: Sequence[datetime], count: int, ends_at: datetime) -> list[F
     """
     size = len(opens) // (count + 1)
     if size < FEWEST_SESSIONS_A_FOLD:
+        most = len(opens) // FEWEST_SESSIONS_A_FOLD - 1
         raise DataError(
             f"--walk-forward {count}: {len(opens)} sessions in {count + 1} parts are"
             f" {size} each, fewer than {FEWEST_SESSIONS_A_FOLD}",
-            hint="fewer folds, or more data",
+            hint=f"at most {most} with these data" if most > 0 else "more data",
         )
     days = [at.replace(hour=0, minute=0, second=0) for at in opens]
     folds = []
@@ -80,6 +82,30 @@ def folds_of(opens: Sequence[datetime], count: int, ends_at: datetime) -> list[F
     return folds
 
 
+def plan_walk(asked: WalkForward) -> tuple[list[tuple[str, ...]], list[Fold]]:
+    """Return the settings that each fold tries, and the folds.
+
+    Raises ConfigError for a space that is no small grid of valid values, DataError for too many
+    folds.
+    """
+    space, fixed = parse_space(asked.space or DEFAULT_SPACE, SWEEP_SET)
+    grid = combinations(space, MOST_COMBINATIONS)
+    if grid is None or fixed:
+        raise ConfigError(
+            f"{SWEEP_SET} gives no grid of at most {MOST_COMBINATIONS} settings",
+            hint="KEY=LOW:HIGH:STEP or KEY=x|y|z",
+        )
+    for dimension in space:
+        for value in dimension.ends():
+            try:
+                asked.config_of((f"{dimension.key}={value}",))
+            except ConfigError as error:
+                said = error.message.removeprefix("--set ")
+                raise ConfigError(f"{SWEEP_SET} {said}", hint=error.hint) from error
+    opens = session_opens(asked.state, asked.history)
+    return grid, folds_of(opens, asked.folds, asked.history.ends_at)
+
+
 def walk_forward(
     asked: WalkForward, track: Callable[[Sequence[Fold]], Any]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -92,17 +118,11 @@ def walk_forward(
 
     from hybrid_tui.analysis.statistics import performance, sharpe_interval
 
-    space, fixed = parse_space(asked.space or DEFAULT_SPACE)
-    grid = combinations(space, MOST_COMBINATIONS)
-    if grid is None or fixed:
-        raise ConfigError(
-            f"--sweep-set gives no grid of at most {MOST_COMBINATIONS} settings",
-            hint="KEY=LOW:HIGH:STEP or KEY=x|y|z",
-        )
+    grid, folds = plan_walk(asked)
     rows: list[dict[str, Any]] = []
     chained: list[float] = []
     opens = session_opens(asked.state, asked.history)
-    for fold in track(folds_of(opens, asked.folds, asked.history.ends_at)):
+    for fold in track(folds):
         model = _trained(asked, fold, len(rows)) if "ml" in asked.config_of(()).app.tiers else None
         since = fold.since if model is None else _unseen(opens, model, fold)
         choosing = _Span(asked, since, fold.until, model)
@@ -245,6 +265,7 @@ def _predicted(asked: WalkForward, history: History, model: Model) -> list[Predi
         news=asked.headlines,
         score=scorer if asked.headlines else None,
         actions=[action for action in history.actions if action.ex_at > history.begins_at],
+        every_minutes=config.ml.interval_minutes,
     )
     return list(predicted_blocks(question, None, _ignored))
 

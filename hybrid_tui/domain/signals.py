@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hybrid_tui.errors import DataError
+
+PREDICTION_EXPIRY = timedelta(minutes=10)
+"""How long a prediction is fresh."""
 
 
 class Direction(StrEnum):

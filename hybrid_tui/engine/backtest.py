@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.engine import Cycle, Engine
 from hybrid_tui.engine.jobs import Job, JobResult
 from hybrid_tui.engine.marks import Marks
+from hybrid_tui.rules.entries import Refusal
 
 NOTHING = MarketUpdate()
 NOT_KEPT: tuple[type[ev.Event], ...] = (ev.Ticked, ev.Heartbeat, ev.NightsMeasured)
@@ -37,6 +39,8 @@ class Ledger:
     abstained: dict[str, int] = field(default_factory=dict)
     signals: int = 0
     entries_cancelled: int = 0
+    entries_decided: int = 0
+    entries_refused: Counter[str] = field(default_factory=Counter)
     _had_bar: bool = False
 
     @property
@@ -49,6 +53,11 @@ class Ledger:
         self.marks.extend(seconds, equity, gross)
         self.bars += bars
         self._had_bar = self._had_bar or bars > 0
+
+    def judge(self, decided: int, refusals: Sequence[Refusal]) -> None:
+        """Count what became of the entries that were confirmed at an instant."""
+        self.entries_decided += decided
+        self.entries_refused.update(refusal.check for refusal in refusals)
 
     def append(self, event: ev.Event) -> None:
         """Take an event that the state already knows."""

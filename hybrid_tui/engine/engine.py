@@ -35,7 +35,7 @@ from hybrid_tui.market.halts import HALTED
 from hybrid_tui.market.view import KnownMarket
 from hybrid_tui.rules.board import StreamingBoard, TechnicalBoard
 from hybrid_tui.rules.checks import EntryRules, stale_symbols
-from hybrid_tui.rules.entries import decide_entries
+from hybrid_tui.rules.entries import Refusal, decide_entries
 from hybrid_tui.rules.exits import decide_exits, in_overnight_window
 from hybrid_tui.rules.guardian import day_volatility
 from hybrid_tui.rules.protections import hard_daily_loss, locks_at_decision
@@ -49,7 +49,11 @@ Cycle = Generator[Job, JobResult | None, list[Ack]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSetup:
-    """What an engine is made of, chosen once by whoever composes it."""
+    """What an engine is made of, chosen once by whoever composes it.
+
+    ``judged`` is told, wherever entries were confirmed, how many were decided and what was refused:
+    each one, while events tell of a refusal only when its reason is another than a bar before.
+    """
 
     config: Config
     tiers: frozenset[str]
@@ -64,6 +68,7 @@ class EngineSetup:
     full_briefs: bool = False
     halted: Mapping[str, str] = field(default_factory=dict)
     earnings: Callable[[datetime], tuple[EarningsDue, ...]] = lambda now: ()
+    judged: Callable[[int, Sequence[Refusal]], None] | None = None
 
 
 class Engine:
@@ -344,6 +349,8 @@ class Engine:
             setup=self._entry_rules,
             volatility_of=partial(self._volatility, now),
         )
+        if self.setup.judged is not None:
+            self.setup.judged(len(entries), refusals)
         for entry in entries:
             self.orders.buy(now, entry, equity, cause=cause)
         said = {refusal.symbol: refusal.reason for refusal in refusals}

@@ -33,7 +33,7 @@ from hybrid_tui.ml.prediction_table import (
 )
 from hybrid_tui.ml.predictor import Score, predict_history, score_news
 from hybrid_tui.ml.sentiment import sentiment_events
-from hybrid_tui.ml.ticks import Ticks, session_ticks, sessions_between
+from hybrid_tui.ml.ticks import EVERY_MINUTES, Ticks, session_ticks, sessions_between
 
 SESSIONS_A_BLOCK = 16
 MOST_BYTES = 2 * 1024**3
@@ -58,17 +58,20 @@ class PredictedHistory:
     news: Sequence[NewsItem] = ()
     score: Score | None = None
     actions: Sequence[CorporateAction] = ()
+    every_minutes: int = EVERY_MINUTES
 
 
 def predicted_blocks(
     asked: PredictedHistory,
     folder: Path | None,
     warn: Callable[[str], None],
+    making: Callable[[datetime], None] | None = None,
 ) -> Iterator[PredictionTable]:
     """Yield the predictions of all instants after ``begins_at``, oldest first, in bounded memory.
 
     ``folder`` (None: nothing is kept) holds the blocks of all histories; a file in it that cannot
-    be what it claims to be is reported to ``warn`` and made anew.
+    be what it claims to be is reported to ``warn`` and made anew. ``making`` is told the instants
+    whose predictions are made, and not taken from there.
     """
     scores = score_news(asked.news, asked.score) if asked.score is not None else {}
     blocks = _blocks(asked)
@@ -82,6 +85,8 @@ def predicted_blocks(
         table = _read(path, symbols, ticks, len(members), warn) if path is not None else None
         if table is None:
             if answers is None:
+                if making is not None:
+                    making(since)
                 answers = predict_history(
                     asked.load(),
                     asked.series,
@@ -90,7 +95,9 @@ def predicted_blocks(
                     news=asked.news,
                     score=(lambda items: [scores[item.id] for item in items]) if scores else None,
                     actions=asked.actions,
+                    every_minutes=asked.every_minutes,
                 )
+                answers = _followed(answers, making) if making is not None else answers
             table = tabulated(answers, symbols, ticks.at, ticks.horizon_end, members)
             if path is not None:
                 _write(path, table, warn)
@@ -100,6 +107,12 @@ def predicted_blocks(
         yield table
     if folder is not None and kept is not None:
         tidy(folder, kept)
+
+
+def _followed(answers: Iterator[Answer], making: Callable[[datetime], None]) -> Iterator[Answer]:
+    for answer in answers:
+        making(answer.at)
+        yield answer
 
 
 def _blocks(asked: PredictedHistory) -> list[Ticks]:
@@ -113,7 +126,7 @@ def _blocks(asked: PredictedHistory) -> list[Ticks]:
     sessions = sessions_between(asked.calendar, first, last)
     blocks = []
     for begin in range(0, len(sessions), SESSIONS_A_BLOCK):
-        ticks = session_ticks(sessions[begin : begin + SESSIONS_A_BLOCK])
+        ticks = session_ticks(sessions[begin : begin + SESSIONS_A_BLOCK], asked.every_minutes)
         ticks = ticks.take((ticks.at > first) & (ticks.at <= last))
         if len(ticks):
             blocks.append(ticks)
@@ -133,7 +146,7 @@ def cache_key(asked: PredictedHistory, scores: Mapping[str, float]) -> str:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     put(*(version(name) for name in ("torch", "numpy", "exchange_calendars")))
     put(asked.manifest.model_dump_json())
-    put(asked.fingerprint, asked.begins_at.isoformat(), SESSIONS_A_BLOCK)
+    put(asked.fingerprint, asked.begins_at.isoformat(), asked.every_minutes, SESSIONS_A_BLOCK)
     for symbol in sorted(asked.series):
         known = asked.series[symbol].known_at
         put(symbol, len(known), hashlib.sha256(known.tobytes()).hexdigest())

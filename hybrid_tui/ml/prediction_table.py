@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
-from hybrid_tui.domain.signals import Abstention, Interval, MLPrediction
+from hybrid_tui.domain.signals import PREDICTION_EXPIRY, Abstention, Interval, MLPrediction
 from hybrid_tui.ml.model_files import Manifest
 
-EXPIRY = timedelta(minutes=10)
 PREDICTED = -1
 FIGURES = (
     "buy_probability",
@@ -81,7 +80,7 @@ class PredictionTable:
             yield MLPrediction(
                 id=stamp + symbol,
                 at=at,
-                expires_at=at + EXPIRY,
+                expires_at=at + PREDICTION_EXPIRY,
                 symbol=symbol,
                 **dict(zip(FIGURES, figures[column], strict=True)),
                 model_id=manifest.id,

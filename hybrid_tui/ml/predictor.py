@@ -12,15 +12,16 @@ import numpy as np
 from hybrid_tui.domain.bars import BarSeries, CorporateAction, IntArray, NewsItem
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.ports import MarketView
-from hybrid_tui.domain.signals import Abstention, Interval, MLPrediction
+from hybrid_tui.domain.signals import PREDICTION_EXPIRY, Abstention, Interval, MLPrediction
 from hybrid_tui.domain.splits import effective, split_adjusted
 from hybrid_tui.errors import DataError
 from hybrid_tui.ml.features import INDEX_SYMBOL, RawWindows, compute, gather, join
 from hybrid_tui.ml.inference import Outlook, outlooks
 from hybrid_tui.ml.model_files import Model
-from hybrid_tui.ml.prediction_table import EXPIRY, prediction_id
+from hybrid_tui.ml.prediction_table import prediction_id
 from hybrid_tui.ml.sentiment import MEMORY_SECONDS, SentimentEvents, sentiment_events
 from hybrid_tui.ml.ticks import (
+    EVERY_MINUTES,
     Ticks,
     abstention_reason,
     eligibility,
@@ -162,7 +163,7 @@ def _prediction(
     return MLPrediction(
         id=prediction_id(at, bars.symbol),
         at=at,
-        expires_at=at + EXPIRY,
+        expires_at=at + PREDICTION_EXPIRY,
         symbol=bars.symbol,
         buy_probability=outlook.probability,
         confidence=outlook.confidence,
@@ -263,8 +264,9 @@ def predict_history(
     score: Score | None = None,
     strategy_id: str | None = None,
     actions: Sequence[CorporateAction] = (),
+    every_minutes: int = EVERY_MINUTES,
 ) -> Iterator[MLPrediction | Abstention]:
-    """Yield what the desk would have said at every 5-minute instant, by instant and symbol.
+    """Yield what the desk that asks ``every_minutes`` would have heard, by instant and symbol.
 
     The figures are EnsemblePredictor's to the bit. An instant belongs to [start, end) as the end of
     a bar that started there: start < instant <= end. Bars before ``start`` warm up, instants after
@@ -286,7 +288,7 @@ def predict_history(
     chosen = sorted(set(series if symbols is None else symbols))
     past = _Restated(series, actions)
     for session in sessions_between(calendar, first, last):
-        ticks = session_ticks([session])
+        ticks = session_ticks([session], every_minutes)
         ticks = ticks.take((ticks.at > first) & (ticks.at <= last))
         for some in past.stretches(ticks):
             restated = past.at(_instant(int(some.at[0])))

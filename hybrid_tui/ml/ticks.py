@@ -53,7 +53,7 @@ def single_tick(at: datetime, session_open: datetime, session_close: datetime) -
 
 
 def session_ticks(sessions: Sequence[Session], every_minutes: int = EVERY_MINUTES) -> Ticks:
-    """Return the prediction instants of whole sessions: open + n x 5 min, before the close."""
+    """Return the prediction instants of whole sessions: open + n x interval, before the close."""
     rows = [
         (int(at.timestamp()), int(session.open.timestamp()), int(session.close.timestamp()))
         for session in sessions

@@ -21,6 +21,9 @@ from hybrid_tui.rules.risk import size_factor
 from hybrid_tui.rules.sizing import shares_at_decision
 
 
+SIZE = "size"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryDecision:
     """Shares to buy at the next open; ``priority`` orders the entries of one instant.
@@ -38,10 +41,11 @@ class EntryDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a technically confirmed symbol is not bought."""
+    """Why a technically confirmed symbol is not bought: the first ``check`` that fails, and how."""
 
     symbol: str
     reason: str
+    check: str
 
 
 def decide_entries(
@@ -78,7 +82,8 @@ def decide_entries(
             in_overnight_window=in_overnight_window,
             setup=setup,
         )
-        reason = next((check.reason for check in checks if check.reason is not None), None)
+        failed = next((check for check in checks if check.reason is not None), None)
+        name, reason = (failed.name, failed.reason) if failed is not None else (SIZE, None)
         quantity, note = 0, ""
         if reason is None:
             quantity = shares_at_decision(
@@ -90,6 +95,8 @@ def decide_entries(
             )
             if quantity < 1:
                 reason = "too small for one share"
+                if prediction is not None and prediction.target_position == 0:
+                    name = f"{SIZE} (target position 0)"
             elif setup.risk.loss_budget:
                 cut = under_loss_budget(
                     quantity,
@@ -101,7 +108,7 @@ def decide_entries(
                 quantity, note = cut.quantity, cut.reason
                 reason = _too_little(cut, state.closes[symbol], equity, setup.risk)
         if reason is not None:
-            refusals.append(Refusal(symbol=symbol, reason=reason))
+            refusals.append(Refusal(symbol=symbol, reason=reason, check=name))
             continue
         strategy = state.strategy(now) if setup.use_llm else None
         entries.append(
@@ -120,7 +127,9 @@ def decide_entries(
     if "max_entries" in setup.risk.protections and "max_entries" not in state.lifted:
         room = max(0, setup.risk.max_entries - state.entries_today)
         said = f"{setup.risk.max_entries} entries today"
-        refusals += [Refusal(symbol=late.symbol, reason=said) for late in entries[room:]]
+        refusals += [
+            Refusal(symbol=late.symbol, reason=said, check="max_entries") for late in entries[room:]
+        ]
         del entries[room:]
     return entries, refusals
 
@@ -157,7 +166,7 @@ def _within_sectors(
         )
         reason = _too_little(cut, close, equity, setup.risk)
         if reason is not None:
-            refusals.append(Refusal(symbol=entry.symbol, reason=reason))
+            refusals.append(Refusal(symbol=entry.symbol, reason=reason, check="sector cap"))
             continue
         taken[sector] += cut.quantity * close
         note = "; ".join(filter(None, (entry.note, cut.reason)))

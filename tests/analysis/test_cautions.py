@@ -125,6 +125,5 @@ def test_fills_without_a_spread() -> None:
     def in_the_first_hour(_symbol: str, at: datetime) -> float | None:
         return 0.001 if at < OPENS + timedelta(hours=1) else None
 
-    assert (cautions.fills_without_spread(rows, None) or "").startswith("no quotes")
     assert (cautions.fills_without_spread(rows, in_the_first_hour) or "").startswith("1 of 3 fills")
     assert cautions.fills_without_spread(rows, lambda _s, _a: 0.0) is None

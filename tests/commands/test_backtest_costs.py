@@ -49,14 +49,13 @@ def test_half_of_the_recorded_spread_is_what_a_fill_costs(home: Path, shared_dat
     data = [str(folder / f"SPY_201310{day:02d}_trade.csv.gz") for day in (7, 8, 9, 10, 11)]
     words = ("--data", *data, "--set", "broker.slippage_model=half_spread")
     document = run(home, *words, "--quotes", str(folder), "--path", "both")
-    fixed = run(home, *words)
+    fixed = run(home, "--data", *data)
     assert document["settings"]["broker.slippage_model"] == "half_spread"
     rows = document["trades"]
     fills = sum(row["quantity"] * (1 if row["open"] else 2) for row in rows)
     # SPY's spread was a cent then: half of it a share and fill.
     assert document["summary"]["slippage_cost"] / fills == pytest.approx(0.005, rel=0.2)
     assert not [text for text in document["warnings"] if "slippage" in text]
-    assert [text for text in fixed["warnings"] if "no quotes were given" in text]
     assert fixed["summary"]["slippage_cost"] / fills == pytest.approx(0.0166, rel=0.2)
 
 
@@ -65,3 +64,16 @@ def test_quotes_that_nothing_asks_for_are_a_mistake(home: Path, shared_data: Pat
     done = hybrid_tui(home, "backtest", "--data", folder, "--quotes", folder)
     assert done.returncode == 2
     assert "slippage_model=half_spread" in done.stderr
+
+
+def test_half_of_an_unknown_spread_is_a_mistake(home: Path, shared_data: Path) -> None:
+    data = ("--data", str(shared_data / "bars_hour_lean" / "SPY.csv.gz"))
+    words = (*data, "--set", "broker.slippage_model=half_spread")
+    for command, more in (
+        ("backtest", ()),
+        ("compare", ()),
+        ("sweep", ("--set", "rules.rsi_below=25:35:5")),
+    ):
+        done = hybrid_tui(home, command, *words, *more)
+        assert done.returncode == 2, (command, done.stderr)
+        assert "needs recorded quotes" in done.stderr

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from hybrid_tui.analysis.overfitting import deflated_sharpe
+from hybrid_tui.cli import app
+from hybrid_tui.commands import backtest_run
 from hybrid_tui.commands.search_space import combinations, parse_space
-from hybrid_tui.errors import ConfigError
+from hybrid_tui.errors import ConfigError, HybridError
 from tests.desk import hybrid_tui, start
 
 GRID = ("--set", "rules.rsi_below=25:45:10", "--set", "rules.rsi_exit=60|70")
@@ -187,10 +189,25 @@ def test_walking_forward_tests_only_what_comes_after_the_choice(
 
 def test_bad_walks_are_exit_2(home: Path, hours: list[str]) -> None:
     for words, said in (
-        (("--walk-forward", "90"), "fewer than 5"),
+        (("--walk-forward", "90"), "fewer than 5 (at most 49 with these data)"),
+        (("--walk-forward", "2", "--sweep-set", "nope.x=1:2:1"), "--sweep-set nope.x=1: unknown"),
+        (("--walk-forward", "2", "--sweep-set", "rules.rsi_below=9:1"), "--sweep-set 'rules."),
         (("--walk-forward", "2", "--sweep-set", "rules.rsi_below=1.5:9:log"), "--sweep-set"),
         (("--sweep-set", "rules.rsi_below=25|45"), "--walk-forward"),
     ):
         done = hybrid_tui(home, "backtest", *hours, *words)
         assert done.returncode == 2, (words, done.stderr)
         assert said in done.stderr
+
+
+def test_a_bad_walk_is_refused_before_the_backtest(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[object] = []
+    monkeypatch.setenv("HYBRID_TUI_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(backtest_run, "run_history", lambda *_args, **_more: ran.append(1))
+    data = str(shared_data / "bars_hour_lean" / "SPY.csv.gz")
+    for words in (("4000",), ("2", "--sweep-set", "rules.rsi_belo=1:2:1")):
+        with pytest.raises(HybridError, match=r"unknown key|sessions"):
+            app(["backtest", "--data", data, "--end", "2015-12-31", "--walk-forward", *words])
+    assert not ran

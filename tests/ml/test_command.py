@@ -92,6 +92,13 @@ def test_predict_writes_one_line_a_symbol_at_each_instant_in_order(home: Path, b
     assert rows[-1]["horizon_end"] == "2026-02-03T21:00:00Z"
 
 
+def test_predict_speaks_at_the_instants_that_are_set(home: Path, bars: Path) -> None:
+    words = ("--data", str(bars), "--start", "2026-02-03", "--json")
+    rows = lines(run("predict", *words, "--set", "ml.interval_minutes=30", "--set", "sim.seed=1"))
+    assert len(rows) == 12 * 3
+    assert [row["at"] for row in rows[:4:3]] == ["2026-02-03T15:00:00Z", "2026-02-03T15:30:00Z"]
+
+
 def test_predict_abstains_until_the_look_back_is_full(home: Path, bars: Path) -> None:
     rows = lines(run("predict", "--data", str(bars), "--end", "2026-02-02", "--json"))
     first = rows[0]

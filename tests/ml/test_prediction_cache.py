@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,29 @@ def test_kept_predictions_are_the_fresh_ones_to_the_bit(asking: Asking, tmp_path
     assert not asking.warned
 
 
+def test_a_desk_that_asks_every_seven_minutes_is_answered_then(
+    asking: Asking, tmp_path: Path
+) -> None:
+    asking.answers(tmp_path)
+    other = asking.changed(every_minutes=7)
+    # Three sessions from START: 55 instants in each.
+    assert len({answer.at for answer in other.answers(tmp_path)}) == 3 * 55
+    assert other.answers(tmp_path) == other.answers(None)
+
+
+def test_who_waits_is_told_which_instants_are_being_made(asking: Asking, tmp_path: Path) -> None:
+    told: list[datetime] = []
+    made = [
+        list(table.at) for table in predicted_blocks(asking.asked, tmp_path, print, told.append)
+    ]
+    instants = [datetime.fromtimestamp(int(at), UTC) for block in made for at in block]
+    assert told[0] == START
+    assert list(dict.fromkeys(told))[1:] == instants
+    list(predicted_blocks(asking.asked, tmp_path, print, told.append))
+    assert told[-1] == instants[-1]
+    assert told.count(instants[-1]) == len(asking.asked.series), "what was kept was not made"
+
+
 def test_an_interrupted_run_goes_on_where_it_was(asking: Asking, tmp_path: Path) -> None:
     asking.answers(tmp_path, blocks=1)
     (folder,) = tmp_path.iterdir()
@@ -153,6 +176,7 @@ def test_nothing_is_taken_for_another_question(asking: Asking, tmp_path: Path) -
         asking.changed(news=(), score=None),
         asking.changed(score=lambda items: [-0.5 for _ in items]),
         asking.changed(manifest=manifest),
+        asking.changed(every_minutes=7),
     ]
     for other in others:
         other.answers(tmp_path, blocks=1)

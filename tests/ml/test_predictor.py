@@ -45,12 +45,13 @@ def live(
     calendar: TradingCalendar,
     series: dict[str, BarSeries],
     news: Sequence[NewsItem] = (),
+    every_minutes: int = 5,
 ) -> list[MLPrediction | Abstention]:
     """Return what the predictor says from a view at each instant of the second session."""
     predictor = EnsemblePredictor(model, calendar, good if news else None)
     answers: list[MLPrediction | Abstention] = []
     session = calendar.session_after(calendar.next_session(instant(f"{FIRST_DAY}T00:00:00")))
-    for at in prediction_instants(session, 5):
+    for at in prediction_instants(session, every_minutes):
         market = KnownMarket(sorted(series), 60, "test")
         for bars in series.values():
             known = bars.known_by(seconds(at))
@@ -65,9 +66,13 @@ def live(
     return answers
 
 
-@pytest.mark.parametrize("with_news", [False, True])
+@pytest.mark.parametrize(("with_news", "every_minutes"), [(False, 5), (True, 5), (True, 7)])
 def test_history_gives_the_very_figures_of_the_live_predictor(
-    model: Model, calendar: TradingCalendar, series: dict[str, BarSeries], with_news: bool
+    model: Model,
+    calendar: TradingCalendar,
+    series: dict[str, BarSeries],
+    with_news: bool,
+    every_minutes: int,
 ) -> None:
     news = [
         headline(instant("2026-02-02T19:00:00"), "NVDA", "a"),
@@ -77,10 +82,17 @@ def test_history_gives_the_very_figures_of_the_live_predictor(
     start = instant("2026-02-03T00:00:00")
     batch = list(
         predict_history(
-            model, series, calendar, start, news=shown, score=good if with_news else None
+            model,
+            series,
+            calendar,
+            start,
+            news=shown,
+            score=good if with_news else None,
+            every_minutes=every_minutes,
         )
     )
-    assert batch == live(model, calendar, series, shown)
+    assert len(batch) == len(series) * (389 // every_minutes)
+    assert batch == live(model, calendar, series, shown, every_minutes)
     assert {type(answer) for answer in batch} == {MLPrediction, Abstention}
 
 

@@ -192,6 +192,7 @@ def _parts(case: Case, sink_of: Callable[[Ledger], Sink] = lambda ledger: ledger
         interval=case.interval,
         feed_name="test",
         min_probability=float(config.rules.min_buy_probability),
+        judged=ledger.judge if case.tiers != ("rules",) else None,
     )
     broker = PaperBroker(
         cash=config.broker.cash,
@@ -267,7 +268,7 @@ def check_same(one: Ledger, other: Ledger) -> None:
     assert (other.marks.gross == one.marks.gross).all()
     for name in (
         "bars", "turnover", "fees", "slippage", "predictions", "reached", "abstained", "signals",
-        "entries_cancelled",
+        "entries_cancelled", "entries_decided", "entries_refused",
     ):  # fmt: skip
         assert getattr(other, name) == getattr(one, name), name
     assert other.state.positions == one.state.positions

@@ -134,14 +134,14 @@ class Search:
                 trial = self._ask()
                 yield self._tell(trial, self._run_here(trial))
             return
-        with _executor(min(workers, left), cluster) as pool:
+        with executor(min(workers, left), cluster) as pool:
             pending: dict[Future[Result], Trial] = {}
             while left or pending:
                 while left and len(pending) < workers:
                     trial = self._ask()
                     span = (self._since, self._split)
                     settings = self._settings(trial)
-                    with _unheard():
+                    with unheard():
                         asked = pool.submit(run_trial, self.source, settings, *span)
                     pending[asked] = trial
                     left -= 1
@@ -307,7 +307,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
+def unheard() -> Iterator[None]:
     """Have processes that are started meanwhile leave Ctrl+C to this one, from their first step."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -317,7 +317,7 @@ def _unheard() -> Iterator[None]:
 
 
 @contextmanager
-def _executor(workers: int, cluster: str | None) -> Iterator[Executor]:
+def executor(workers: int, cluster: str | None) -> Iterator[Executor]:
     """Give local processes, or a Dask cluster's workers; what waits is dropped at the end."""
     if cluster is None:
         import multiprocessing
@@ -349,4 +349,4 @@ def _executor(workers: int, cluster: str | None) -> Iterator[Executor]:
         raise ConfigError(f"--cluster {cluster}: no scheduler answers: {error}") from error
     with client:
         # Closing the client drops what waits on the cluster.
-        yield client.get_executor(pure=False)
+        yield client.getexecutor(pure=False)

@@ -20,7 +20,6 @@ from hybrid_tui.rules.guardian import (
 from hybrid_tui.rules.risk import size_factor
 from hybrid_tui.rules.sizing import shares_at_decision
 
-
 SIZE = "size"
 
 

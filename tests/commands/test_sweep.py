@@ -13,7 +13,7 @@ import pytest
 
 from hybrid_tui.analysis.overfitting import deflated_sharpe
 from hybrid_tui.cli import app
-from hybrid_tui.commands import backtest_run
+from hybrid_tui.commands import backtest_run, search
 from hybrid_tui.commands.search_space import combinations, parse_space
 from hybrid_tui.errors import ConfigError, HybridError
 from tests.desk import hybrid_tui, start
@@ -94,7 +94,7 @@ def test_the_deflated_ratio_counts_every_trial_of_every_run(home: Path, hours: l
 
 
 def test_an_interrupted_search_goes_on(home: Path, hours: list[str]) -> None:
-    words = (*hours, "--set", "risk.max_position=0.05:0.5", "--trials", "400", "--workers", "1")
+    words = (*hours, "--set", "risk.max_position=0.05:0.5", "--trials", "400", "--workers", "2")
     running = start(home, "sweep", *words, "--objective", "total_return")
     folder = home / "sweeps"
     known = set(folder.glob("*.jsonl"))
@@ -106,9 +106,13 @@ def test_an_interrupted_search_goes_on(home: Path, hours: list[str]) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
+    assert running.stderr is not None
+    assert running.stderr.readline() == "stopping\n"
+    running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130, said
     assert "the same command goes on" in said
+    assert len(said.splitlines()) == 1
     assert "Traceback" not in said
     with next(iter(fresh)).open("ab") as file:
         file.write(b'{"op_code": 4, "work')
@@ -117,6 +121,27 @@ def test_an_interrupted_search_goes_on(home: Path, hours: list[str]) -> None:
     )
     assert done["earlier"] >= 1
     assert done["trials"] >= 2
+
+
+def begin_and_stop() -> None:
+    """Give one of two workers a long trial, and press Ctrl+C."""
+    with search.executor(2, None) as pool:
+        with search.unheard():
+            heard = pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ())
+        assert signal.SIGINT in heard.result(60), "a worker would die of Ctrl+C on its own"
+        pool.submit(time.sleep, 100)
+        raise KeyboardInterrupt
+
+
+def test_a_search_that_stops_waits_for_no_trial(capsys: pytest.CaptureFixture[str]) -> None:
+    before, begun = signal.getsignal(signal.SIGINT), time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            begin_and_stop()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - begun < 80
+    assert capsys.readouterr().err == "stopping\n"
 
 
 def test_spaces_are_ranges_steps_logs_and_choices() -> None:

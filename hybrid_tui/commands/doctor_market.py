@@ -107,8 +107,8 @@ def _at(config: Config) -> str:
 
 
 def _alpaca_data(config: Config, calendar: TradingCalendar, now: datetime) -> Finding:
+    from hybrid_tui.alpaca_wire import AlpacaKeys
     from hybrid_tui.market.alpaca_history import AlpacaHistory
-    from hybrid_tui.market.alpaca_http import AlpacaKeys
     from hybrid_tui.tui.format import span
 
     symbol = config.app.watchlist[0]
@@ -130,8 +130,8 @@ def _alpaca_data(config: Config, calendar: TradingCalendar, now: datetime) -> Fi
 
 def _alpaca_clock(config: Config, calendar: TradingCalendar) -> Finding:
     """Return what the broker's clock says against the calendar, and against this machine's."""
+    from hybrid_tui.alpaca_wire import AlpacaKeys
     from hybrid_tui.market.alpaca_clock import AlpacaClock, contradiction
-    from hybrid_tui.market.alpaca_http import AlpacaKeys
     from hybrid_tui.tui.format import span
 
     try:

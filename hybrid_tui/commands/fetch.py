@@ -114,8 +114,8 @@ def make_source(state: CliState, provider: Provider, calendar: TradingCalendar) 
     """Return a provider's history; ConfigError where its keys are missing."""
     if provider is Provider.YAHOO:
         return yahoo_history(state, calendar)
+    from hybrid_tui.alpaca_wire import KEY_ID, SECRET_KEY, AlpacaKeys
     from hybrid_tui.market.alpaca_history import AlpacaHistory
-    from hybrid_tui.market.alpaca_http import KEY_ID, SECRET_KEY, AlpacaKeys
 
     market = state.config().market
     keys = AlpacaKeys.of(find_keys((KEY_ID, SECRET_KEY), os.environ, state.profile))

@@ -79,9 +79,9 @@ def simulated_market(config: Config, calendar: TradingCalendar) -> DeskMarket:
 
 def _alpaca(state: CliState, config: Config, calendar: TradingCalendar) -> DeskMarket:
     """Read the last sessions, and connect what comes from now on."""
+    from hybrid_tui.alpaca_wire import KEY_ID, SECRET_KEY, AlpacaKeys
     from hybrid_tui.market.alpaca_clock import AlpacaClock, ClockWatch
     from hybrid_tui.market.alpaca_history import AlpacaHistory
-    from hybrid_tui.market.alpaca_http import KEY_ID, SECRET_KEY, AlpacaKeys
     from hybrid_tui.market.alpaca_stream import AlpacaStream
     from hybrid_tui.market.live import LiveFeed, LiveSources
     from hybrid_tui.market.store import merge_series

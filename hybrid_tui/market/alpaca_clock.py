@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hybrid_tui.alpaca_wire import AlpacaKeys
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.ports import MarketUpdate
 from hybrid_tui.errors import DataError, HybridError
-from hybrid_tui.market.alpaca_http import AlpacaKeys, AlpacaRest
+from hybrid_tui.market.alpaca_http import AlpacaRest
 from hybrid_tui.market.alpaca_rows import instant
 from hybrid_tui.market.halts import CLOCK_CLOSED, CLOCK_OPEN, Halts
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from hybrid_tui.alpaca_wire import AlpacaKeys
 from hybrid_tui.domain.bars import BarSeries, CorporateAction, NewsItem, Quote
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.errors import DataError
@@ -22,7 +23,6 @@ from hybrid_tui.market.alpaca_http import (
     ATTEMPTS,
     TIMEOUT_S,
     URL_HINT,
-    AlpacaKeys,
     AlpacaRest,
     Api,
 )

@@ -6,18 +6,21 @@ retries sleep in blocks of three seconds, so they are off.
 
 from __future__ import annotations
 
-import json
 import logging
 import random
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from hybrid_tui.domain.text import clean_text
+from hybrid_tui.alpaca_wire import (
+    AlpacaKeys,
+    keys_hint,
+    said_in,
+    seconds_to_wait,
+    timed_adapter,
+)
 from hybrid_tui.errors import ConfigError, DataError, Fatal, HybridError, Retryable
 
 if TYPE_CHECKING:
@@ -27,50 +30,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Api = Literal["stocks", "news", "actions", "clock"]
-KEY_ID, SECRET_KEY = "APCA_API_KEY_ID", "APCA_API_SECRET_KEY"
-KEY = re.compile(r"[\x21-\x7e]+")
 TIMEOUT_S = (5.0, 30.0)
 """Seconds to connect, and to wait for the next bytes of an answer."""
 ATTEMPTS = 5
 LONGEST_BACKOFF_S = 30.0
 LONGEST_WAIT_S = 120.0
-MOST_DETAIL = 200
 URL_HINT = "is market.data_url right?"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlpacaKeys:
-    """An account's two keys; neither is shown where the object is printed."""
-
-    key_id: str = field(repr=False)
-    secret: str = field(repr=False)
-    source: str = f"{KEY_ID} and {SECRET_KEY}"
-
-    def __post_init__(self) -> None:
-        for name, value in ((KEY_ID, self.key_id), (SECRET_KEY, self.secret)):
-            if not KEY.fullmatch(value):
-                raise ConfigError(
-                    f"{name} is {'empty' if not value else 'not a key'}",
-                    hint="copy it from Alpaca's dashboard, without quotes, spaces or line ends",
-                )
-
-    @staticmethod
-    def of(environment: Mapping[str, str]) -> AlpacaKeys:
-        """Return the keys that the environment holds; ConfigError names the one that is missing."""
-        for name in (KEY_ID, SECRET_KEY):
-            if not environment.get(name):
-                raise ConfigError(
-                    f"{name} is not set",
-                    hint="Alpaca's dashboard makes keys, free of charge; hybrid-tui keys set",
-                )
-        return AlpacaKeys(key_id=environment[KEY_ID], secret=environment[SECRET_KEY])
-
-    def redact(self, text: str) -> str:
-        """Return text from outside as one short line without the keys in it."""
-        for secret in (self.key_id, self.secret):
-            text = text.replace(secret, "***")
-        text = clean_text(text)
-        return text if len(text) <= MOST_DETAIL else f"{text[:MOST_DETAIL]}..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +120,7 @@ class AlpacaRest:
             self._keys.key_id, self._keys.secret, raw_data=True, url_override=self._url
         )
         client._retry = 0
-        adapter = _adapter(self._timeout_s)
+        adapter = timed_adapter(self._timeout_s)
         client._session.mount("https://", adapter)
         client._session.mount("http://", adapter)
         return client
@@ -194,13 +159,13 @@ class AlpacaRest:
         if response is None:
             return _passing(f"Alpaca could not be asked for {what}")
         status = int(response.status_code)
-        said = self._keys.redact(_message(str(error)))
+        said = self._keys.redact(said_in(str(error)))
         where = f"Alpaca refused {what} ({status}{': ' + said if said else ''})"
         if status == 429:
             return _Fault(
                 Retryable(where, hint="too many requests; wait a minute, or ask for less"),
                 may_pass=True,
-                wait_s=self._asked_to_wait(response.headers),
+                wait_s=seconds_to_wait(response.headers, self._clock()),
             )
         if status >= 500 or status == 408:
             return _passing(f"Alpaca failed on {what} ({status}{': ' + said if said else ''})")
@@ -217,38 +182,6 @@ class AlpacaRest:
             return _Fault(DataError(where, hint=self._url_hint))
         return _Fault(DataError(where, hint="see the symbol, the dates and the interval"))
 
-    def _asked_to_wait(self, headers: Mapping[str, str]) -> float | None:
-        """Return the seconds until the server wants to be asked again, where it says so."""
-        after, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
-        now = self._clock()
-        if after.strip().isdigit():
-            return float(after)
-        try:
-            if after:
-                return max((parsedate_to_datetime(after) - now).total_seconds(), 0.0)
-            if reset:
-                return max(float(reset) - now.timestamp(), 0.0)
-        except (ValueError, TypeError):
-            log.warning("Alpaca's rate limit headers make no sense: %r, %r", after, reset)
-        return None
-
-
-def keys_hint(keys: AlpacaKeys) -> str:
-    """Return what to do about keys that Alpaca does not take."""
-    return f"check {keys.source}: both of one account; paper and live accounts have their own"
-
-
-def _adapter(timeout_s: tuple[float, float]) -> Any:
-    from requests.adapters import HTTPAdapter
-
-    class Adapter(HTTPAdapter):
-        """Sends every request with a time-out, whatever the caller says."""
-
-        def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-            return super().send(request, *args, **{**kwargs, "timeout": timeout_s})
-
-    return Adapter()
-
 
 def _passing(message: str) -> _Fault:
     return _Fault(Retryable(message, hint="try again later"), may_pass=True)
@@ -263,13 +196,3 @@ def _not_json(error: ValueError, what: str, url_hint: str) -> _Fault:
         )
         return _Fault(page, may_pass=True)
     return _passing(f"Alpaca's answer about {what} is cut off or not JSON")
-
-
-def _message(body: str) -> str:
-    """Return what an error body says: its message, else nothing for a web page, else itself."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return "" if body.lstrip().startswith("<") else body
-    message = parsed.get("message") if isinstance(parsed, dict) else None
-    return message if isinstance(message, str) else ""

@@ -21,8 +21,8 @@ from alpaca.data.live.news import NewsDataStream
 from alpaca.data.live.stock import StockDataStream
 from alpaca.data.live.websocket import DataStream
 
+from hybrid_tui.alpaca_wire import AlpacaKeys, keys_hint
 from hybrid_tui.errors import ConfigError, DataError, Fatal, HybridError
-from hybrid_tui.market.alpaca_http import AlpacaKeys, keys_hint
 
 CONNECT_S = 20.0
 CLOSE_S = 2.0

@@ -15,12 +15,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hybrid_tui.alpaca_wire import AlpacaKeys
 from hybrid_tui.domain.bars import BarSeries, NewsItem
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.ports import MarketUpdate
 from hybrid_tui.errors import HybridError
 from hybrid_tui.market.alpaca_history import AlpacaHistory
-from hybrid_tui.market.alpaca_http import AlpacaKeys
 from hybrid_tui.market.alpaca_rows import (
     bar_rows,
     bar_series,

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hybrid_tui.alpaca_wire import AlpacaKeys
 from hybrid_tui.domain.bars import CorporateAction
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import ConfigError, DataError, Fatal, HybridError, Retryable
 from hybrid_tui.market.alpaca_history import AlpacaHistory
-from hybrid_tui.market.alpaca_http import AlpacaKeys
 from tests.servers.alpaca_data import KEYS, AlpacaData, article, bar, minutes, serve_data
 
 OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)

@@ -6,9 +6,9 @@ import logging
 
 import pytest
 
+from hybrid_tui.alpaca_wire import AlpacaKeys
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import ConfigError, DataError, Fatal, HybridError
-from hybrid_tui.market.alpaca_http import AlpacaKeys
 from tests.servers.alpaca_desk import desk_of
 from tests.servers.alpaca_socket import (
     NEWS,

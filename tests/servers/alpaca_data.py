@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from hybrid_tui.alpaca_wire import AlpacaKeys
 from hybrid_tui.domain.calendar import NEW_YORK
-from hybrid_tui.market.alpaca_http import AlpacaKeys
 
 KEYS = AlpacaKeys(key_id="PKLOCALKEY", secret="local/secret+value")
 PAGE = 1_000

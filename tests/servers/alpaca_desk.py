@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hybrid_tui.alpaca_wire import AlpacaKeys
 from hybrid_tui.domain.bars import NewsItem, Quote
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.ports import MarketUpdate
 from hybrid_tui.errors import HybridError
 from hybrid_tui.market.alpaca_history import AlpacaHistory
-from hybrid_tui.market.alpaca_http import AlpacaKeys
 from hybrid_tui.market.alpaca_stream import AlpacaStream
 from hybrid_tui.market.live import LiveSource
 from tests.servers.alpaca_data import KEYS, AlpacaData, serve_data

@@ -130,6 +130,12 @@ class PaperBroker:
             raise HybridError(f"no position in {symbol} to protect")
         stop.level, stop.reason = level, reason
 
+    def collect(self, on_update: OnUpdate) -> None:
+        """Do nothing: what happens, happens while bars are traded through."""
+
+    def dispatch(self, cap: CapAtFill) -> None:
+        """Do nothing: an order waits for its bar, and is cut there."""
+
     def advance(self, bars: BarSlice, cap: CapAtFill, on_update: OnUpdate) -> None:
         """Trade through the bars of one start; raises HybridError if cash would turn negative."""
         prices = bars.bars

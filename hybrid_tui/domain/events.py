@@ -249,6 +249,75 @@ class OrderCancelled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderMoved(Event):
+    """An order went on at the broker; ``client_id`` is the one it has there, ``stage`` how far."""
+
+    durability: ClassVar[Durability] = "batched"
+    order_id: str
+    client_id: str
+    symbol: str
+    stage: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopConfirmed(Event):
+    """The broker holds the ``serial``-th stop of a position, for whole shares at ``price`` dollars.
+
+    ``bare_s`` are the seconds for which the position stood without one before; None: it did not.
+    """
+
+    symbol: str
+    client_id: str
+    serial: int
+    quantity: float
+    price: float
+    bare_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountObserved(Event):
+    """What the broker says of the account, in dollars, where it changed or differs from the books.
+
+    ``cash`` is the truth from now on. ``transferred`` of the difference are deposits less
+    withdrawals, ``activities`` their ids; ``blocked`` says why nothing may be bought.
+    """
+
+    account: str
+    cash: float
+    equity: float
+    buying_power: float
+    blocked: str = ""
+    transferred: float = 0.0
+    activities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionObserved(Event):
+    """The broker holds another quantity of ours than the books: its word is taken.
+
+    ``ratio`` is not 1 where the difference is a split of so many new shares for one.
+    """
+
+    symbol: str
+    quantity: float
+    before: float
+    reason: str
+    ratio: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalsObserved(Event):
+    """Positions (symbol to shares) and open orders of the account that are not this desk's.
+
+    They are shown and never touched; in their symbols nothing is bought.
+    """
+
+    positions: Mapping[str, float]
+    orders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopMoved(Event):
     """The resting stop of a position, and the high it trails."""
 
@@ -404,6 +473,11 @@ EVENTS: dict[str, type[Event]] = {
         OrderIntended,
         OrderFilled,
         OrderCancelled,
+        OrderMoved,
+        StopConfirmed,
+        AccountObserved,
+        PositionObserved,
+        ExternalsObserved,
         StopMoved,
         EntryRefused,
         LockSet,

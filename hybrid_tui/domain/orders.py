@@ -95,7 +95,8 @@ class Fill:
     """A (possibly partial) execution. ``at`` is the start of the bar it happened in.
 
     ``price`` includes slippage, ``commission`` does not; ``slippage`` is dollars against the trader
-    over the whole quantity.
+    over the whole quantity. ``venue_order`` is the client id of the order at a broker that
+    answers later: what of it is booked is counted by it.
     """
 
     order_id: str
@@ -108,6 +109,7 @@ class Fill:
     slippage: float
     reason: str
     final: bool = True
+    venue_order: str = ""
 
     @property
     def cost(self) -> float:

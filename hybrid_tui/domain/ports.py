@@ -17,6 +17,7 @@ from hybrid_tui.domain.briefing import (
     TrackRecord,
 )
 from hybrid_tui.domain.live_calibration import Outcome
+from hybrid_tui.domain.events import Event
 from hybrid_tui.domain.orders import Fill, Order
 from hybrid_tui.domain.signals import (
     Abstention,
@@ -153,7 +154,15 @@ class Cancelled:
     reason: str
 
 
-BrokerUpdate = Fill | Cancelled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """The broker says something that is kept as an event of ``kind`` with ``fields``."""
+
+    kind: type[Event]
+    fields: Mapping[str, object]
+
+
+BrokerUpdate = Fill | Cancelled | Noted
 OnUpdate = Callable[[BrokerUpdate], None]
 CapAtFill = Callable[[Order, float], float]
 
@@ -171,6 +180,12 @@ class Broker(Protocol):
 
     def place_stop(self, symbol: str, level: float, reason: str) -> None:
         """Rest, or raise, the protective stop of a position at ``level`` dollars."""
+
+    def collect(self, on_update: OnUpdate) -> None:
+        """Hand over what came back between two instants, oldest first."""
+
+    def dispatch(self, cap: CapAtFill) -> None:
+        """Let what was submitted go; ``cap`` cuts entries at the most that they may pay."""
 
     def advance(self, bars: BarSlice, cap: CapAtFill, on_update: OnUpdate) -> None:
         """Trade through one slice of bars; ``cap`` cuts entries at their fill price."""

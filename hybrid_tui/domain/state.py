@@ -43,6 +43,12 @@ class DeskState:
     orders: dict[str, Order] = field(default_factory=dict)
     filled: dict[str, float] = field(default_factory=dict)
     intents: dict[str, int] = field(default_factory=dict)
+    booked: dict[str, tuple[float, float]] = field(default_factory=dict)
+    stop_serials: dict[str, int] = field(default_factory=dict)
+    account: ev.AccountObserved | None = None
+    transfers: set[str] = field(default_factory=set)
+    externals: ev.ExternalsObserved | None = None
+    splits_seen: dict[str, tuple[float, datetime]] = field(default_factory=dict)
     closes: dict[str, float] = field(default_factory=dict)
     closed_at: dict[str, datetime] = field(default_factory=dict)
     quotes: dict[str, tuple[float, float]] = field(default_factory=dict)

@@ -151,6 +151,7 @@ class Engine:
         Order: bars ending, corporate actions, news, LLM answers, commands, predictions, exits,
         entries. What was decided is committed before it is sent.
         """
+        self.orders.collect(now)
         self._roll_session(now)
         if self.setup.halted != self.state.halts:
             self._note_halts(now)
@@ -262,7 +263,8 @@ class Engine:
     def _apply_action(self, now: datetime, action: CorporateAction) -> None:
         if not self.board.knows(action.symbol):
             return
-        self.orders.adjust(now, action)
+        if not self.orders.knows_split(action):
+            self.orders.adjust(now, action)
         if action.ratio != 1.0:
             self.market.adjust(action)
             self.moves.measure_anew()

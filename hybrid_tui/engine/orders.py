@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import compress
 from operator import attrgetter, gt, itemgetter
@@ -13,7 +13,7 @@ from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import Bar, BarSlice, CorporateAction
 from hybrid_tui.domain.orders import ExitReason, Fill, Order, Position, Side
-from hybrid_tui.domain.ports import Broker, BrokerUpdate
+from hybrid_tui.domain.ports import Broker, BrokerUpdate, Noted
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.rules.entries import EntryDecision
 from hybrid_tui.rules.guardian import sector_gross, under_sector_cap
@@ -23,6 +23,7 @@ from hybrid_tui.rules.sizing import shares_at_fill
 from hybrid_tui.rules.stops import first_level, next_level
 
 BAR_HIGH, HELD_HIGH = itemgetter(Bar._fields.index("high")), attrgetter("high")
+SPLIT_NEAR = timedelta(days=4)
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 TWO = tuple(f"{number:02}" for number in range(60))
 
@@ -36,6 +37,8 @@ class OrderDesk:
         self._broker = broker
         self._config = config
         self._outbox: list[Order] = []
+        # The shares and the limit of buys that were sent to a broker that answers later.
+        self._reserved: dict[str, tuple[float, float]] = {}
         self._now: datetime | None = None
         self._hard_stops: dict[str, list[tuple[datetime, float]]] = {}
         self._plain_widths: StopWidths | None = None
@@ -140,6 +143,19 @@ class OrderDesk:
             for order in self._outbox:
                 self._broker.submit(order)
             self._outbox.clear()
+            self._broker.dispatch(self._cap_at_send)
+
+    def collect(self, now: datetime) -> None:
+        """Book what the broker answered since the last instant."""
+        self._now = now
+        self._broker.collect(self._on_update)
+
+    def knows_split(self, action: CorporateAction) -> bool:
+        """Whether a split was seen in the broker's positions before its announcement came."""
+        ratio, at = self._state.splits_seen.get(action.symbol, (1.0, action.ex_at))
+        return (
+            action.ratio != 1.0 and ratio == action.ratio and abs(at - action.ex_at) <= SPLIT_NEAR
+        )
 
     def trade_through(self, now: datetime, bars: BarSlice) -> None:
         """Let the broker trade through the bars of one start."""
@@ -205,7 +221,7 @@ class OrderDesk:
         self._recorder.emit(ev.OrderIntended, order.at, cause=cause, order=order)
         self._outbox.append(order)
 
-    def _cap(self, order: Order, price: float) -> float:
+    def _cap(self, order: Order, price: float, reserved: float = 0.0) -> float:
         risk, state = self._config.risk, self._state
         wanted = order.quantity - state.filled.get(order.id, 0.0)
         sector = self._config.sectors.get(order.symbol)
@@ -222,17 +238,32 @@ class OrderDesk:
             wanted=wanted,
             price=price,
             commission=self._config.broker.commission,
-            cash=state.cash,
-            gross=state.gross(),
+            cash=state.cash - reserved,
+            gross=state.gross() + reserved,
             max_gross=risk.max_gross,
             min_position=risk.min_position,
             decision_equity=order.equity,
         )
 
+    def _cap_at_send(self, order: Order, price: float) -> float:
+        """Return the shares that may be bought at most at ``price``; other open buys count."""
+        orders, filled = self._state.orders, self._state.filled
+        self._reserved = {key: paid for key, paid in self._reserved.items() if key in orders}
+        reserved = sum(
+            (quantity - filled.get(key, 0.0)) * limit
+            for key, (quantity, limit) in self._reserved.items()
+        )
+        allowed = self._cap(order, price, reserved)
+        if allowed > 0:
+            self._reserved[order.id] = (allowed, price)
+        return allowed
+
     def _on_update(self, update: BrokerUpdate) -> None:
         assert self._now is not None
         if isinstance(update, Fill):
             self._filled(self._now, update)
+        elif isinstance(update, Noted):
+            self._recorder.emit(update.kind, self._now, **update.fields)
         else:
             self._cancelled(self._now, update.order_id, update.symbol, update.reason)
 

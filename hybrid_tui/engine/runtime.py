@@ -38,6 +38,16 @@ class Source(Protocol):
         """Deliver updates until cancelled; ``on_status`` takes a text and whether all is well."""
 
 
+class BrokerLink(Protocol):
+    """A broker that answers between instants."""
+
+    async def run(self, wake: Callable[[], None]) -> None:
+        """Trade until cancelled; ``wake`` is called when there is something to collect."""
+
+    async def settle(self) -> None:
+        """Give what is under way a moment to end: the engine stops."""
+
+
 class Runtime:
     """Drives an engine through a feed.
 
@@ -58,7 +68,10 @@ class Runtime:
         flush: Callable[[], None],
         source: Source | None = None,
         handover: Handover | None = None,
+        broker: BrokerLink | None = None,
     ) -> None:
+        self._broker = broker
+        self._has_updates = False
         self.engine = engine
         self.feed = feed
         self.clock = clock
@@ -125,6 +138,8 @@ class Runtime:
         loading.add_done_callback(self._background.discard)
         if self._source is not None:
             self._start_source(self._source)
+        if self._broker is not None:
+            self._start_broker(self._broker)
         with_data = self.feed.upcoming(now)
         while not self._stopping:
             due = self.engine.upcoming(now)
@@ -172,6 +187,27 @@ class Runtime:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    def _start_broker(self, broker: BrokerLink) -> None:
+        """Let a broker trade beside the instants; where it cannot go on the engine stops."""
+
+        def wake() -> None:
+            self._has_updates = True
+            self._wake.set()
+
+        async def trade() -> None:
+            try:
+                await broker.run(wake)
+            except HybridError as error:
+                self._notices.append(f"the broker cannot go on: {error.render()}")
+                self.stop(f"the broker cannot go on: {error.message}")
+            except Exception as error:
+                log.exception("the broker failed")
+                self.stop(f"the broker failed: {type(error).__name__}: {error}")
+
+        task = asyncio.create_task(trade())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
     def _present(self, instant: datetime) -> datetime:
         """Return the instant, or the present where the wall clock has left it far behind."""
         behind = -self.clock.seconds_until(instant)
@@ -188,6 +224,9 @@ class Runtime:
 
     async def _end(self, now: datetime) -> None:
         self._host.hang_up()
+        if self._broker is not None:
+            await self._broker.settle()
+            self.engine.orders.collect(max(now, self._last or now))
         for task in self._background:
             task.cancel()
         if self._background:
@@ -205,13 +244,13 @@ class Runtime:
     async def _wait_for(self, instant: datetime) -> bool:
         """Wait until an instant is due; False: something else came up first."""
         self._wake.clear()
-        if self._commands or self._has_proposal():
+        if self._commands or self._has_proposal() or self._has_updates:
             await self._carry_out(instant)
             return False
         seconds = self.clock.seconds_until(instant)
         if seconds <= 0:
             await asyncio.sleep(0)
-            return not self._commands and not self._stopping
+            return not (self._commands or self._has_updates or self._stopping)
         try:
             await asyncio.wait_for(self._wake.wait(), min(seconds, 1.0))
         except TimeoutError:
@@ -237,6 +276,7 @@ class Runtime:
     async def _carry_out(self, before: datetime) -> None:
         """Carry out the waiting commands, and take a proposal, strictly between two instants."""
         batch, self._commands = self._commands, []
+        self._has_updates = False
         last = self._last or before
         now = max(last + BETWEEN, min(self.clock.now(), before - BETWEEN))
         others = [

@@ -110,6 +110,10 @@ def _acted(run: str, event: ev.ActionApplied, state: DeskState) -> Iterator[Writ
     yield from _position(run, event.action.symbol, state)
 
 
+def _observed(run: str, event: ev.PositionObserved, state: DeskState) -> Iterator[Write]:
+    yield from _position(run, event.symbol, state)
+
+
 def _predicted(run: str, event: ev.PredictionsMade, _state: DeskState) -> Iterator[Write]:
     for found in event.predictions:
         yield _insert(
@@ -232,6 +236,7 @@ _PROJECTIONS: dict[type[ev.Event], Callable[[str, Any, DeskState], Iterator[Writ
     ev.OrderCancelled: _cancelled,
     ev.StopMoved: _stop_moved,
     ev.ActionApplied: _acted,
+    ev.PositionObserved: _observed,
     ev.PredictionsMade: _predicted,
     ev.SignalProposed: _proposed,
     ev.SignalDecided: _decided,

@@ -12,6 +12,7 @@ from hybrid_tui.domain.orders import STOP_REASONS, Fill, Position, Side, Trade, 
 if TYPE_CHECKING:
     from hybrid_tui.domain.state import DeskState
 
+MOST_BOOKED = 2_000
 LIFTED_FOR_THE_DAY = frozenset({"daily_loss", "max_entries", "hard_daily_loss"})
 
 
@@ -30,9 +31,19 @@ def _filled(state: DeskState, event: ev.OrderFilled) -> None:
         _bought(state, fill)
     else:
         _sold(state, fill)
+    if fill.venue_order:
+        _book(state, fill)
     state.filled[fill.order_id] = state.filled.get(fill.order_id, 0.0) + fill.quantity
     if fill.final:
         _order_over(state, fill.order_id)
+
+
+def _book(state: DeskState, fill: Fill) -> None:
+    quantity, value = state.booked.pop(fill.venue_order, (0.0, 0.0))
+    booked = (quantity + fill.quantity, value + fill.quantity * fill.price)
+    state.booked[fill.venue_order] = booked
+    while len(state.booked) > MOST_BOOKED:
+        del state.booked[next(iter(state.booked))]
 
 
 def _bought(state: DeskState, fill: Fill) -> None:
@@ -126,6 +137,41 @@ def _order_over(state: DeskState, order_id: str) -> None:
     state.intents.pop(order_id, None)
 
 
+def _stop_confirmed(state: DeskState, event: ev.StopConfirmed) -> None:
+    state.stop_serials[event.symbol] = event.serial
+
+
+def _account(state: DeskState, event: ev.AccountObserved) -> None:
+    state.account = event
+    state.cash = event.cash
+    state.transfers.update(event.activities)
+    # Deposits and withdrawals do not count in the protections.
+    state.reference_equity += event.transferred
+    state.peak_equity += event.transferred
+
+
+def _position(state: DeskState, event: ev.PositionObserved) -> None:
+    held = state.positions.get(event.symbol)
+    if event.ratio != 1.0:
+        state.splits_seen[event.symbol] = (event.ratio, event.at)
+        if event.symbol in state.closes:
+            state.closes[event.symbol] /= event.ratio
+        if held is not None:
+            held.entry_price /= event.ratio
+            held.high /= event.ratio
+            held.level /= event.ratio
+    if held is None:
+        return
+    if event.quantity > 0:
+        held.quantity = event.quantity
+    else:
+        del state.positions[event.symbol]
+
+
+def _externals(state: DeskState, event: ev.ExternalsObserved) -> None:
+    state.externals = event
+
+
 def _stop_moved(state: DeskState, event: ev.StopMoved) -> None:
     held = state.positions[event.symbol]
     held.level = event.level
@@ -171,6 +217,10 @@ HANDLERS: Handlers = {
     ev.OrderIntended: _intended,
     ev.OrderFilled: _filled,
     ev.OrderCancelled: _cancelled,
+    ev.StopConfirmed: _stop_confirmed,
+    ev.AccountObserved: _account,
+    ev.PositionObserved: _position,
+    ev.ExternalsObserved: _externals,
     ev.StopMoved: _stop_moved,
     ev.LockSet: _lock_set,
     ev.LockLifted: _lock_lifted,

@@ -1,0 +1,409 @@
+"""The Alpaca broker: orders that survive lost answers, restarts and a slow or silent broker.
+
+All state lives on the event loop's thread; requests run in threads, one at a time for a symbol,
+and what comes next is decided by :func:`~hybrid_tui.broker.lanes.next_step` from what is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from hybrid_tui.broker.alpaca_budget import RequestBudget, Urgency
+from hybrid_tui.broker.alpaca_gateway import AlpacaGateway, Lost, No, Refusal
+from hybrid_tui.broker.alpaca_reconcile import Reconciler
+from hybrid_tui.broker.alpaca_rows import OrderRow, UpdateRow
+from hybrid_tui.broker.alpaca_updates import TradeUpdates
+from hybrid_tui.broker.lane_book import LaneBook, open_buys
+from hybrid_tui.broker.lanes import (
+    ENTRY_LIFE_S,
+    Ask,
+    Cancel,
+    Lane,
+    Replace,
+    Role,
+    Step,
+    Submit,
+    Ticket,
+    next_step,
+)
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.bars import BarSlice
+from hybrid_tui.domain.order_life import NOTHING, OrderReport, Stage
+from hybrid_tui.domain.orders import ExitReason, Order, Side
+from hybrid_tui.domain.ports import CapAtFill, OnUpdate
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.domain.ticks import buy_limit, exact
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+LOOK_EVERY_S = 0.25
+SETTLE_S = 5.0
+NO_PRICE = "no price to set its limit by"
+CUT = "cut to nothing by cash, buying power, exposure or the smallest position"
+
+
+class AlpacaBroker:
+    """Trades one account; ``desk`` is read for quotes and books, ``forbid`` notes why not to buy.
+
+    ``forbid`` takes a cause and a reason (None: it is over), ``collar_bps`` is how far above the
+    ask an entry may pay.
+    """
+
+    name = "alpaca"
+
+    def __init__(
+        self,
+        gateway: AlpacaGateway,
+        desk: DeskState,
+        *,
+        collar_bps: float,
+        forbid: Callable[[str, str | None], None],
+        forbid_symbol: Callable[[str, str | None], None],
+        budget: RequestBudget | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.book = LaneBook()
+        self.stream: TradeUpdates | None = None
+        self._gateway = gateway
+        self._desk = desk
+        self._collar_bps = collar_bps
+        self._forbid = forbid
+        self._budget = budget or RequestBudget()
+        self._clock = clock
+        self._kick = asyncio.Event()
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._wake: Callable[[], None] = lambda: None
+        self._told: dict[str, str] = {}
+        self._stopping = False
+        self._reconciler = Reconciler(
+            self.book,
+            gateway,
+            desk,
+            self.request,
+            forbid=forbid,
+            forbid_symbol=forbid_symbol,
+            clock=clock,
+        )
+
+    def restore(self) -> None:
+        """Take over what the journal knows of an earlier life of the engine."""
+        self.book.restore(self._desk)
+
+    def submit(self, order: Order) -> None:
+        """Take an order whose intent is on disk; the same id twice is one order."""
+        lane = self.book.lane(order.symbol)
+        known = {ticket.order_id for ticket in lane.tickets.values()}
+        if order.id in known or order in (lane.entry, lane.exit):
+            return
+        if order.side is Side.BUY:
+            lane.entry, lane.entry_since = order, self._clock()
+            lane.entry_quantity = NOTHING
+            lane.cancels_entry = False
+            return
+        lane.exit, lane.attempt = order, 1
+        lane.exit_backoff.worked()
+        self._kick.set()
+
+    def dispatch(self, cap: CapAtFill) -> None:
+        """Price the entries that wait, cut them to what may be bought, and let them go."""
+        for order in open_buys(self.book.lanes.values()):
+            lane = self.book.lane(order.symbol)
+            if lane.entry_quantity > 0 or order.id in lane.tickets:
+                continue
+            ask = self._desk.quotes.get(order.symbol, (0.0, 0.0))[1]
+            ask = ask or self._desk.closes.get(order.symbol, 0.0)
+            if ask <= 0:
+                self.book.drop_entry(lane, NO_PRICE)
+                continue
+            limit = buy_limit(ask, self._collar_bps)
+            allowed = math.floor(cap(order, float(limit)))
+            if self._desk.account is not None:
+                power = exact(self._desk.account.buying_power)
+                allowed = min(allowed, math.floor(power / limit))
+            if allowed < 1:
+                self.book.drop_entry(lane, CUT)
+                continue
+            lane.entry_quantity, lane.entry_limit = Decimal(allowed), limit
+        self._kick.set()
+        if self.book.updates:
+            self._wake()
+
+    def cancel(self, order_id: str) -> bool:
+        """Ask for an order to end; True: it never went, False: the answer comes as an update."""
+        for lane in self.book.lanes.values():
+            if lane.exit is not None and lane.exit.id == order_id:
+                lane.exit = None
+                self._kick.set()
+                return not lane.open(Role.EXIT)
+            if any(t.order_id == order_id for t in lane.open(Role.ENTRY)):
+                lane.cancels_entry = True
+                self._kick.set()
+                return False
+            if lane.entry is not None and lane.entry.id == order_id:
+                lane.entry = None
+                return True
+        return True
+
+    def place_stop(self, symbol: str, level: float, reason: str) -> None:
+        """Rest, or raise, the protective stop of a position at ``level`` dollars."""
+        lane = self.book.lane(symbol)
+        if lane.level is None or level > lane.level:
+            lane.level, lane.level_from = level, ExitReason(reason)
+        self._kick.set()
+
+    def collect(self, on_update: OnUpdate) -> None:
+        """Hand over what came back since the last instant, oldest first."""
+        updates = self.book.updates
+        while updates:
+            on_update(updates.popleft())
+
+    def advance(self, bars: BarSlice, cap: CapAtFill, on_update: OnUpdate) -> None:
+        """Do nothing: the market itself fills the orders."""
+
+    def adjust(self, symbol: str, ratio: float, amount: float) -> None:
+        """Take a split into the books; the broker's own orders are read anew."""
+        lane = self.book.lanes.get(symbol)
+        if lane is None or lane.held <= 0 or ratio == 1.0:
+            return
+        lane.held *= exact(ratio)
+        if lane.level is not None:
+            lane.level /= ratio
+        self._reconciler.soon()
+
+    def session_closed(self, on_update: OnUpdate) -> None:
+        """Do nothing: entries are immediate, and exits wait for the next open."""
+
+    async def run(self, wake: Callable[[], None]) -> None:
+        """Trade until cancelled: listen, reconcile, and do what is missing."""
+        self._wake = wake
+        jobs = [self._trade(), self._reconciler.run(self._tell, self.kick)]
+        if self.stream is not None:
+            jobs.append(self._listen(self.stream))
+        tasks = [asyncio.create_task(job) for job in jobs]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in (*tasks, *self._busy.values()):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._busy.values(), return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Wait a moment for the answers to what is under way; nothing new is begun."""
+        self._stopping = True
+        if self._busy:
+            await asyncio.wait(set(self._busy.values()), timeout=SETTLE_S)
+
+    def kick(self) -> None:
+        """Have every lane looked at again, and the desk collect what there is."""
+        self._kick.set()
+        if self.book.updates:
+            self._wake()
+
+    def heard(self, update: UpdateRow) -> None:
+        """Take in a message of the trade-updates stream."""
+        if not self.book.take(update.order, self._clock(), update_reason(update)):
+            self._reconciler.soon()
+        self.kick()
+
+    def came_up(self) -> None:
+        """The stream listens, for the first time or again: look at what was missed."""
+        self._tell("stream", "")
+        self._reconciler.soon()
+
+    def went_down(self, why: str) -> None:
+        """The stream is down; orders are asked about instead."""
+        self._tell("stream", f"the broker's order stream is down ({why}): orders are asked about")
+
+    async def request(self, urgency: Urgency, call: Callable[..., Answer], *given: Any) -> Answer:
+        """Make one request in a thread when the budget allows it; raises Refusal or Lost."""
+        await self._budget.take(urgency)
+        try:
+            return await asyncio.to_thread(call, *given)
+        except Refusal as refusal:
+            if refusal.kind is No.RATE:
+                self._budget.refused(refusal.wait_s)
+            raise
+
+    async def _listen(self, stream: TradeUpdates) -> None:
+        from hybrid_tui.errors import Fatal
+
+        try:
+            await stream.run()
+        except Fatal as error:
+            self._tell("stream", f"{error.render()}: orders are asked about instead")
+
+    def _tell(self, topic: str, text: str) -> None:
+        """Say something once; an empty text says that it is over."""
+        if self._told.get(topic, "") == text:
+            return
+        if text:
+            self.book.note(ev.Alert, text=text)
+        elif self._told.get(topic):
+            self.book.note(ev.Alert, text=f"it is over: {self._told[topic]}")
+        self._told[topic] = text
+        self._wake()
+
+    async def _trade(self) -> None:
+        while True:
+            self._kick.clear()
+            if self._reconciler.is_ready and not self._stopping:
+                for lane in list(self.book.lanes.values()):
+                    self._look(lane)
+            self.book.watch(self._clock())
+            if self.book.updates:
+                self._wake()
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._kick.wait()
+            except TimeoutError:
+                continue
+
+    def _look(self, lane: Lane) -> None:
+        """Begin the next request of a symbol, where none is under way."""
+        if lane.symbol in self._busy:
+            return
+        now = self._clock()
+        self._give_up(lane, now)
+        if lane.entry is not None and lane.entry_quantity <= 0 and not lane.open(Role.ENTRY):
+            return
+        bid = self._desk.quotes.get(lane.symbol, (0.0, 0.0))[0]
+        step = next_step(lane, now, bid)
+        if step is None:
+            return
+        task = asyncio.create_task(self._execute(lane, step))
+        self._busy[lane.symbol] = task
+
+        def done(ended: asyncio.Task[None]) -> None:
+            self._busy.pop(lane.symbol, None)
+            if not ended.cancelled() and ended.exception() is not None:
+                log.error("a request for %s failed", lane.symbol, exc_info=ended.exception())
+                lane.ask_backoff.refused(self._clock())
+            self.kick()
+
+        task.add_done_callback(done)
+
+    def _give_up(self, lane: Lane, now: float) -> None:
+        """Drop an entry whose moment has passed before it could be sent."""
+        waiting = lane.entry is not None and lane.entry.id not in lane.tickets
+        if waiting and (lane.cancels_entry or now - lane.entry_since > ENTRY_LIFE_S):
+            self.book.drop_entry(lane, "its moment passed before the broker took it")
+
+    async def _execute(self, lane: Lane, step: Step) -> None:
+        match step:
+            case Ask(client_id=client_id):
+                await self._ask(lane, client_id)
+            case Cancel(client_id=client_id):
+                await self._cancel(lane, lane.tickets[client_id])
+            case Submit():
+                await self._submit(lane, step)
+            case Replace():
+                await self._replace(lane, step)
+
+    async def _ask(self, lane: Lane, client_id: str) -> None:
+        ticket = lane.tickets[client_id]
+        urgency = Urgency.ENTRY if ticket.role is Role.ENTRY else Urgency.EXIT
+        if not ticket.life.is_unknown and ticket.cancelled_at < 0:
+            urgency = Urgency.HOUSEKEEPING
+        await self._reconciler.ask(lane, ticket, urgency)
+
+    async def _cancel(self, lane: Lane, ticket: Ticket) -> None:
+        try:
+            await self.request(Urgency.EXIT, self._gateway.cancel, ticket.life.venue_id)
+        except Refusal as refusal:
+            if refusal.kind is No.RATE:
+                return
+            ticket.heard_at = -math.inf
+        except Lost:
+            ticket.heard_at = -math.inf
+        ticket.cancelled_at = self._clock()
+
+    async def _submit(self, lane: Lane, step: Submit) -> None:
+        now, price = self._clock(), step.price
+        ticket = self.book.sent(lane, step.role, step.client_id, step.order_id, step.quantity, now)
+        quote = self._desk.quotes.get(lane.symbol, (0.0, 0.0))
+        ticket.price = price
+        call: Callable[..., OrderRow]
+        given: tuple[Any, ...] = (step.client_id, lane.symbol, step.quantity)
+        if step.role is Role.ENTRY:
+            assert lane.entry is not None
+            ticket.reason, ticket.reference = lane.entry.reason, exact(quote[1])
+            call, given, urgency = self._gateway.buy, (*given, price), Urgency.ENTRY
+        elif price is not None:
+            ticket.reference = price
+            call, given, urgency = self._gateway.rest_stop, (*given, price), Urgency.EXIT
+        else:
+            ticket.reason = lane.exit.reason if lane.exit and step.role is Role.EXIT else ""
+            ticket.reference = exact(quote[0])
+            call, urgency = self._gateway.sell, Urgency.EXIT
+        await self._send(lane, ticket, urgency, call, *given)
+
+    async def _replace(self, lane: Lane, step: Replace) -> None:
+        old = lane.tickets[step.client_id]
+        now = lane.raised_at = self._clock()
+        ticket = self.book.sent(
+            lane, Role.STOP, step.new_client_id, step.order_id, step.quantity, now
+        )
+        ticket.price, ticket.reference = step.price, step.price
+        ticket.replaces = step.client_id
+        given = (old.life.venue_id, step.new_client_id, step.quantity, step.price)
+        await self._send(lane, ticket, Urgency.EXIT, self._gateway.replace_stop, *given)
+        old.heard_at = -math.inf
+
+    async def _send(
+        self,
+        lane: Lane,
+        ticket: Ticket,
+        urgency: Urgency,
+        call: Callable[..., OrderRow],
+        *given: Any,
+    ) -> None:
+        """Send an order once: taken, refused, or (until the broker is asked) unknown."""
+        try:
+            row = await self.request(urgency, call, *given)
+        except Refusal as refusal:
+            self._refused(lane, ticket, refusal)
+        except Lost as lost:
+            self.book.report(lane, ticket, OrderReport(stage=Stage.UNKNOWN), self._clock())
+            log.warning("%s %s: %s", lane.symbol, ticket.role, lost.text)
+        else:
+            self._told.pop(f"{lane.symbol} {ticket.role}", None)
+            self.book.take(row, self._clock())
+
+    def _refused(self, lane: Lane, ticket: Ticket, refusal: Refusal) -> None:
+        now = self._clock()
+        if refusal.kind is No.DUPLICATE:
+            # An earlier sending of it arrived: it is looked up, and taken as sent.
+            self.book.report(lane, ticket, OrderReport(stage=Stage.UNKNOWN), now)
+            return
+        self.book.forget(lane, ticket.life.client_id)
+        if refusal.kind is No.RATE:
+            return
+        if refusal.kind in (No.SHARES_HELD, No.WASH_TRADE, No.TOO_LATE, No.NOT_FOUND):
+            self._reconciler.soon()
+        if refusal.kind is No.KEYS:
+            self._forbid("keys", "the broker refuses the keys")
+        if ticket.role is Role.ENTRY:
+            self.book.drop_entry(lane, f"refused by the broker: {refusal.text}")
+            return
+        if ticket.role is Role.STOP:
+            lane.stop_backoff.refused(now)
+            lane.sells_at_market = lane.sells_at_market or refusal.kind is No.PRICE
+        else:
+            lane.exit_backoff.refused(now)
+        if ticket.replaces and refusal.kind is No.TOO_LATE:
+            return
+        what = "sale" if ticket.role is Role.EXIT else "stop"
+        topic = f"{lane.symbol} {ticket.role}"
+        self._tell(topic, f"{lane.symbol}: the broker refused the {what}: {refusal.text}")
+
+
+def update_reason(update: UpdateRow) -> str:
+    """Return what an update says about why an order ended, where its event says more."""
+    return update.event if update.event in ("rejected", "expired", "done_for_day") else ""

@@ -277,6 +277,10 @@ class AlpacaBroker:
         step = next_step(lane, now, bid)
         if step is None:
             return
+        is_entry = isinstance(step, Submit) and step.role is Role.ENTRY
+        if is_entry and self._budget.wait_s(Urgency.ENTRY) > 0:
+            # It waits here, where it can still be given up, and not in the queue.
+            return
         task = asyncio.create_task(self._execute(lane, step))
         self._busy[lane.symbol] = task
 

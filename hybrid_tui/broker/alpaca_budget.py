@@ -14,6 +14,7 @@ from enum import IntEnum
 PER_MINUTE = 200
 LARGEST_BURST = 100
 SHORTEST_WAIT_S = 0.02
+EXITS_AGAIN_S = 1.0
 
 
 class Urgency(IntEnum):
@@ -41,13 +42,14 @@ class RequestBudget:
         self._sleep = sleep
         self._tokens = burst
         self._at = clock()
-        self._closed_until = 0.0
+        self._closed_until = self._exits_closed_until = 0.0
 
     def wait_s(self, urgency: Urgency) -> float:
         """Return the seconds until a request of this urgency may go, if nothing else goes first."""
         self._refill()
         missing = urgency + 1 - self._tokens
-        return max(missing / self._rate, self._closed_until - self._clock(), 0.0)
+        closed = self._closed_until if urgency is not Urgency.EXIT else self._exits_closed_until
+        return max(missing / self._rate, closed - self._clock(), 0.0)
 
     async def take(self, urgency: Urgency) -> None:
         """Wait for a token and take it."""
@@ -56,10 +58,15 @@ class RequestBudget:
         self._tokens -= 1
 
     def refused(self, wait_s: float) -> None:
-        """Note a 429: nothing goes for ``wait_s`` seconds, and what goes then is urgent first."""
+        """Note a 429: nothing goes for ``wait_s`` seconds, but exits and stops try sooner.
+
+        A refused request costs nothing, and a position without its stop may cost a lot.
+        """
         self._refill()
         self._tokens = min(self._tokens, 1.0)
-        self._closed_until = max(self._closed_until, self._clock() + wait_s)
+        now = self._clock()
+        self._closed_until = max(self._closed_until, now + wait_s)
+        self._exits_closed_until = now + min(wait_s, EXITS_AGAIN_S)
 
     def _refill(self) -> None:
         now = self._clock()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 TIMEOUT_S = (3.0, 8.0)
 PAGE = 100
@@ -292,7 +294,7 @@ def kind_of(status: int, said: str) -> No:
     return No.OTHER
 
 
-def _read(kind: Any, answer: object) -> Any:
+def _read(kind: type[Answer], answer: object) -> Answer:
     """Return an answer as ``kind``; what cannot be that is as good as no answer."""
     try:
         return TypeAdapter(kind).validate_python(answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from hybrid_tui.domain.bars import BarSeries, BarSlice, CorporateAction, NewsItem, Quote
 from hybrid_tui.domain.briefing import (
@@ -159,7 +159,7 @@ class Noted:
     """The broker says something that is kept as an event of ``kind`` with ``fields``."""
 
     kind: type[Event]
-    fields: Mapping[str, object]
+    fields: Mapping[str, Any]
 
 
 BrokerUpdate = Fill | Cancelled | Noted

@@ -63,3 +63,12 @@ async def test_a_refusal_closes_the_budget_and_an_exit_goes_before_housekeeping(
     await asyncio.gather(ask(Urgency.HOUSEKEEPING), ask(Urgency.EXIT), ask(Urgency.ENTRY))
     assert order == ["EXIT", "ENTRY", "HOUSEKEEPING"]
     assert time.now >= 107.0
+
+
+async def test_an_exit_tries_again_sooner_than_the_refusal_said() -> None:
+    time = Time()
+    made = budget(time)
+    made.refused(60.0)
+    await made.take(Urgency.EXIT)
+    assert time.now <= 101.1
+    assert made.wait_s(Urgency.ENTRY) > 50

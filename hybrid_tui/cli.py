@@ -31,7 +31,7 @@ from hybrid_tui.commands import (
 )
 from hybrid_tui.commands.common import BareOptions
 from hybrid_tui.commands.context import CliState, check_speed
-from hybrid_tui.errors import ConfigError, HybridError
+from hybrid_tui.errors import HybridError
 
 INTERRUPTED = 130
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -97,8 +97,6 @@ def root(
     ] = False,
 ) -> None:
     """Open the desk, or run one of the commands."""
-    if live:
-        raise ConfigError("--live is not in this version", hint="leave it out: app.mode 'sim'")
     check_speed(speed)
     context.obj = CliState(
         profile=profile,
@@ -106,6 +104,7 @@ def root(
         recorded=recorded,
         speed=speed,
         read_only=read_only,
+        live=live,
     )
     if context.invoked_subcommand is None:
         from hybrid_tui.commands.screen import screen

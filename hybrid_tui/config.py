@@ -68,6 +68,9 @@ class BrokerConfig(Section):
     commission: float = Field(0.0, ge=0)
     slippage_model: Literal["fixed", "half_spread"] = "fixed"
     participation: float | None = Field(None, gt=0, le=1)
+    collar_bps: float = Field(20.0, ge=0, le=500)
+    first_week_position: float = Field(0.05, gt=0, le=1)
+    dead_man_hours: float = Field(0.0, ge=0)
 
 
 class MarketConfig(Section):

@@ -28,6 +28,7 @@ class CliState:
     recorded: str | None = None
     speed: float | None = None
     read_only: bool = False
+    live: bool = False
     _paths: Paths | None = field(default=None, repr=False)
     _calendar: TradingCalendar | None = field(default=None, repr=False)
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hybrid_tui.commands.account import (
+    careful,
+    check_live_switch,
+    make_broker,
+    open_account,
+    trades_at_alpaca,
+)
 from hybrid_tui.commands.compose import (
     NEVER,
     NO_LEVEL,
@@ -27,7 +34,8 @@ from hybrid_tui.config import Config
 from hybrid_tui.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
-    from hybrid_tui.broker.paper import HalfSpread
+    from hybrid_tui.broker.paper import HalfSpread, PaperBroker
+    from hybrid_tui.commands.account import OpenAccount
     from hybrid_tui.domain.briefing import EarningsDue
     from hybrid_tui.domain.exchange import Exchange
     from hybrid_tui.domain.ports import Predictor, Strategist
@@ -71,7 +79,6 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
 
     Raises ConfigError or DataError. The caller holds the profile's lock.
     """
-    from hybrid_tui.broker.paper import PaperBroker
     from hybrid_tui.domain.events import Alert, EngineStarted
     from hybrid_tui.engine.clock import ScaledClock, WallClock
     from hybrid_tui.engine.engine import Engine, EngineSetup
@@ -82,9 +89,10 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     from hybrid_tui.engine.tier_host import TierHost
     from hybrid_tui.journal.journal import Journal
     from hybrid_tui.journal.reader import read_charges
+    from hybrid_tui.market.halts import AnyHalt, Halts
 
     config = state.config(forced=forced_by(options))
-    check_supported(config)
+    check_supported(state, config)
     if options.recorded_day is not None and config.app.mode != "recorded":
         raise ConfigError(
             f"--recorded {options.recorded_day} and app.mode {config.app.mode!r} contradict",
@@ -94,8 +102,13 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     kind: MarketKind = "simulated" if config.app.mode == "sim" else "real"
     threshold = minimum_probability(config, lambda: find_manifest(state, config, kind))
     journal = Journal(state.paths.journal)
+    account = open_account(state, config) if trades_at_alpaca(config) else None
+    if account is not None:
+        config = careful(state, config, account)
     market = open_market(state, config, calendar, options.recorded_day, journal)
-    if options.only_run is not None and market.source is not None:
+    if account is not None:
+        market = replace(market, day=f"account {account.name}")
+    if options.only_run is not None and market.source is not None and account is None:
         raise Refused(
             "a live market is sold on by the running desk only", hint="start hybrid-tui, then again"
         )
@@ -124,12 +137,12 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         tiers=tuple(sorted(tiers)),
         policy=config.approval.policy,
         watchlist=market.feed.symbols,
-        cash=config.broker.cash,
+        cash=config.broker.cash if account is None else float(account.row.cash),
         resumed=resumed,
         speed=speed,
         sources={
             "market": market.name,
-            "broker": "paper broker",
+            "broker": "paper broker" if account is None else _named(account),
             "llm": _said_of(strategist),
         },
         settings={
@@ -138,24 +151,16 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             "max_quote_age_s": config.rules.max_quote_age_s,
             "monthly_cap_usd": config.llm.monthly_cap_usd,
             "entry": config.rules.entry,
+            "max_position": config.risk.max_position,
         },
     )
     if strategist is not None and config.llm.provider == "openai":
         ledger.read_meter(begins_at)
-    broker = PaperBroker(
-        cash=config.broker.cash,
-        slippage_bps=config.broker.slippage_bps,
-        commission=config.broker.commission,
-        participation=config.broker.participation,
-        half_spread=_half_spread(config, desk_state),
-    )
-    if resumed:
-        broker.restore(
-            desk_state.cash,
-            desk_state.positions.values(),
-            desk_state.orders.values(),
-            desk_state.filled,
-        )
+    halts = Halts(market.feed.symbols)
+    link = make_broker(account, config, desk_state, halts) if account is not None else None
+    if link is not None and resumed:
+        link.restore()
+    broker = link or _paper_broker(config, desk_state, resumed=resumed)
     engine = Engine(
         EngineSetup(
             config=config,
@@ -166,7 +171,8 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             feed_name=market.name,
             min_probability=threshold,
             quotes_age=market.source is not None,
-            halted=market.halted,
+            halted=market.halted if account is None else AnyHalt(halts, market.halted),
+            dead_man=timedelta(hours=config.broker.dead_man_hours),
             watches_moves=config.events.watch,
             full_briefs=config.llm.provider != "local",
             earnings=_earnings_due(state) if market.source is not None else lambda now: (),
@@ -207,6 +213,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         flush=journal.flush,
         source=market.source,
         handover=handover,
+        broker=link,
     )
     return Desk(
         runtime=runtime,
@@ -244,6 +251,25 @@ def _said_of(strategist: Strategist | None) -> str:
     return "local analyst, no LLM" if strategist.source == "local" else strategist.source
 
 
+def _named(account: OpenAccount) -> str:
+    return f"Alpaca {'LIVE' if account.is_live else 'paper'} {account.name}"
+
+
+def _paper_broker(config: Config, desk: DeskState, *, resumed: bool) -> PaperBroker:
+    from hybrid_tui.broker.paper import PaperBroker
+
+    broker = PaperBroker(
+        cash=config.broker.cash,
+        slippage_bps=config.broker.slippage_bps,
+        commission=config.broker.commission,
+        participation=config.broker.participation,
+        half_spread=_half_spread(config, desk),
+    )
+    if resumed:
+        broker.restore(desk.cash, desk.positions.values(), desk.orders.values(), desk.filled)
+    return broker
+
+
 def _half_spread(config: Config, desk: DeskState) -> HalfSpread | None:
     """Return where fills find half of the spread last quoted, if the configuration asks for it."""
     if config.broker.slippage_model == "fixed":
@@ -257,15 +283,15 @@ def _half_spread(config: Config, desk: DeskState) -> HalfSpread | None:
     return half
 
 
-def check_supported(config: Config) -> None:
-    """Raise ConfigError for what this version cannot run."""
-    if config.app.mode == "live" or config.broker.kind == "alpaca":
-        raise ConfigError(
-            f"app.mode {config.app.mode!r} with broker.kind {config.broker.kind!r} is not in this"
-            " version",
-            hint="orders go to the paper broker: app.mode 'sim', 'recorded' or 'paper'",
-        )
-    fits = {"sim": ("sim",), "recorded": ("recorded",), "paper": ("alpaca", "yahoo")}
+def check_supported(state: CliState, config: Config) -> None:
+    """Raise ConfigError or Refused for what contradicts itself, or what this version cannot run."""
+    check_live_switch(state, config)
+    fits = {
+        "sim": ("sim",),
+        "recorded": ("recorded",),
+        "paper": ("alpaca", "yahoo"),
+        "live": ("alpaca",),
+    }
     wanted = fits[config.app.mode]
     if config.market.provider not in (None, *wanted):
         raise ConfigError(

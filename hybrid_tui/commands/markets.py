@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from hybrid_tui.commands.account import LIVE_URL
 from hybrid_tui.commands.common import tell
 from hybrid_tui.commands.compose import MarketKind
 from hybrid_tui.commands.context import CliState
@@ -54,7 +55,7 @@ def open_market(
         return simulated_market(config, calendar)
     if config.app.mode == "paper" and config.market.provider == "yahoo":
         return _yahoo(state, config, calendar, journal)
-    if config.app.mode == "paper":
+    if config.app.mode in ("paper", "live"):
         return _alpaca(state, config, calendar)
     return _recorded(state, config, calendar, recorded_day, journal)
 
@@ -95,6 +96,9 @@ def _alpaca(state: CliState, config: Config, calendar: TradingCalendar) -> DeskM
             past[symbol] = merge_series(past[symbol], page) if symbol in past else page
     news = history.news(symbols, now - timedelta(days=3), now)
     feed = LiveFeed(symbols, 60, history=past, news=news)
+    trading_url = config.broker.trading_url
+    if trading_url is None and config.app.mode == "live":
+        trading_url = LIVE_URL
     stream = AlpacaStream(
         keys,
         symbols,
@@ -112,7 +116,7 @@ def _alpaca(state: CliState, config: Config, calendar: TradingCalendar) -> DeskM
         name=f"Alpaca {config.market.feed}",
         source=LiveSources(
             stream,
-            ClockWatch(AlpacaClock(keys, config.broker.trading_url), calendar, feed.halts),
+            ClockWatch(AlpacaClock(keys, trading_url), calendar, feed.halts),
         ),
         halted=feed.halts,
     )

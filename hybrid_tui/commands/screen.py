@@ -15,8 +15,14 @@ def screen(state: CliState) -> None:
     from hybrid_tui.tui.app import run_screen
 
     day = parse_day(state.recorded)
-    check_supported(state.config(forced=forced_by(DeskOptions(recorded_day=day))))
+    config = state.config(forced=forced_by(DeskOptions(recorded_day=day)))
+    check_supported(state, config)
     global_options: list[str] = []
+    if config.app.mode == "live":
+        from hybrid_tui.commands.account import confirm_live
+
+        confirm_live(state, config)
+        global_options.append("--live")
     if state.profile is not None:
         global_options += ["--profile", state.profile]
     for setting in state.overrides:

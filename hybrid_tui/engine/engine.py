@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from hybrid_tui.config import Config
@@ -66,6 +66,7 @@ class EngineSetup:
     keeps_history: bool = True
     watches_moves: bool = False
     full_briefs: bool = False
+    dead_man: timedelta = timedelta(0)
     halted: Mapping[str, str] = field(default_factory=dict)
     earnings: Callable[[datetime], tuple[EarningsDue, ...]] = lambda now: ()
     judged: Callable[[int, Sequence[Refusal]], None] | None = None
@@ -103,6 +104,7 @@ class Engine:
         self.nights = NightWatch(recorder, self.market, setup.calendar)
         self._keeps_history = setup.keeps_history or config.risk.loss_budget > 0 or self.moves.is_on
         self._refusals: dict[str, str] = {}
+        self._person_at: datetime | None = None
         self._unread: tuple[NewsItem, ...] = ()
         # The last equity that was marked, and the event since which nothing has happened.
         self._marked = (-1, 0.0)
@@ -178,6 +180,8 @@ class Engine:
         elif occasion:
             view = self.market.view(now)
             yield from self._ask(now, self.tiers.event_session(now, occasion, view))
+        if self.setup.dead_man:
+            self._watch_person(now, commands)
         acks = [
             obey(now, command, self.orders, self.approvals, self.recorder) for command in commands
         ]
@@ -197,8 +201,13 @@ class Engine:
         self.orders.send()
         return acks
 
-    def _obey(self, now: datetime, command: Command) -> Ack:
-        return obey(now, command, self.orders, self.approvals, self.recorder)
+    def _watch_person(self, now: datetime, commands: Sequence[Command]) -> None:
+        """Pause entries where no person has said anything for too long; exits go on."""
+        if self._person_at is None or any(command.by != "policy" for command in commands):
+            self._person_at = now
+        elif now - self._person_at >= self.setup.dead_man and not self.state.paused:
+            hours = self.setup.dead_man.total_seconds() / 3_600
+            self.recorder.emit(ev.EntriesPaused, now, by=f"dead man: nobody for {hours:g} hours")
 
     def _ask(self, now: datetime, job: Job | None) -> Generator[Job, JobResult | None, None]:
         if job is None:

@@ -135,7 +135,8 @@ class OrderDesk:
         if order is None:
             return stop_widths(self._state, fill.symbol, fill.at, self._config.risk)[0]
         seen = self._hard_stops.get(order.id, [(order.at, order.hard)])
-        return [hard for at, hard in seen if at <= fill.at][-1]
+        # A broker's clock may be behind: what held at the decision holds at least.
+        return next((hard for at, hard in reversed(seen) if at <= fill.at), order.hard)
 
     def send(self) -> None:
         """Send what was committed."""

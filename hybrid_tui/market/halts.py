@@ -63,3 +63,22 @@ class Halts(Mapping[str, str]):
             everywhere = dict.fromkeys(self._symbols, whole) if whole is not None else {}
             own = {s: why for s, why in self._own.items() if s in self._symbols}
             self._reasons = {**everywhere, **own}
+
+
+class AnyHalt(Mapping[str, str]):
+    """Several sources of reasons as one; the first that has a symbol is told."""
+
+    def __init__(self, *sources: Mapping[str, str]) -> None:
+        self._sources = sources
+
+    def __getitem__(self, symbol: str) -> str:
+        for source in self._sources:
+            if symbol in source:
+                return source[symbol]
+        raise KeyError(symbol)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({symbol for source in self._sources for symbol in tuple(source)})
+
+    def __len__(self) -> int:
+        return len(set(self))

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from hybrid_tui.alpaca_wire import AlpacaKeys
 from hybrid_tui.domain.calendar import TradingCalendar
-from hybrid_tui.market.alpaca_http import AlpacaKeys
 from tests.servers.alpaca_data import KEYS
 from tests.servers.trading import changes, intake, routes
 from tests.servers.trading.account import Gap, Ledger

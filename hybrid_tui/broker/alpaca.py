@@ -15,26 +15,22 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from hybrid_tui.broker.alpaca_budget import RequestBudget, Urgency
-from hybrid_tui.broker.alpaca_gateway import AlpacaGateway, Lost, No, Refusal
+from hybrid_tui.broker.alpaca_gateway import AlpacaGateway, No, Refusal
 from hybrid_tui.broker.alpaca_reconcile import Reconciler
-from hybrid_tui.broker.alpaca_rows import OrderRow, UpdateRow
+from hybrid_tui.broker.alpaca_rows import UpdateRow
+from hybrid_tui.broker.alpaca_send import Sender
 from hybrid_tui.broker.alpaca_updates import TradeUpdates
 from hybrid_tui.broker.lane_book import LaneBook, open_buys
 from hybrid_tui.broker.lanes import (
     ENTRY_LIFE_S,
-    Ask,
-    Cancel,
     Lane,
-    Replace,
     Role,
-    Step,
     Submit,
-    Ticket,
     next_step,
 )
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import BarSlice
-from hybrid_tui.domain.order_life import NOTHING, OrderReport, Stage
+from hybrid_tui.domain.order_life import NOTHING
 from hybrid_tui.domain.orders import ExitReason, Order, Side
 from hybrid_tui.domain.ports import CapAtFill, OnUpdate
 from hybrid_tui.domain.state import DeskState
@@ -71,10 +67,8 @@ class AlpacaBroker:
     ) -> None:
         self.book = LaneBook()
         self.stream: TradeUpdates | None = None
-        self._gateway = gateway
         self._desk = desk
         self._collar_bps = collar_bps
-        self._forbid = forbid
         self._budget = budget or RequestBudget()
         self._clock = clock
         self._kick = asyncio.Event()
@@ -89,6 +83,17 @@ class AlpacaBroker:
             self.request,
             forbid=forbid,
             forbid_symbol=forbid_symbol,
+            clock=clock,
+        )
+
+        self._sender = Sender(
+            self.book,
+            gateway,
+            desk,
+            self.request,
+            self._reconciler,
+            forbid=forbid,
+            tell=self._tell,
             clock=clock,
         )
 
@@ -281,7 +286,7 @@ class AlpacaBroker:
         if is_entry and self._budget.wait_s(Urgency.ENTRY) > 0:
             # It waits here, where it can still be given up, and not in the queue.
             return
-        task = asyncio.create_task(self._execute(lane, step))
+        task = asyncio.create_task(self._sender.execute(lane, step))
         self._busy[lane.symbol] = task
 
         def done(ended: asyncio.Task[None]) -> None:
@@ -298,114 +303,6 @@ class AlpacaBroker:
         waiting = lane.entry is not None and lane.entry.id not in lane.tickets
         if waiting and (lane.cancels_entry or now - lane.entry_since > ENTRY_LIFE_S):
             self.book.drop_entry(lane, "its moment passed before the broker took it")
-
-    async def _execute(self, lane: Lane, step: Step) -> None:
-        match step:
-            case Ask(client_id=client_id):
-                await self._ask(lane, client_id)
-            case Cancel(client_id=client_id):
-                await self._cancel(lane, lane.tickets[client_id])
-            case Submit():
-                await self._submit(lane, step)
-            case Replace():
-                await self._replace(lane, step)
-
-    async def _ask(self, lane: Lane, client_id: str) -> None:
-        ticket = lane.tickets[client_id]
-        urgency = Urgency.ENTRY if ticket.role is Role.ENTRY else Urgency.EXIT
-        if not ticket.life.is_unknown and ticket.cancelled_at < 0:
-            urgency = Urgency.HOUSEKEEPING
-        await self._reconciler.ask(lane, ticket, urgency)
-
-    async def _cancel(self, lane: Lane, ticket: Ticket) -> None:
-        try:
-            await self.request(Urgency.EXIT, self._gateway.cancel, ticket.life.venue_id)
-        except Refusal as refusal:
-            if refusal.kind is No.RATE:
-                return
-            ticket.heard_at = -math.inf
-        except Lost:
-            ticket.heard_at = -math.inf
-        ticket.cancelled_at = self._clock()
-
-    async def _submit(self, lane: Lane, step: Submit) -> None:
-        now, price = self._clock(), step.price
-        ticket = self.book.sent(lane, step.role, step.client_id, step.order_id, step.quantity, now)
-        quote = self._desk.quotes.get(lane.symbol, (0.0, 0.0))
-        ticket.price = price
-        call: Callable[..., OrderRow]
-        given: tuple[Any, ...] = (step.client_id, lane.symbol, step.quantity)
-        if step.role is Role.ENTRY:
-            assert lane.entry is not None
-            ticket.reason, ticket.reference = lane.entry.reason, exact(quote[1])
-            call, given, urgency = self._gateway.buy, (*given, price), Urgency.ENTRY
-        elif price is not None:
-            ticket.reference = price
-            call, given, urgency = self._gateway.rest_stop, (*given, price), Urgency.EXIT
-        else:
-            ticket.reason = lane.exit.reason if lane.exit and step.role is Role.EXIT else ""
-            ticket.reference = exact(quote[0])
-            call, urgency = self._gateway.sell, Urgency.EXIT
-        await self._send(lane, ticket, urgency, call, *given)
-
-    async def _replace(self, lane: Lane, step: Replace) -> None:
-        old = lane.tickets[step.client_id]
-        now = lane.raised_at = self._clock()
-        ticket = self.book.sent(
-            lane, Role.STOP, step.new_client_id, step.order_id, step.quantity, now
-        )
-        ticket.price, ticket.reference = step.price, step.price
-        ticket.replaces = step.client_id
-        given = (old.life.venue_id, step.new_client_id, step.quantity, step.price)
-        await self._send(lane, ticket, Urgency.EXIT, self._gateway.replace_stop, *given)
-        old.heard_at = -math.inf
-
-    async def _send(
-        self,
-        lane: Lane,
-        ticket: Ticket,
-        urgency: Urgency,
-        call: Callable[..., OrderRow],
-        *given: Any,
-    ) -> None:
-        """Send an order once: taken, refused, or (until the broker is asked) unknown."""
-        try:
-            row = await self.request(urgency, call, *given)
-        except Refusal as refusal:
-            self._refused(lane, ticket, refusal)
-        except Lost as lost:
-            self.book.report(lane, ticket, OrderReport(stage=Stage.UNKNOWN), self._clock())
-            log.warning("%s %s: %s", lane.symbol, ticket.role, lost.text)
-        else:
-            self._told.pop(f"{lane.symbol} {ticket.role}", None)
-            self.book.take(row, self._clock())
-
-    def _refused(self, lane: Lane, ticket: Ticket, refusal: Refusal) -> None:
-        now = self._clock()
-        if refusal.kind is No.DUPLICATE:
-            # An earlier sending of it arrived: it is looked up, and taken as sent.
-            self.book.report(lane, ticket, OrderReport(stage=Stage.UNKNOWN), now)
-            return
-        self.book.forget(lane, ticket.life.client_id)
-        if refusal.kind is No.RATE:
-            return
-        if refusal.kind in (No.SHARES_HELD, No.WASH_TRADE, No.TOO_LATE, No.NOT_FOUND):
-            self._reconciler.soon()
-        if refusal.kind is No.KEYS:
-            self._forbid("keys", "the broker refuses the keys")
-        if ticket.role is Role.ENTRY:
-            self.book.drop_entry(lane, f"refused by the broker: {refusal.text}")
-            return
-        if ticket.role is Role.STOP:
-            lane.stop_backoff.refused(now)
-            lane.sells_at_market = lane.sells_at_market or refusal.kind is No.PRICE
-        else:
-            lane.exit_backoff.refused(now)
-        if ticket.replaces and refusal.kind is No.TOO_LATE:
-            return
-        what = "sale" if ticket.role is Role.EXIT else "stop"
-        topic = f"{lane.symbol} {ticket.role}"
-        self._tell(topic, f"{lane.symbol}: the broker refused the {what}: {refusal.text}")
 
 
 def update_reason(update: UpdateRow) -> str:

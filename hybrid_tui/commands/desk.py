@@ -59,7 +59,7 @@ class DeskOptions:
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """A composed engine, ready to run."""
+    """A composed engine, ready to run; ``account`` holds its lock as long as the desk lives."""
 
     runtime: Runtime
     journal: Journal
@@ -67,6 +67,7 @@ class Desk:
     state: DeskState
     begins_at: datetime
     mode: str
+    account: OpenAccount | None = None
 
 
 def forced_by(options: DeskOptions) -> dict[str, object]:
@@ -222,6 +223,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         state=desk_state,
         begins_at=begins_at,
         mode=config.app.mode,
+        account=account,
     )
 
 

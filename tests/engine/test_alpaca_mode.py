@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -151,18 +150,20 @@ async def test_a_confirmed_live_account_begins_with_small_positions(alpaca: Alpa
     assert settings["max_position"] == 0.05
 
 
-def test_one_engine_an_account(alpaca: Alpaca) -> None:
+async def test_one_engine_an_account(alpaca: Alpaca) -> None:
     paths = Paths.of(environment={"HYBRID_TUI_HOME": str(alpaca.home)})
-    words = ("--set", f"market.data_url={alpaca.data.url}", "run", "--headless")
-    with subprocess.Popen(
-        command(*alpaca.words(), *words),
-        env={**os.environ, **environment(alpaca.home), **KEYS},
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-    ) as engine:
-        wait_for(lambda: read_endpoint(paths.engine) is not None)
-        done = alpaca.run("--profile", "other", *alpaca.words(), "run", "--headless")
+    async with serve_socket() as stream:
+        listens = ("--set", f"market.stream_url={stream.url}")
+        engine = await asyncio.create_subprocess_exec(
+            *command(*alpaca.words(), *listens, "run", "--headless"),
+            env={**environment(alpaca.home), **KEYS},
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        await asyncio.to_thread(wait_for, lambda: read_endpoint(paths.engine) is not None)
+        words = ("--profile", "other", *alpaca.words(), "run", "--headless")
+        done = await asyncio.to_thread(alpaca.run, *words)
         engine.send_signal(signal.SIGTERM)
-        engine.communicate(timeout=40)
+        await asyncio.wait_for(engine.communicate(), 40)
     assert done.returncode == 1, done.stderr
     assert f"process {engine.pid}" in done.stderr

@@ -64,7 +64,7 @@ def check_live_switch(state: CliState, config: Config) -> None:
             hint="real money needs both: app.mode = 'live' and --live",
         )
     if mode == "live" and not state.live:
-        raise Refused(
+        raise ConfigError(
             "app.mode 'live' trades real money and needs --live as well", hint="hybrid-tui --live"
         )
     if not trades_at_alpaca(config):

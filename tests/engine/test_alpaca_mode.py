@@ -113,7 +113,7 @@ async def test_the_desk_trades_the_paper_account(alpaca: Alpaca) -> None:
     [
         (("--set", "broker.trading_url=https://api.alpaca.markets"), 2, "trades real money"),
         (("--live",), 2, "contradict"),
-        (("--set", "app.mode=live"), 1, "needs --live"),
+        (("--set", "app.mode=live"), 2, "needs --live"),
         (("--live", "--set", "app.mode=live"), 1, "was not confirmed yet"),
     ],
 )

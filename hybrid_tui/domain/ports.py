@@ -16,8 +16,8 @@ from hybrid_tui.domain.briefing import (
     SymbolFacts,
     TrackRecord,
 )
-from hybrid_tui.domain.live_calibration import Outcome
 from hybrid_tui.domain.events import Event
+from hybrid_tui.domain.live_calibration import Outcome
 from hybrid_tui.domain.orders import Fill, Order
 from hybrid_tui.domain.signals import (
     Abstention,

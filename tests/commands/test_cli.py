@@ -48,7 +48,7 @@ def test_help_loads_nothing_heavy(empty: Path) -> None:
     [
         (("--set", "rules.rsi_belo=3", "doctor", "--json"), None),
         (("--set", "rules.rsi_belo=3", "run", "--headless"), "rules.rsi_below"),
-        (("--set", "app.mode=live", "run", "--headless"), "not in this version"),
+        (("--set", "app.mode=live", "run", "--headless"), "needs --live"),
         (("--set", "app.hybrid=rl", "run", "--headless"), "trained policy"),
         (("run",), "--headless"),
         (("--speed", "-1", "run", "--headless"), "negative"),

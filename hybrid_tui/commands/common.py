@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,8 @@ def stoppable(where: Callable[[], str], left: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        # The command ends with this: a second one would only cut off what it has to say.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise Interrupted(f"interrupted {where()}: {left}") from None
 
 

@@ -131,6 +131,18 @@ def test_doctor_is_content_with_an_empty_home(empty: Path) -> None:
     assert {"versions", "journal", "key", "clock", "calendar", "model", "disk"} <= names
 
 
+def test_predictions_that_expire_before_the_next_are_said(empty: Path) -> None:
+    seldom = ("--set", "ml.interval_minutes=30")
+    said = "predictions expire after 10 minutes"
+    assert said in hybrid_tui(empty, *seldom, "doctor").stdout
+    assert said not in hybrid_tui(empty, "doctor").stdout
+    words = ("run", "--headless", "--speed", "0", "--json", "--until", "2026-01-05T09:31:00")
+    done = hybrid_tui(empty, *seldom, *words)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert any(e["event"] == "Alert" and said in e["text"] for e in events)
+
+
 def test_a_damaged_model_turns_tier_2_red_and_the_desk_goes_on(empty: Path) -> None:
     folder = empty / "models" / "broken"
     folder.mkdir(parents=True)

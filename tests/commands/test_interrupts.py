@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ def minutes(
 ) -> Iterator[tuple[str, ...]]:
     monkeypatch.setenv("HYBRID_TUI_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
+    heard = signal.getsignal(signal.SIGINT)
     yield ("--data", str(shared_data / "bars_1min_2025" / "NVDA.csv.gz"), *DAYS)
+    signal.signal(signal.SIGINT, heard)
     assert {path.name for path in tmp_path.iterdir()} <= {"home"}, "something was written"
 
 
@@ -44,6 +47,7 @@ def said(*words: str) -> str:
     with pytest.raises(Interrupted) as caught:
         app(list(words))
     assert caught.value.exit_code == 130
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN, "a second Ctrl+C would cut this off"
     return caught.value.render()
 
 

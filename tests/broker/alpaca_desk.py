@@ -108,12 +108,14 @@ class AlpacaDesk:
         )
         now = self.now()
         self.orders.buy(now, entry, self.state.equity(), cause=None)
+        self.recorder.commit()
         self.orders.send()
         return next(reversed(self.state.orders))
 
     def sell(self, symbol: str, reason: ExitReason = ExitReason.SIGNAL_EXIT) -> None:
         """Decide, commit and send an exit."""
         self.orders.sell(self.now(), symbol, reason)
+        self.recorder.commit()
         self.orders.send()
 
     def cycle(self) -> None:
@@ -121,6 +123,7 @@ class AlpacaDesk:
         now = self.now()
         self.orders.collect(now)
         self.orders.go_on_flattening(now)
+        self.recorder.commit()
         self.orders.send()
 
     async def until(self, holds: Callable[[], bool], seconds: float = 10.0) -> None:

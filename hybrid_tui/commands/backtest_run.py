@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hybrid_tui.domain.state import DeskState
     from hybrid_tui.engine.backtest import Ledger
     from hybrid_tui.engine.engine import EngineSetup
+    from hybrid_tui.engine.fast.forecasts import Ahead
     from hybrid_tui.engine.recorder import Recorder, Sink
     from hybrid_tui.engine.tier_host import TierHost
     from hybrid_tui.llm.recorded import RecordedStrategist
@@ -111,8 +112,11 @@ def run_history(
     path = path if watch is None else "event"
     parts = make_parts(state, config, history, watch, predictor, full_briefs=recorded is not None)
     host = TierHost((lambda: predictor) if predictor is not None else None, strategist)
-    step = _by_bar if path == "event" else _by_skipping
-    step(parts, history, headlines, host, progress)
+    if path == "event":
+        _by_bar(parts, history, headlines, host, progress)
+    else:
+        ahead = predictor.ahead if predictor is not None else None
+        _by_skipping(parts, history, headlines, host, progress, ahead)
     return Outcome(
         ledger=parts.ledger,
         desk=parts.ledger.state,
@@ -184,6 +188,7 @@ def _by_skipping(
     headlines: Sequence[NewsItem],
     host: TierHost,
     progress: Callable[[datetime], None] | None,
+    ahead: Ahead | None,
 ) -> None:
     from hybrid_tui.engine.fast.run import Record, run_fast
 
@@ -195,7 +200,16 @@ def _by_skipping(
         begins_at=history.begins_at,
         ends_at=history.ends_at,
     )
-    run_fast(record, parts.setup, parts.recorder, parts.ledger, parts.broker, host.run, progress)
+    run_fast(
+        record,
+        parts.setup,
+        parts.recorder,
+        parts.ledger,
+        parts.broker,
+        host.run,
+        progress,
+        ahead,
+    )
 
 
 def half_spread(config: Config, history: History) -> HalfSpread | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hybrid_tui.domain.live_calibration import LiveCalibration, Outcome
     from hybrid_tui.domain.ports import MarketView, Predictor, Strategist
     from hybrid_tui.domain.signals import Abstention, MLPrediction
+    from hybrid_tui.engine.fast.forecasts import Forecasts
     from hybrid_tui.ml.model_files import Manifest, Model
     from hybrid_tui.ml.prediction_table import PredictionTable
 
@@ -197,6 +198,20 @@ class HistoryPredictor:
         raw = [answer for answer in answers if answer.symbol in wanted]
         said, outcomes = recalibrated(raw, self._record, view.now, self._move)
         return [*said, *outcomes]
+
+    def ahead(
+        self,
+        after: datetime,
+        until: datetime,
+        progress: Callable[[datetime], None] | None = None,
+    ) -> Forecasts:
+        """Return the answers after one instant up to another (included), of all symbols at once.
+
+        It takes the place of :meth:`predict`: the blocks are gone through once.
+        """
+        from hybrid_tui.commands.foretold import forecasts_of
+
+        return forecasts_of(self._blocks, after, until, progress)
 
 
 def history_predictor(

@@ -26,6 +26,7 @@ FIGURES = (
     "target_position",
     "reference_price",
 )
+SHARES = ("buy_probability", "confidence", "target_position")
 
 Answer = MLPrediction | Abstention
 
@@ -53,9 +54,9 @@ class PredictionTable:
     def __len__(self) -> int:
         return len(self.at)
 
-    def probability(self) -> FloatArray:
-        """Return the buy probabilities (T, S), NaN where there is none."""
-        found: FloatArray = self.figures[0]
+    def figure(self, name: str) -> FloatArray:
+        """Return one of FIGURES (T, S), NaN where there is none."""
+        found: FloatArray = self.figures[FIGURES.index(name)]
         return found
 
     def answers(
@@ -178,6 +179,10 @@ def from_arrays(arrays: Mapping[str, NDArray[np.generic]], members: int) -> Pred
     silence = arrays["silence"].astype(np.int16)
     if silence.size and not PREDICTED <= int(silence.min()) <= int(silence.max()) < len(reasons):
         raise ValueError("a reason is missing")
+    for name in SHARES:
+        said = arrays["figures"][FIGURES.index(name)][silence == PREDICTED]
+        if not ((said >= 0.0) & (said <= 1.0)).all():
+            raise ValueError(f"a {name} is not in 0..1")
     return PredictionTable(
         symbols=symbols,
         at=arrays["at"].astype(np.int64),

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from hybrid_tui.config import Config, RiskConfig, RulesConfig
+from hybrid_tui.domain.bars import BoolArray, FloatArray
 from hybrid_tui.domain.signals import Direction, Hybrid, MLPrediction
 from hybrid_tui.domain.state import DeskState
 
@@ -114,8 +115,23 @@ def _prediction_checks(
     yield _at_least("confidence", prediction.confidence, setup.rules.min_confidence)
 
 
+def lets_through(
+    probability: FloatArray, confidence: FloatArray, familiar: BoolArray, setup: EntryRules
+) -> BoolArray:
+    """Return which fresh predictions an entry passes, where tier 3 is off; all are (n,).
+
+    The limits are those of :func:`entry_checks`; without a strategy the score is the probability.
+    """
+    passed: BoolArray = (
+        familiar
+        & (probability >= setup.min_probability)
+        & (confidence >= setup.rules.min_confidence)
+    )
+    return passed
+
+
 def _at_least(name: str, value: float, limit: float) -> Check:
-    reason = f"{name} {value:.2f} < {limit:.2f}" if value < limit else None
+    reason = None if value >= limit else f"{name} {value:.2f} < {limit:.2f}"
     return Check(name, reason, value)
 
 

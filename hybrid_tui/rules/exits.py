@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import overload
 
 from hybrid_tui.config import RulesConfig
+from hybrid_tui.domain.bars import BoolArray, FloatArray
 from hybrid_tui.domain.orders import ExitReason, Position
 from hybrid_tui.domain.state import DeskState
 
@@ -66,7 +68,16 @@ def _given_up(state: DeskState, now: datetime, rules: RulesConfig) -> list[str]:
     if not state.predictions:
         return []
     fresh = ((symbol, state.prediction(symbol, now)) for symbol in state.positions)
-    return [symbol for symbol, p in fresh if p and p.buy_probability < rules.exit_probability]
+    return [symbol for symbol, p in fresh if p and gives_up(p.buy_probability, rules)]
+
+
+@overload
+def gives_up(probability: float, rules: RulesConfig) -> bool: ...
+@overload
+def gives_up(probability: FloatArray, rules: RulesConfig) -> BoolArray: ...
+def gives_up(probability: float | FloatArray, rules: RulesConfig) -> bool | BoolArray:
+    """Whether a held symbol is sold at a fresh buy probability: one, or each of many."""
+    return probability < rules.exit_probability
 
 
 def _overnight(

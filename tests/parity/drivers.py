@@ -7,7 +7,10 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, time, timedelta
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from hybrid_tui.broker.paper import PaperBroker
 from hybrid_tui.config import Config
@@ -23,9 +26,12 @@ from hybrid_tui.domain.signals import (
     Thesis,
 )
 from hybrid_tui.domain.state import DeskState
+from hybrid_tui.engine.agenda import Agenda
 from hybrid_tui.engine.backtest import NOT_KEPT, Ledger, run_backtest
 from hybrid_tui.engine.clock import ScaledClock
 from hybrid_tui.engine.engine import Engine, EngineSetup
+from hybrid_tui.engine.fast.forecasts import Forecasts, SymbolForecasts
+from hybrid_tui.engine.fast.history import RecordedPast
 from hybrid_tui.engine.fast.run import Record, run_fast
 from hybrid_tui.engine.publisher import Publisher
 from hybrid_tui.engine.recorder import Recorder, Sink
@@ -227,8 +233,8 @@ def by_bar(case: Case) -> Ledger:
     return parts.ledger
 
 
-def by_skipping(case: Case) -> Ledger:
-    """Run a case on the fast path."""
+def by_skipping(case: Case, *, foretold: bool = False) -> Ledger:
+    """Run a case on the fast path; ``foretold``: tier 2 is asked for all instants ahead."""
     parts = _parts(case)
     feed = RecordedMarket(case.traded, calendar=calendar(), begins_at=case.begins_at)
     record = Record(
@@ -239,8 +245,50 @@ def by_skipping(case: Case) -> Ledger:
         begins_at=case.begins_at,
         ends_at=case.cut_at or feed.ends_at,
     )
-    run_fast(record, parts.setup, parts.recorder, parts.ledger, parts.broker, parts.host.run)
+    run_fast(
+        record,
+        parts.setup,
+        parts.recorder,
+        parts.ledger,
+        parts.broker,
+        parts.host.run,
+        ahead=partial(_foretold, case) if foretold else None,
+    )
     return parts.ledger
+
+
+def _foretold(
+    case: Case, after: datetime, until: datetime, progress: Callable[[datetime], None] | None
+) -> Forecasts:
+    """Return what the fake predictor says after one instant up to another, without tier 3."""
+    market = RecordedPast(case.traded, case.interval, "test")
+    for series in case.before.values():
+        market.warm(series)
+    agenda = Agenda(calendar(), prediction_minutes=5, strategist_clocks=None)
+    predictor, symbols = FakePredictor(case.seed), tuple(sorted(case.traded))
+    said: dict[str, list[MLPrediction]] = {symbol: [] for symbol in symbols}
+    now = agenda.upcoming(after)
+    while now <= until:
+        if agenda.predictions_due(now):
+            view = market.view(now)
+            found = predictor.predict(view, symbols, session_close=now, strategy_id=None)
+            for answer in found:
+                if isinstance(answer, MLPrediction):
+                    said[answer.symbol].append(answer)
+        now = agenda.upcoming(now)
+    return Forecasts(
+        symbols={
+            symbol: SymbolForecasts(
+                at=np.array([int(one.at.timestamp()) for one in found], dtype=np.int64),
+                probability=np.array([one.buy_probability for one in found]),
+                confidence=np.array([one.confidence for one in found]),
+                target=np.array([one.target_position for one in found]),
+                familiar=np.array([one.familiar for one in found], dtype=np.bool_),
+            )
+            for symbol, found in said.items()
+        },
+        lasts=600,
+    )
 
 
 def live(case: Case) -> Ledger:

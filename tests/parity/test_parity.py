@@ -104,7 +104,12 @@ def check(case: Case) -> None:
     check_same(event, live(case))
     row = case.traded[max(case.traded)].known_at
     cut = datetime.fromtimestamp(int(row[len(row) // 2]), UTC)
-    check_same(by_bar(replace(case, cut_at=cut)), by_skipping(replace(case, cut_at=cut)))
+    short = replace(case, cut_at=cut)
+    cut_off = by_bar(short)
+    check_same(cut_off, by_skipping(short))
+    if "llm" not in case.tiers:
+        check_same(event, by_skipping(case, foretold=True))
+        check_same(cut_off, by_skipping(short, foretold=True))
 
 
 TIERS = [("rules",), ("rules", "ml"), ("rules", "ml", "llm")]

@@ -47,6 +47,8 @@ def check_real(series: dict[str, BarSeries], tiers: tuple[str, ...], warm: int) 
     case = case_of(series, tiers, warm)
     event = by_bar(case)
     check_same(event, by_skipping(case))
+    if "llm" not in tiers:
+        check_same(event, by_skipping(case, foretold=True))
     return len(event.trades)
 
 

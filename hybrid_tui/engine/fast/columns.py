@@ -12,8 +12,8 @@ import numpy as np
 
 from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
 from hybrid_tui.engine.fast.book import Lot
+from hybrid_tui.engine.fast.forecasts import Occasions
 from hybrid_tui.engine.fast.grid import Grid
-from hybrid_tui.engine.fast.signals import SymbolSignals
 
 NEVER = 2**62
 
@@ -21,12 +21,13 @@ NEVER = 2**62
 class Columns:
     """Symbols are numbers in alphabetical order; each has a bar at every instant of the grid.
 
-    ``known`` and ``start`` are the instants' ends and starts (UTC epoch seconds). ``signal_index``
-    and ``signal_symbol`` are all technical confirmations by instant, then symbol, with an end mark.
+    ``known`` and ``start`` are the instants' ends and starts (UTC epoch seconds). ``signal_index``,
+    ``signal_symbol``, ``signal_target`` and ``signal_priority`` are all occasions to buy by
+    instant, then symbol, the first with an end mark.
     """
 
     def __init__(
-        self, grid: Grid, signals: Mapping[str, SymbolSignals], closes_at: IntArray | None
+        self, grid: Grid, occasions: Mapping[str, Occasions], closes_at: IntArray | None
     ) -> None:
         series = list(grid.series.values())
         self._grid = grid
@@ -40,18 +41,23 @@ class Columns:
         self.close_arrays = [bars.close for bars in series]
         self.closes = [closes.data for closes in self.close_arrays]
         self._own = [bars.known_at.data for bars in series]
-        entries, exits = [], []
+        entries, targets, priorities, exits = [], [], [], []
         for bars, name in zip(series, self.names, strict=True):
             silent = _silent(bars.known_at, closes_at)
-            found = signals[name]
-            entries.append(self._indices(bars.known_at, _decided(found.entries, silent)))
-            exits.append(_decided(found.exits, silent).data)
+            found = occasions[name]
+            deciding = _deciding(found.entries, silent)
+            entries.append(self._indices(bars.known_at, found.entries[deciding]))
+            targets.append(found.targets[deciding])
+            priorities.append(found.priorities[deciding])
+            exits.append(found.exits[_deciding(found.exits, silent)].data)
         self.exits = exits
         index = np.concatenate(entries)
         symbol = np.repeat(np.arange(len(series)), [len(found) for found in entries])
         order = np.lexsort((symbol, index))
         self.signal_index = np.append(index[order], NEVER).data
         self.signal_symbol = symbol[order].data
+        self.signal_target = np.concatenate(targets)[order].data
+        self.signal_priority = np.concatenate(priorities)[order].data
 
     def _indices(self, known_at: IntArray, rows: IntArray) -> IntArray:
         """Return the instants of a symbol's rows."""
@@ -137,17 +143,17 @@ class RaggedColumns(Columns):
 
 
 def columns_of(
-    grid: Grid, signals: Mapping[str, SymbolSignals], closes_at: IntArray | None
+    grid: Grid, occasions: Mapping[str, Occasions], closes_at: IntArray | None
 ) -> Columns:
     """Return the columns of a grid; bars known at one of ``closes_at`` decide nothing."""
     kind = Columns if grid.is_whole else RaggedColumns
-    return kind(grid, signals, closes_at)
+    return kind(grid, occasions, closes_at)
 
 
-def _decided(rows: IntArray, silent: BoolArray) -> IntArray:
-    """Return the rows at which decisions are taken, those beyond the bars left out."""
+def _deciding(rows: IntArray, silent: BoolArray) -> IntArray:
+    """Return the places of the rows at which decisions are taken: none is beyond the bars."""
     rows = rows[: rows.searchsorted(len(silent))]
-    return rows[~silent[rows]]
+    return np.flatnonzero(~silent[rows])
 
 
 def _silent(known_at: IntArray, closes_at: IntArray | None) -> BoolArray:

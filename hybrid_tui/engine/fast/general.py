@@ -25,6 +25,7 @@ from hybrid_tui.engine.fast.grid import Grid
 from hybrid_tui.engine.fast.signals import SymbolSignals
 from hybrid_tui.engine.fast.stops import first_touch
 from hybrid_tui.engine.jobs import Job, JobResult
+from hybrid_tui.rules.exits import gives_up
 from hybrid_tui.rules.protections import first_lock_by_equity
 from hybrid_tui.rules.risk import stop_widths
 
@@ -161,11 +162,10 @@ class SkippingRun:
         return last if touched is None else min(last, grid.index(symbol, row + touched.bar))
 
     def _leaves_at_next_bar(self, held: Position, known_at: int) -> bool:
-        floor = self._config.rules.exit_probability
         forecast = self._state.predictions.get(held.symbol)
         if (
             forecast is not None
-            and forecast.buy_probability < floor
+            and gives_up(forecast.buy_probability, self._config.rules)
             and forecast.is_fresh(datetime.fromtimestamp(known_at, UTC))
         ):
             return True

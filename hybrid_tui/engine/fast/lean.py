@@ -1,8 +1,9 @@
-"""The rules tier over recorded bars without events: the same decisions, taken only where due.
+"""Tiers 1 and 2 over recorded bars without events: the same decisions, taken only where due.
 
-With tier 1 alone nothing but prices moves a position: as soon as it is filled, its exit is known
-from arrays (the first exit signal, or the first low at the running stop). What remains is a heap of
-fills, the technical confirmations, and shared cash. A session is run as if equity set no lock; its
+Without tier 3 nothing but prices, and predictions that are made from them, moves a position: as
+soon as it is filled, its exit is known from arrays (the first exit signal, or the first low at the
+running stop). What remains is a heap of fills, the occasions to buy (technical confirmations that
+tier 2 lets through), and shared cash. A session is run as if equity set no lock; its
 marks then show whether one was set, and if an entry was decided in spite of it, the session is run
 once more with the lock from that instant on.
 """
@@ -30,8 +31,8 @@ from hybrid_tui.domain.orders import (
 from hybrid_tui.domain.signals import RiskLevel
 from hybrid_tui.engine.fast.book import Book, Lot, Sale
 from hybrid_tui.engine.fast.columns import NEVER, columns_of
+from hybrid_tui.engine.fast.forecasts import Occasions
 from hybrid_tui.engine.fast.grid import Grid
-from hybrid_tui.engine.fast.signals import SymbolSignals
 from hybrid_tui.engine.fast.stops import first_touch
 from hybrid_tui.rules.protections import first_lock_by_equity, stops_within
 from hybrid_tui.rules.sizing import shares_at_decision, shares_at_fill
@@ -42,7 +43,7 @@ EXIT, GAP, ENTRY, STOP, COUNT = range(5)
 
 
 class LeanRun:
-    """One run of the rules tier; ``run`` leaves its figures here.
+    """One run of tier 1, and of tier 2 by ``occasions``; ``run`` leaves its figures here.
 
     ``equity`` and ``gross`` have one figure an instant of the grid, ``daily`` the closes (UTC epoch
     seconds) of the sessions with a bar and the equity then.
@@ -52,7 +53,7 @@ class LeanRun:
         self,
         config: Config,
         grid: Grid,
-        signals: Mapping[str, SymbolSignals],
+        occasions: Mapping[str, Occasions],
         calendar: TradingCalendar,
         interval: int,
         ends_at: datetime,
@@ -68,7 +69,7 @@ class LeanRun:
         self._guard = self._seconds_of("stop_guard", risk.stop_guard_minutes)
         self._counts_entries = "max_entries" in risk.protections
         limit = None if self._is_daily else calendar.close_seconds
-        self._columns = columns_of(grid, signals, limit)
+        self._columns = columns_of(grid, occasions, limit)
         self._ends_at = int(ends_at.timestamp())
         self._bounds = self._session_bounds()
         self.book = Book(cash=config.broker.cash)
@@ -121,7 +122,7 @@ class LeanRun:
     def _trade(self, first: int, last: int, locked_from: int) -> None:
         """Take the fills and decisions of one session in their order."""
         book, columns = self.book, self._columns
-        events, at, who = book.events, columns.signal_index, columns.signal_symbol
+        events, at = book.events, columns.signal_index
         signal = book.next_signal
         while True:
             index = at[signal]
@@ -143,11 +144,11 @@ class LeanRun:
             while at[signal] == index:
                 signal += 1
             if index < locked_from and not book.is_full:
-                self._decide(index, who[begin:signal])
+                self._decide(index, begin, signal)
         book.next_signal = signal
 
-    def _decide(self, index: int, symbols: memoryview) -> None:
-        """Decide the entries of one instant among the confirmed symbols."""
+    def _decide(self, index: int, first: int, last: int) -> None:
+        """Decide the entries of one instant: its occasions are ``first`` to ``last`` (excluded)."""
         book, columns, risk = self.book, self._columns, self._risk
         now = columns.known[index]
         if book.guarded_until > now:
@@ -155,34 +156,36 @@ class LeanRun:
         lots, buying, cooldowns = book.lots, book.buying, book.cooldowns
         equity: float | None = None
         wanted = []
-        for symbol in symbols:
+        for number in range(first, last):
+            symbol = columns.signal_symbol[number]
             if symbol in lots or symbol in buying or cooldowns.get(symbol, 0.0) > now:
                 continue
             if equity is None:
                 equity = book.cash + self._gross(index)
             quantity = shares_at_decision(
-                target=risk.max_position,
+                target=columns.signal_target[number],
                 factor=self._factor,
                 max_position=risk.max_position,
                 equity=equity,
                 close=columns.close(symbol, index),
             )
             if quantity >= 1:
-                wanted.append((symbol, quantity))
+                wanted.append((-columns.signal_priority[number], symbol, quantity))
+        wanted.sort()
         if self._counts_entries:
             del wanted[max(0, risk.max_entries - book.entries_today) :]
-        for symbol, quantity in wanted:
+        for rank, symbol, quantity in wanted:
             assert equity is not None
-            self._order(index, symbol, quantity, equity)
+            self._order(index, rank, symbol, quantity, equity)
 
-    def _order(self, index: int, symbol: int, quantity: int, equity: float) -> None:
+    def _order(self, index: int, rank: float, symbol: int, quantity: int, equity: float) -> None:
         book, columns = self.book, self._columns
         book.last_decided = index
         book.entries_today += 1
         filled = columns.next_index(symbol, index)
         if filled < NEVER and columns.known[filled] <= self._deadline:
             book.buying.add(symbol)
-            heappush(book.events, (filled, ENTRY, index, symbol, quantity, equity))
+            heappush(book.events, (filled, ENTRY, index, rank, symbol, quantity, equity))
         elif self._deadline <= self._ends_at:
             book.cancelled += 1
         if self._counts_entries and index + 1 < self._last_decision:
@@ -194,7 +197,14 @@ class LeanRun:
         return self._columns.gross(self.book.names, self.book.lots, index)
 
     def _buy(
-        self, index: int, _place: int, decided: int, symbol: int, wanted: int, equity: float
+        self,
+        index: int,
+        _place: int,
+        decided: int,
+        _rank: float,
+        symbol: int,
+        wanted: int,
+        equity: float,
     ) -> None:
         """Fill an entry at the open, cut or cancelled by the caps."""
         book, columns, risk = self.book, self._columns, self._risk

@@ -12,6 +12,13 @@ from hybrid_tui.engine.backtest import Ledger
 from hybrid_tui.engine.engine import Engine, EngineSetup
 from hybrid_tui.engine.fast.choice import is_plain
 from hybrid_tui.engine.fast.feed import GridFeed
+from hybrid_tui.engine.fast.forecasts import (
+    Ahead,
+    Forecasts,
+    Occasions,
+    by_forecasts,
+    by_signals,
+)
 from hybrid_tui.engine.fast.general import SkippingRun
 from hybrid_tui.engine.fast.grid import Grid
 from hybrid_tui.engine.fast.history import RecordedPast
@@ -20,6 +27,7 @@ from hybrid_tui.engine.fast.outcome import settle
 from hybrid_tui.engine.fast.signals import SparseBoard, SymbolSignals, signals_of
 from hybrid_tui.engine.jobs import Job, JobResult
 from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.rules.checks import EntryRules
 from hybrid_tui.rules.technical import Technicals
 
 
@@ -66,16 +74,33 @@ def run_fast(
     broker: PaperBroker,
     run: Callable[[Job], JobResult],
     progress: Callable[[datetime], None] | None = None,
+    ahead: Ahead | None = None,
 ) -> None:
-    """Run tier 1, and the tiers of ``setup``, over a record; ``ledger`` is the recorder's sink."""
+    """Run tier 1, and the tiers of ``setup``, over a record; ``ledger`` is the recorder's sink.
+
+    ``ahead`` makes the predictions that ``run`` would, all at once, where the run allows it.
+    """
     config, streamed = setup.config, record.streamed()
     if not streamed:
         return
     grid, every = Grid(streamed), record.signals(Technicals.of(config.rules))
     signals = {symbol: every[symbol] for symbol in grid.series}
-    if not record.actions and is_plain(config, setup.tiers, grid, setup.calendar, record.begins_at):
-        lean = LeanRun(config, grid, signals, setup.calendar, setup.interval, record.ends_at)
-        lean.run(progress)
+    if not record.actions and is_plain(
+        config,
+        setup.tiers,
+        grid,
+        setup.calendar,
+        record.begins_at,
+        is_foretold=ahead is not None,
+    ):
+        forecasts = None
+        if "ml" in setup.tiers and ahead is not None:
+            forecasts = ahead(record.begins_at, record.ends_at, progress)
+            ledger.predictions = forecasts.count()
+            ledger.reached = forecasts.reached(ledger.threshold)
+        occasions = _occasions(setup, grid, signals, forecasts)
+        lean = LeanRun(config, grid, occasions, setup.calendar, setup.interval, record.ends_at)
+        lean.run(progress if forecasts is None else None)
         settle(lean, grid, config, ledger)
         return
     engine = Engine(
@@ -89,3 +114,27 @@ def run_fast(
     engine.warm_up(record.before, feed.earlier_news(record.begins_at))
     skipping = SkippingRun(engine, ledger, grid, signals, broker.stops_touched)
     skipping.run(feed, record.begins_at, record.ends_at, run, progress)
+
+
+def _occasions(
+    setup: EngineSetup,
+    grid: Grid,
+    signals: Mapping[str, SymbolSignals],
+    forecasts: Forecasts | None,
+) -> dict[str, Occasions]:
+    """Return when each symbol of the grid is to be bought or sold."""
+    config = setup.config
+    if forecasts is None:
+        return {s: by_signals(found, config.risk.max_position) for s, found in signals.items()}
+    entry = EntryRules.of(config, setup.tiers, setup.min_probability)
+    return {
+        symbol: by_forecasts(
+            found,
+            grid.series[symbol].known_at,
+            forecasts.of(symbol),
+            forecasts.lasts,
+            entry,
+            config.rules,
+        )
+        for symbol, found in signals.items()
+    }

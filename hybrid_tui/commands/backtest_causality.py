@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hybrid_tui.engine.decisions import DecisionLog, Row
 
 SAMPLE, ALL, OFF = "sample", "all", "off"
-SAMPLE_SYMBOLS, SAMPLE_ROWS, SAMPLE_INSTANTS = 2, 2, 4
+SAMPLE_SYMBOLS, SAMPLE_ROWS, SAMPLE_INSTANTS, SAMPLE_WINDOWS = 2, 2, 4, 5
 SAMPLE_SHARE = 0.02
 FULL_ROWS, FULL_INSTANTS = 6, 40
 DECISIVE = ("order", "refusal", "signal")
@@ -71,7 +71,7 @@ def check_causality(
     whole = _whole(run)
     _technicals(run, verdict, whole, how)
     if "ml" in run.outcome.tiers:
-        _features(run, verdict, whole, SAMPLE_INSTANTS if how == SAMPLE else FULL_INSTANTS)
+        _features(run, verdict, whole, how)
     instants = _stretch(run, verdict) if how == SAMPLE else _repeat(run, verdict, how, track)
     return {
         "mode": how if isinstance(how, str) else "full",
@@ -153,15 +153,22 @@ def _technicals(run: Run, verdict: Verdict, whole: dict[str, BarSeries], how: st
         check_technicals(verdict, series, run.config.rules, found, asked, seed=run.seed)
 
 
-def _features(run: Run, verdict: Verdict, whole: dict[str, BarSeries], count: int) -> None:
-    from hybrid_tui.analysis.causality_features import check_features, sampled_instants
+def _features(run: Run, verdict: Verdict, whole: dict[str, BarSeries], how: str | int) -> None:
+    import numpy as np
 
-    strategist = _strategist(run)
+    from hybrid_tui.analysis.causality_features import check_features, sampled_instants
+    from hybrid_tui.ml.features import INDEX_SYMBOL
+
+    strategist, count, series = _strategist(run), FULL_INSTANTS, whole
+    if how == SAMPLE:
+        rng, count = np.random.default_rng(run.seed), SAMPLE_INSTANTS
+        chosen = rng.choice(list(whole), min(SAMPLE_WINDOWS, len(whole)), replace=False).tolist()
+        series = {name: bars for name, bars in whole.items() if name in (*chosen, INDEX_SYMBOL)}
     calendar, history = run.state.calendar(), run.history
     check_features(
         verdict,
         calendar,
-        whole,
+        series,
         sampled_instants(calendar, history.begins_at, history.ends_at, count, run.seed),
         news=run.headlines,
         score=strategist.score if strategist is not None and run.headlines else None,

@@ -25,7 +25,8 @@ def forecasts_of(
 ) -> Forecasts:
     """Return what tables say after one instant up to another (included).
 
-    Tables come oldest first and are dropped once read; ``progress`` is told how far they reach.
+    Tables come oldest first and are dropped once read, later ones are not asked for; ``progress``
+    is told how far they reach.
     """
     parts: Parts = {}
     for table in tables:
@@ -33,6 +34,8 @@ def forecasts_of(
         _take(parts, table, slice(int(first), int(last)))
         if progress is not None and last:
             progress(datetime.fromtimestamp(int(table.at[last - 1]), UTC))
+        if last < len(table):
+            break
     return Forecasts(
         symbols={symbol: _joined(found) for symbol, found in parts.items()},
         lasts=int(EXPIRY.total_seconds()),

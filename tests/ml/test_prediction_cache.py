@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hybrid_tui.commands.foretold import forecasts_of
 from hybrid_tui.domain.bars import BarSeries, NewsItem
 from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.market.rows import fingerprint
 from hybrid_tui.ml import prediction_cache
 from hybrid_tui.ml.model_files import Model
@@ -130,7 +132,7 @@ def test_an_interrupted_run_goes_on_where_it_was(asking: Asking, tmp_path: Path)
     assert sorted(path.name for path in folder.iterdir()) == ["0000.npz", "0001.npz"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other", "pickle"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other", "absurd", "pickle"])
 @pytest.mark.parametrize("block", ["0000.npz", "0001.npz"])
 def test_a_damaged_block_is_reported_and_made_anew(
     asking: Asking, tmp_path: Path, damage: str, block: str
@@ -150,13 +152,49 @@ def test_a_damaged_block_is_reported_and_made_anew(
     else:
         with np.load(path) as file:
             arrays = {name: file[name] for name in file.files}
-        np.savez(path, **{**arrays, "at": arrays["at"] + 60})
+        if damage == "other":
+            np.savez(path, **{**arrays, "at": arrays["at"] + 60})
+        else:
+            np.savez(path, **{**arrays, "figures": arrays["figures"] + 1.5})
     assert asking.answers(tmp_path) == fresh
     assert len(asking.warned) == 1
     assert block in asking.warned[0]
     assert path.read_bytes() == sound
     assert asking.answers(tmp_path) == fresh
     assert len(asking.warned) == 1
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 10_000), (7, 40), (45, 46), (10_000, 10_001)])
+def test_a_run_s_forecasts_are_the_answers_between_two_instants(
+    asking: Asking, first: int, last: int
+) -> None:
+    fresh = asking.fresh()
+    instants = sorted({answer.at for answer in fresh})
+    after = instants[min(first, len(instants) - 1)] if first else START
+    until = instants[min(last, len(instants) - 1)]
+    blocks = predicted_blocks(asking.asked, None, asking.warned.append)
+    found = forecasts_of(blocks, after, until)
+    expected = [
+        (answer.symbol, answer.at, answer.buy_probability, answer.confidence)
+        + (answer.target_position, answer.familiar)
+        for answer in fresh
+        if isinstance(answer, MLPrediction) and after < answer.at <= until
+    ]
+    said = [
+        (symbol, datetime.fromtimestamp(at, UTC), *figures)
+        for symbol, one in found.symbols.items()
+        for at, *figures in zip(
+            one.at.tolist(),
+            one.probability.tolist(),
+            one.confidence.tolist(),
+            one.target.tolist(),
+            one.familiar.tolist(),
+            strict=True,
+        )
+    ]
+    assert sorted(said) == sorted(expected)
+    assert found.count() == len(expected)
+    assert found.reached(0.4) == sum(row[2] >= 0.4 for row in expected)
 
 
 def moved(series: BarSeries) -> BarSeries:

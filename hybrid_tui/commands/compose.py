@@ -170,6 +170,7 @@ class HistoryPredictor:
         self._block: PredictionTable | None = None
         self._last = -1
         self._record = LiveCalibration()
+        self._series = series
         self._move = move_in(series.get)
 
     def predict(
@@ -210,8 +211,10 @@ class HistoryPredictor:
         It takes the place of :meth:`predict`: the blocks are gone through once.
         """
         from hybrid_tui.commands.foretold import forecasts_of
+        from hybrid_tui.ml.live_factors import LiveFactors
 
-        return forecasts_of(self._blocks, after, until, progress)
+        factors = LiveFactors(self._series, self.manifest.threshold_bps)
+        return forecasts_of(self._blocks, after, until, progress, factors=factors)
 
 
 def history_predictor(

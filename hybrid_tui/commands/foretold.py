@@ -12,6 +12,8 @@ from hybrid_tui.engine.fast.forecasts import Forecasts, SymbolForecasts
 from hybrid_tui.ml.prediction_table import EXPIRY, PREDICTED
 
 if TYPE_CHECKING:
+    from hybrid_tui.domain.bars import FloatArray
+    from hybrid_tui.ml.live_factors import LiveFactors
     from hybrid_tui.ml.prediction_table import PredictionTable
 
 Parts = dict[str, list[SymbolForecasts]]
@@ -22,8 +24,10 @@ def forecasts_of(
     after: datetime,
     until: datetime,
     progress: Callable[[datetime], None] | None = None,
+    *,
+    factors: LiveFactors,
 ) -> Forecasts:
-    """Return what tables say after one instant up to another (included).
+    """Return what tables say after one instant up to another (included), with its live factor.
 
     Tables come oldest first and are dropped once read, later ones are not asked for; ``progress``
     is told how far they reach.
@@ -31,7 +35,8 @@ def forecasts_of(
     parts: Parts = {}
     for table in tables:
         first, last = table.at.searchsorted((after.timestamp(), until.timestamp()), side="right")
-        _take(parts, table, slice(int(first), int(last)))
+        rows = slice(int(first), int(last))
+        _take(parts, table, rows, factors.of(table, rows))
         if progress is not None and last:
             progress(datetime.fromtimestamp(int(table.at[last - 1]), UTC))
         if last < len(table):
@@ -42,7 +47,7 @@ def forecasts_of(
     )
 
 
-def _take(parts: Parts, table: PredictionTable, rows: slice) -> None:
+def _take(parts: Parts, table: PredictionTable, rows: slice, factor: FloatArray) -> None:
     at = table.at[rows]
     for column, symbol in enumerate(table.symbols):
         said = table.silence[rows, column] == PREDICTED
@@ -50,8 +55,8 @@ def _take(parts: Parts, table: PredictionTable, rows: slice) -> None:
             SymbolForecasts(
                 at=at[said],
                 probability=table.figure("buy_probability")[rows, column][said],
-                confidence=table.figure("confidence")[rows, column][said],
-                target=table.figure("target_position")[rows, column][said],
+                confidence=(table.figure("confidence")[rows, column] * factor)[said],
+                target=(table.figure("target_position")[rows, column] * factor)[said],
                 familiar=table.familiar[rows, column][said],
             )
         )

@@ -143,11 +143,15 @@ class LiveCalibration:
         known = self.outcomes
         if known < LEAST_OUTCOMES:
             return None
-        gaps = 0.0
+        # In this order, and with the rounding of plain additions: those of many instants at once
+        # have to come to the same bits (sum() of floats rounds less from Python 3.12 on).
+        said, came, gaps = [0.0] * BINS, [0] * BINS, 0.0
+        for tally in self.tallies:
+            for place in range(BINS):
+                said[place] += tally.said[place]
+                came[place] += tally.came[place]
         for place in range(BINS):
-            said = sum(tally.said[place] for tally in self.tallies)
-            came = sum(tally.came[place] for tally in self.tallies)
-            gaps += abs(said - came)
+            gaps += abs(said[place] - came[place])
         return gaps / known
 
     def factor(self) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class LiveFactors:
         # Sessions lie within one day of UTC.
         days = self._ends[:count] // DAY_SECONDS
         bounds = [*np.flatnonzero(np.diff(days, prepend=-1)).tolist(), count] if count else [0]
-        for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+        for first, last in pairwise(bounds):
             self._enter(int(days[first]))
             sums = np.concatenate((self._today[None], self._tallied[first:last]))
             sums = np.add.accumulate(sums, axis=0)

@@ -17,6 +17,8 @@ from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.market.rows import fingerprint
 from hybrid_tui.ml import prediction_cache
+from hybrid_tui.ml.live import recalibrated_history
+from hybrid_tui.ml.live_factors import LiveFactors
 from hybrid_tui.ml.model_files import Model
 from hybrid_tui.ml.prediction_cache import PredictedHistory, predicted_blocks, tidy
 from hybrid_tui.ml.prediction_table import Answer
@@ -173,12 +175,14 @@ def test_a_run_s_forecasts_are_the_answers_between_two_instants(
     after = instants[min(first, len(instants) - 1)] if first else START
     until = instants[min(last, len(instants) - 1)]
     blocks = predicted_blocks(asking.asked, None, asking.warned.append)
-    found = forecasts_of(blocks, after, until)
+    series = asking.asked.series
+    factors = LiveFactors(series, asking.model.manifest.threshold_bps)
+    found = forecasts_of(blocks, after, until, factors=factors)
+    between = [answer for answer in fresh if after < answer.at <= until]
     expected = [
-        (answer.symbol, answer.at, answer.buy_probability, answer.confidence)
-        + (answer.target_position, answer.familiar)
-        for answer in fresh
-        if isinstance(answer, MLPrediction) and after < answer.at <= until
+        (one.symbol, one.at, one.buy_probability, one.confidence, one.target_position, one.familiar)
+        for one in recalibrated_history(between, series)
+        if isinstance(one, MLPrediction)
     ]
     said = [
         (symbol, datetime.fromtimestamp(at, UTC), *figures)

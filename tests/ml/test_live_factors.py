@@ -36,8 +36,9 @@ def test_factors_in_bulk_are_those_of_the_desk(
     figures[0] = np.round(rng.uniform(0.3, 0.5, shape) + rng.uniform(0, 0.1), 3)
     bars = np.empty(shape, dtype=np.int64)
     for column, name in enumerate(("AAA", "BBB", "AAA")):
-        row = series[name].known_at.searchsorted(ticks.at, side="right") - 1
-        bars[:, column] = series[name].start[np.maximum(row, 0)] + (rng.random(len(row)) < 0.1)
+        last_row = series[name].known_at.searchsorted(ticks.at, side="right") - 1
+        bars[:, column] = series[name].start[np.maximum(last_row, 0)]
+        bars[:, column] += rng.random(len(ticks)) < 0.1
     silence = np.where(rng.random(shape) < 0.3, 0, PREDICTED).astype(np.int16)
     silence[200:290] = 0
     table = PredictionTable(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hybrid_tui.domain.signals import PREDICTION_EXPIRY
 from hybrid_tui.engine.fast.forecasts import Forecasts, SymbolForecasts
-from hybrid_tui.ml.prediction_table import EXPIRY, PREDICTED
+from hybrid_tui.ml.prediction_table import PREDICTED
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import FloatArray
@@ -43,7 +44,7 @@ def forecasts_of(
             break
     return Forecasts(
         symbols={symbol: _joined(found) for symbol, found in parts.items()},
-        lasts=int(EXPIRY.total_seconds()),
+        lasts=int(PREDICTION_EXPIRY.total_seconds()),
     )
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import numpy as np
+
 from hybrid_tui.config import Config, RiskConfig, RulesConfig
-from hybrid_tui.domain.bars import BoolArray, FloatArray
+from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
 from hybrid_tui.domain.signals import Direction, Hybrid, MLPrediction
 from hybrid_tui.domain.state import DeskState
 
@@ -115,23 +117,27 @@ def _prediction_checks(
     yield _at_least("confidence", prediction.confidence, setup.rules.min_confidence)
 
 
-def lets_through(
-    probability: FloatArray, confidence: FloatArray, familiar: BoolArray, setup: EntryRules
-) -> BoolArray:
-    """Return which fresh predictions an entry passes, where tier 3 is off; all are (n,).
+def prediction_check_names(setup: EntryRules) -> tuple[str, str, str, str]:
+    """Return the names of the checks of a prediction, in their order."""
+    score = "score" if setup.hybrid is Hybrid.PARALLEL else "buy probability"
+    return "fresh prediction", "familiar inputs", score, "confidence"
 
-    The limits are those of :func:`entry_checks`; without a strategy the score is the probability.
+
+def first_failed(
+    probability: FloatArray, confidence: FloatArray, familiar: BoolArray, setup: EntryRules
+) -> IntArray:
+    """Return the place, from 1 on, of the first check that fresh predictions fail (0: none), (n,).
+
+    The limits and their order are those of :func:`entry_checks` where tier 3 is off: without a
+    strategy the score is the probability.
     """
-    passed: BoolArray = (
-        familiar
-        & (probability >= setup.min_probability)
-        & (confidence >= setup.rules.min_confidence)
-    )
-    return passed
+    failed = [~familiar, probability < setup.min_probability]
+    failed.append(confidence < setup.rules.min_confidence)
+    return np.select(failed, [2, 3, 4], default=0)
 
 
 def _at_least(name: str, value: float, limit: float) -> Check:
-    reason = None if value >= limit else f"{name} {value:.2f} < {limit:.2f}"
+    reason = f"{name} {value:.2f} < {limit:.2f}" if value < limit else None
     return Check(name, reason, value)
 
 

@@ -21,6 +21,8 @@ from hybrid_tui.rules.risk import size_factor
 from hybrid_tui.rules.sizing import shares_at_decision
 
 SIZE = "size"
+NO_TARGET = f"{SIZE} (target position 0)"
+MOST_ENTRIES = "max_entries"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ def decide_entries(
             if quantity < 1:
                 reason = "too small for one share"
                 if prediction is not None and prediction.target_position == 0:
-                    name = f"{SIZE} (target position 0)"
+                    name = NO_TARGET
             elif setup.risk.loss_budget:
                 cut = under_loss_budget(
                     quantity,
@@ -127,7 +129,7 @@ def decide_entries(
         room = max(0, setup.risk.max_entries - state.entries_today)
         said = f"{setup.risk.max_entries} entries today"
         refusals += [
-            Refusal(symbol=late.symbol, reason=said, check="max_entries") for late in entries[room:]
+            Refusal(symbol=late.symbol, reason=said, check=MOST_ENTRIES) for late in entries[room:]
         ]
         del entries[room:]
     return entries, refusals

@@ -34,7 +34,8 @@ class Book:
 
     ``events`` is a heap of what is due, by instant of the grid and by its place in a bar;
     ``steps`` are (instant, cash from it on) of the session at hand. ``names`` are the symbols of
-    ``lots`` in order, ``buying`` those with an open entry.
+    ``lots`` in order, ``buying`` those with an open entry. ``judged`` counts the entries that were
+    decided, then those refused by each check.
     """
 
     cash: float
@@ -55,6 +56,7 @@ class Book:
     fees: float = 0.0
     slippage: float = 0.0
     cancelled: int = 0
+    judged: list[int] = field(default_factory=lambda: [0] * 9)
 
     def copy(self) -> Book:
         """Return a book that goes its own way from here."""
@@ -67,4 +69,5 @@ class Book:
             steps=self.steps.copy(),
             cooldowns=self.cooldowns.copy(),
             stop_fills=self.stop_fills.copy(),
+            judged=self.judged.copy(),
         )

@@ -22,8 +22,8 @@ class Columns:
     """Symbols are numbers in alphabetical order; each has a bar at every instant of the grid.
 
     ``known`` and ``start`` are the instants' ends and starts (UTC epoch seconds). ``signal_index``,
-    ``signal_symbol``, ``signal_target`` and ``signal_priority`` are all occasions to buy by
-    instant, then symbol, the first with an end mark.
+    ``signal_symbol``, ``signal_verdict``, ``signal_target`` and ``signal_priority`` are all
+    occasions to buy by instant, then symbol, the first with an end mark.
     """
 
     def __init__(
@@ -41,12 +41,13 @@ class Columns:
         self.close_arrays = [bars.close for bars in series]
         self.closes = [closes.data for closes in self.close_arrays]
         self._own = [bars.known_at.data for bars in series]
-        entries, targets, priorities, exits = [], [], [], []
+        entries, verdicts, targets, priorities, exits = [], [], [], [], []
         for bars, name in zip(series, self.names, strict=True):
             silent = _silent(bars.known_at, closes_at)
             found = occasions[name]
             deciding = _deciding(found.entries, silent)
             entries.append(self._indices(bars.known_at, found.entries[deciding]))
+            verdicts.append(found.verdicts[deciding])
             targets.append(found.targets[deciding])
             priorities.append(found.priorities[deciding])
             exits.append(found.exits[_deciding(found.exits, silent)].data)
@@ -56,6 +57,7 @@ class Columns:
         order = np.lexsort((symbol, index))
         self.signal_index = np.append(index[order], NEVER).data
         self.signal_symbol = symbol[order].data
+        self.signal_verdict = np.concatenate(verdicts)[order].data
         self.signal_target = np.concatenate(targets)[order].data
         self.signal_priority = np.concatenate(priorities)[order].data
 

@@ -15,7 +15,8 @@ import numpy as np
 from hybrid_tui.config import RulesConfig
 from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
 from hybrid_tui.engine.fast.signals import SymbolSignals
-from hybrid_tui.rules.checks import EntryRules, lets_through
+from hybrid_tui.rules import entries
+from hybrid_tui.rules.checks import EntryRules, first_failed, prediction_check_names
 from hybrid_tui.rules.exits import gives_up
 
 
@@ -77,15 +78,26 @@ class Forecasts:
 Ahead = Callable[[datetime, datetime, Callable[[datetime], None] | None], Forecasts]
 """Makes the predictions after one instant up to another (included), and tells how far it is."""
 
+# Beside the places of a prediction's checks: what else refuses an entry, by the account's state.
+LOCKED, TOO_SMALL, NO_TARGET, TOO_MANY = range(5, 9)
+
+
+def refusals(setup: EntryRules) -> tuple[str, ...]:
+    """Return the names of the checks by the place that verdicts give, from 1 on."""
+    by_state = ("no lock", entries.SIZE, entries.NO_TARGET, entries.MOST_ENTRIES)
+    return (*prediction_check_names(setup), *by_state)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasions:
     """The bars (rising row numbers) at which a symbol is to be bought, or sold if it is held.
 
-    ``targets`` (fractions of equity) and ``priorities`` belong to ``entries``.
+    ``verdicts``, ``targets`` (fractions of equity) and ``priorities`` belong to ``entries``; a
+    verdict is why tier 2 refuses, a place in :func:`refusals`, or 0: it does not.
     """
 
     entries: IntArray
+    verdicts: IntArray
     targets: FloatArray
     priorities: FloatArray
     exits: IntArray
@@ -96,6 +108,7 @@ def by_signals(signals: SymbolSignals, target: float) -> Occasions:
     count = len(signals.entries)
     return Occasions(
         entries=signals.entries,
+        verdicts=np.zeros(count, dtype=np.int64),
         targets=np.full(count, target),
         priorities=np.zeros(count),
         exits=signals.exits,
@@ -116,11 +129,13 @@ def by_forecasts(
     """
     rows = signals.entries[: signals.entries.searchsorted(len(known_at))]
     found = said.fresh_at(known_at[rows], lasts)
-    rows, found = rows[found >= 0], found[found >= 0]
-    good = lets_through(
+    verdicts, targets, priorities = np.ones(len(rows), dtype=np.int64), *np.zeros((2, len(rows)))
+    fresh = np.flatnonzero(found >= 0)
+    found = found[fresh]
+    verdicts[fresh] = first_failed(
         said.probability[found], said.confidence[found], said.familiar[found], entry
     )
-    rows, found = rows[good], found[good]
+    targets[fresh], priorities[fresh] = said.target[found], said.probability[found]
     held = said.fresh_at(known_at, lasts)
     leaving = np.zeros(len(known_at), dtype=np.bool_)
     leaving[signals.exits[: signals.exits.searchsorted(len(known_at))]] = True
@@ -128,7 +143,8 @@ def by_forecasts(
         leaving |= (held >= 0) & gives_up(said.probability, rules)[held]
     return Occasions(
         entries=rows,
-        targets=said.target[found],
-        priorities=said.probability[found],
+        verdicts=verdicts,
+        targets=targets,
+        priorities=priorities,
         exits=np.flatnonzero(leaving),
     )

@@ -31,7 +31,7 @@ from hybrid_tui.domain.orders import (
 from hybrid_tui.domain.signals import RiskLevel
 from hybrid_tui.engine.fast.book import Book, Lot, Sale
 from hybrid_tui.engine.fast.columns import NEVER, columns_of
-from hybrid_tui.engine.fast.forecasts import Occasions
+from hybrid_tui.engine.fast.forecasts import LOCKED, NO_TARGET, TOO_MANY, TOO_SMALL, Occasions
 from hybrid_tui.engine.fast.grid import Grid
 from hybrid_tui.engine.fast.stops import first_touch
 from hybrid_tui.rules.protections import first_lock_by_equity, stops_within
@@ -57,8 +57,11 @@ class LeanRun:
         calendar: TradingCalendar,
         interval: int,
         ends_at: datetime,
+        *,
+        judges: bool,
     ) -> None:
         self._grid = grid
+        self._judges = judges
         self._calendar = calendar
         self._risk = risk = config.risk
         self._is_daily = interval >= DAY_SECONDS
@@ -143,27 +146,38 @@ class LeanRun:
             signal += 1
             while at[signal] == index:
                 signal += 1
-            if index < locked_from and not book.is_full:
-                self._decide(index, begin, signal)
+            is_locked = index >= locked_from or book.is_full
+            if self._judges or not is_locked:
+                self._decide(index, begin, signal, is_locked)
         book.next_signal = signal
 
-    def _decide(self, index: int, first: int, last: int) -> None:
+    def _decide(self, index: int, first: int, last: int, is_locked: bool) -> None:
         """Decide the entries of one instant: its occasions are ``first`` to ``last`` (excluded)."""
         book, columns, risk = self.book, self._columns, self._risk
         now = columns.known[index]
         if book.guarded_until > now:
-            return
+            if not self._judges:
+                return
+            is_locked = True
         lots, buying, cooldowns = book.lots, book.buying, book.cooldowns
         equity: float | None = None
         wanted = []
         for number in range(first, last):
             symbol = columns.signal_symbol[number]
-            if symbol in lots or symbol in buying or cooldowns.get(symbol, 0.0) > now:
+            if symbol in lots or symbol in buying:
                 continue
+            if is_locked or cooldowns.get(symbol, 0.0) > now:
+                self._refuse(index, LOCKED)
+                continue
+            verdict = columns.signal_verdict[number]
+            if verdict:
+                self._refuse(index, verdict)
+                continue
+            target = columns.signal_target[number]
             if equity is None:
                 equity = book.cash + self._gross(index)
             quantity = shares_at_decision(
-                target=columns.signal_target[number],
+                target=target,
                 factor=self._factor,
                 max_position=risk.max_position,
                 equity=equity,
@@ -171,12 +185,23 @@ class LeanRun:
             )
             if quantity >= 1:
                 wanted.append((-columns.signal_priority[number], symbol, quantity))
+            else:
+                self._refuse(index, NO_TARGET if target == 0 else TOO_SMALL)
         wanted.sort()
         if self._counts_entries:
-            del wanted[max(0, risk.max_entries - book.entries_today) :]
+            room = max(0, risk.max_entries - book.entries_today)
+            for _ in wanted[room:]:
+                self._refuse(index, TOO_MANY)
+            del wanted[room:]
+        book.judged[0] += len(wanted)
         for rank, symbol, quantity in wanted:
             assert equity is not None
             self._order(index, rank, symbol, quantity, equity)
+
+    def _refuse(self, index: int, verdict: int) -> None:
+        if self._judges:
+            self.book.judged[verdict] += 1
+            self.book.last_decided = index
 
     def _order(self, index: int, rank: float, symbol: int, quantity: int, equity: float) -> None:
         book, columns = self.book, self._columns

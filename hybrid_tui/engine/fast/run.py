@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from hybrid_tui.engine.fast.forecasts import (
     Occasions,
     by_forecasts,
     by_signals,
+    refusals,
 )
 from hybrid_tui.engine.fast.general import SkippingRun
 from hybrid_tui.engine.fast.grid import Grid
@@ -99,9 +101,23 @@ def run_fast(
             ledger.predictions = forecasts.count()
             ledger.reached = forecasts.reached(ledger.threshold)
         occasions = _occasions(setup, grid, signals, forecasts)
-        lean = LeanRun(config, grid, occasions, setup.calendar, setup.interval, record.ends_at)
+        lean = LeanRun(
+            config,
+            grid,
+            occasions,
+            setup.calendar,
+            setup.interval,
+            record.ends_at,
+            judges=setup.judged is not None,
+        )
         lean.run(progress if forecasts is None else None)
         settle(lean, grid, config, ledger)
+        if setup.judged is not None:
+            entry = EntryRules.of(config, setup.tiers, setup.min_probability)
+            decided, *refused = lean.book.judged
+            ledger.entries_decided = decided
+            named = dict(zip(refusals(entry), refused, strict=True))
+            ledger.entries_refused = Counter({name: n for name, n in named.items() if n})
         return
     engine = Engine(
         setup,

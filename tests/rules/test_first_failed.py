@@ -1,4 +1,4 @@
-"""Predictions judged many at once pass where the same ones, one by one, let an entry through."""
+"""Predictions judged many at once fail the check that each one, by itself, fails first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from hybrid_tui.config import Config
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.fast.forecasts import SymbolForecasts
-from hybrid_tui.rules.checks import EntryRules, entry_checks, lets_through
+from hybrid_tui.rules.checks import (
+    EntryRules,
+    entry_checks,
+    first_failed,
+    prediction_check_names,
+)
 from tests.semantics.desk import prediction
 
 NOW = datetime(2025, 11, 26, 15, 0, tzinfo=UTC)
@@ -25,21 +30,22 @@ SHARES = st.sampled_from([0.0, 0.3, np.nextafter(0.7, 0), 0.7, np.nextafter(0.7,
     SHARES,
     st.sampled_from(["hierarchical", "sequential", "parallel"]),
 )
-def test_many_pass_as_one_does(
+def test_many_fail_the_check_that_one_fails(
     said: list[tuple[float, float, bool]], floor: float, sure: float, hybrid: str
 ) -> None:
     config = Config.model_validate({"app": {"hybrid": hybrid}, "rules": {"min_confidence": sure}})
     setup = EntryRules.of(config, {"rules", "ml"}, floor)
-    found = lets_through(
+    found = first_failed(
         np.array([one[0] for one in said]),
         np.array([one[1] for one in said]),
         np.array([one[2] for one in said]),
         setup,
     )
-    assert found.tolist() == [_passes(*one, setup) for one in said]
+    names = (None, *prediction_check_names(setup))
+    assert [names[place] for place in found] == [_failed(*one, setup) for one in said]
 
 
-def _passes(probability: float, confidence: float, familiar: bool, setup: EntryRules) -> bool:
+def _failed(probability: float, confidence: float, familiar: bool, setup: EntryRules) -> str | None:
     made = prediction("AAA", NOW, probability, confidence=confidence, familiar=familiar)
     checks = entry_checks(
         DeskState(predictions={"AAA": made}),
@@ -50,7 +56,7 @@ def _passes(probability: float, confidence: float, familiar: bool, setup: EntryR
         in_overnight_window=False,
         setup=setup,
     )
-    return all(check.reason is None for check in checks)
+    return next((check.name for check in checks if check.reason is not None), None)
 
 
 @given(

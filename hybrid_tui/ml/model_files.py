@@ -334,7 +334,7 @@ def find_model(name: str, folders: Sequence[Path], market: Market) -> Path:
             chosen = read_champions(folder).get(market)
             if chosen is None:
                 continue
-            for home in folders:
+            for home in (folder, *folders):
                 if (home / chosen / MANIFEST).is_file():
                     return home / chosen
             raise ModelError(

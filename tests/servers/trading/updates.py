@@ -68,8 +68,10 @@ class Updates:
     def stop(self) -> None:
         """Cut everyone off and end."""
         if self._server is not None and self._thread is not None:
-            self._server.shutdown()
+            # First: shutting down waits for who is connected.
+            self.down = True
             self.cut()
+            self._server.shutdown()
             self._thread.join()
 
     def cut(self) -> None:

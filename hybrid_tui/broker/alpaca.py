@@ -107,6 +107,7 @@ class AlpacaBroker:
         known = {ticket.order_id for ticket in lane.tickets.values()}
         if order.id in known or order in (lane.entry, lane.exit):
             return
+        self.book.waiting[order.id] = order.symbol
         if order.side is Side.BUY:
             lane.entry, lane.entry_since = order, self._clock()
             lane.entry_quantity = NOTHING
@@ -142,6 +143,12 @@ class AlpacaBroker:
 
     def cancel(self, order_id: str) -> bool:
         """Ask for an order to end; True: it never went, False: the answer comes as an update."""
+        ended = self._ask_to_end(order_id)
+        if ended:
+            self.book.waiting.pop(order_id, None)
+        return ended
+
+    def _ask_to_end(self, order_id: str) -> bool:
         for lane in self.book.lanes.values():
             if lane.exit is not None and lane.exit.id == order_id:
                 lane.exit = None

@@ -62,7 +62,8 @@ class LaneBook:
         self.lanes: dict[str, Lane] = {}
         self.updates: deque[BrokerUpdate] = deque()
         self.booked: dict[str, Booked] = {}
-        self._ids: dict[str, str] = {}
+        # Orders that the desk believes open, by symbol: each ends with a final fill or a word.
+        self.waiting: dict[str, str] = {}
 
     def restore(self, desk: DeskState) -> None:
         """Take over what the journal knows; whatever may have been sent is unknown until asked."""
@@ -88,6 +89,7 @@ class LaneBook:
                 lane.exit = order
             ticket = self._ticket(lane, role, order.id, order.id, exact(order.quantity))
             ticket.reason = order.reason
+            self.waiting[order.id] = order.symbol
 
     def lane(self, symbol: str) -> Lane:
         """Return the lane of a symbol."""
@@ -157,6 +159,7 @@ class LaneBook:
 
     def watch(self, now: float) -> None:
         """Tell which stops are confirmed, and for how long their positions stood without one."""
+        self._end_the_forgotten()
         for lane in self.lanes.values():
             stop = lane.working_stop
             if stop is None:
@@ -179,6 +182,16 @@ class LaneBook:
                 stop.is_told = True
                 lane.stop_backoff.worked()
             lane.bare_since = None
+
+    def _end_the_forgotten(self) -> None:
+        """Say that orders are over which are neither wanted nor at the broker any more."""
+        for order_id, symbol in list(self.waiting.items()):
+            lane = self.lanes[symbol]
+            wanted = {order.id for order in (lane.entry, lane.exit) if order is not None}
+            if order_id not in wanted and not any(
+                ticket.order_id == order_id and ticket.is_open for ticket in lane.tickets.values()
+            ):
+                self._cancelled(lane, order_id, "not wanted any more, and not at the broker")
 
     def note(self, kind: type[ev.Event], **fields: object) -> None:
         """Have something kept as an event."""
@@ -260,6 +273,9 @@ class LaneBook:
             lane.held -= quantity
         if quantity <= 0:
             return
+        is_final = life.is_over if buying else lane.held <= 0 or life.stage is Stage.FILLED
+        if is_final:
+            self.waiting.pop(ticket.order_id, None)
         paid = (price - ticket.reference) * quantity if ticket.reference else NOTHING
         self.updates.append(
             Fill(
@@ -272,7 +288,7 @@ class LaneBook:
                 commission=0.0,
                 slippage=float(paid if buying else -paid),
                 reason=self._reason(lane, ticket),
-                final=life.is_over if buying else lane.held <= 0 or life.stage is Stage.FILLED,
+                final=is_final,
                 venue_order=client_id,
             )
         )
@@ -332,6 +348,9 @@ class LaneBook:
         )
 
     def _cancelled(self, lane: Lane, order_id: str, reason: str) -> None:
+        if self.waiting.pop(order_id, None) is None:
+            # An order that ended long ago was read again.
+            return
         self.updates.append(Cancelled(order_id=order_id, symbol=lane.symbol, reason=reason))
 
 

@@ -80,6 +80,11 @@ def is_live_url(url: str | None, mode: str) -> bool:
     return host != PAPER_HOST
 
 
+def is_loopback(url: str | None) -> bool:
+    """Whether a URL names this machine: nothing sent there trades anything."""
+    return url is not None and urlsplit(url).hostname in LOOPBACK
+
+
 def stream_url_of(url: str | None, *, is_live: bool) -> str:
     """Return the trade-updates stream that belongs to a trading URL."""
     if url is None:

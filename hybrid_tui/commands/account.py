@@ -55,7 +55,7 @@ def trades_at_alpaca(config: Config) -> bool:
 
 def check_live_switch(state: CliState, config: Config) -> None:
     """Raise where mode, ``--live`` and the trading URL do not say the same about real money."""
-    from hybrid_tui.broker.alpaca_gateway import is_live_url
+    from hybrid_tui.broker.alpaca_gateway import is_live_url, is_loopback
 
     mode, url = config.app.mode, config.broker.trading_url
     if state.live and mode != "live":
@@ -87,6 +87,12 @@ def check_live_switch(state: CliState, config: Config) -> None:
         raise ConfigError(
             f"app.mode 'live' and broker.trading_url {url!r}, the paper account's, contradict",
             hint="leave broker.trading_url out",
+        )
+    if mode == "live" and not is_loopback(url):
+        raise ConfigError(
+            "real money is not in this version: orders at Alpaca have been tried against a local"
+            " imitation only",
+            hint="app.mode = 'paper' with broker.kind = 'alpaca' trades your paper account",
         )
 
 

@@ -115,6 +115,15 @@ async def test_the_desk_trades_the_paper_account(alpaca: Alpaca) -> None:
         (("--live",), 2, "contradict"),
         (("--set", "app.mode=live"), 2, "needs --live"),
         (("--live", "--set", "app.mode=live"), 1, "was not confirmed yet"),
+        (
+            (
+                "--live",
+                *("--set", "app.mode=live"),
+                *("--set", "broker.trading_url=https://api.alpaca.markets"),
+            ),
+            2,
+            "real money is not in this version",
+        ),
     ],
 )
 def test_real_money_needs_everything_to_say_so(

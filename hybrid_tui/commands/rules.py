@@ -82,9 +82,9 @@ def explain(context: typer.Context, symbol: str, as_json: AsJson = False) -> Non
 
     From the newest run, also while no engine runs; the rules are the engine's own.
     """
-    from hybrid_tui.commands.explanation import explain as explained
     from hybrid_tui.commands.explanation import gather
     from hybrid_tui.engine.endpoint import is_held
+    from hybrid_tui.engine.explanation import explain as explained
 
     cli = state_of(context)
     document = explained(gather(cli, symbol.upper()), symbol.upper())

@@ -83,15 +83,24 @@ def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_j
 async def _serve(
     state: CliState, desk: Desk, until: datetime | None, printer: Printer | None
 ) -> str:
+    from hybrid_tui.engine.answers import Answers
     from hybrid_tui.engine.endpoint import Endpoint, new_token, publish
     from hybrid_tui.engine.server import EngineServer
     from hybrid_tui.journal.codec import event_line
     from hybrid_tui.journal.reader import dump_state
+    from hybrid_tui.market.past import StoredPast
+    from hybrid_tui.market.store import BarStore
 
     runtime = desk.runtime
     token = new_token()
+    past = None
+    if desk.mode != "sim":
+        past = StoredPast(BarStore(state.paths.bars), runtime.engine.setup.calendar)
     server = EngineServer(
-        token, lambda: runtime.between_cycles(lambda: dump_state(desk.state)), runtime.obey
+        token,
+        lambda: runtime.between_cycles(lambda: dump_state(desk.state)),
+        runtime.obey,
+        Answers(runtime, past).tell,
     )
     port = await server.start()
 

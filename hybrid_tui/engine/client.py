@@ -12,13 +12,15 @@ from typing import Any
 
 from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.events import Event
+from hybrid_tui.domain.inquiries import Answer, Inquiry
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.endpoint import Endpoint, read_endpoint
 from hybrid_tui.errors import Refused
-from hybrid_tui.journal.codec import dump_command, load_event
+from hybrid_tui.journal.codec import dump_command, dump_inquiry, load_event
 from hybrid_tui.journal.reader import load_state
 
 ACK_SECONDS = 2.0
+ANSWER_SECONDS = 10.0
 LONGEST_LINE = 64 * 1024 * 1024
 
 
@@ -40,6 +42,7 @@ class EngineClient:
         self._reader = reader
         self._writer = writer
         self._waiting: dict[int, asyncio.Future[Ack]] = {}
+        self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._next = 0
 
     @classmethod
@@ -70,6 +73,16 @@ class EngineClient:
                     if waiting is not None and not waiting.done():
                         waiting.set_result(Ack(ok=document["ok"], message=document["message"]))
                     continue
+                if "answer" in document:
+                    asked = self._asked.pop(document["answer"], None)
+                    if asked is not None and not asked.done():
+                        asked.set_result(
+                            Answer(
+                                document=document.get("document"),
+                                refused=document.get("refused", ""),
+                            )
+                        )
+                    continue
                 event = load_event(document.pop("event"), json.dumps(document))
                 if event.id > self.state.last_id:
                     yield event
@@ -80,6 +93,10 @@ class EngineClient:
                 if not waiting.done():
                     waiting.set_result(Ack(ok=False, message="the engine has gone"))
             self._waiting.clear()
+            for asked in self._asked.values():
+                if not asked.done():
+                    asked.set_result(Answer(refused="the engine has gone"))
+            self._asked.clear()
 
     async def send(self, command: Command, within: float = ACK_SECONDS) -> Ack:
         """Send a command; return the engine's answer, or a refusal after ``within`` seconds."""
@@ -97,6 +114,23 @@ class EngineClient:
             return Ack(ok=False, message="the engine has gone")
         finally:
             self._waiting.pop(reference, None)
+
+    async def ask(self, inquiry: Inquiry, within: float = ANSWER_SECONDS) -> Answer:
+        """Ask the engine something; return its answer, or why there is none after ``within`` s."""
+        self._next += 1
+        reference = self._next
+        asked = self._asked[reference] = asyncio.get_running_loop().create_future()
+        document = {**dump_inquiry(inquiry), "ref": reference}
+        try:
+            self._writer.write(json.dumps(document).encode() + b"\n")
+            await self._writer.drain()
+            return await asyncio.wait_for(asked, within)
+        except TimeoutError:
+            return Answer(refused=f"no answer from the engine within {within:g} s")
+        except ConnectionError:
+            return Answer(refused="the engine has gone")
+        finally:
+            self._asked.pop(reference, None)
 
     async def close(self) -> None:
         """Hang up."""

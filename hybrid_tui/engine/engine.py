@@ -97,7 +97,7 @@ class Engine:
             strategist_clocks=config.llm.sessions if "llm" in setup.tiers else None,
         )
         self.tiers = TierDesk(recorder, self.agenda, self.approvals, setup)
-        self.theses = ThesisWatch(recorder, setup.calendar, setup.interval)
+        self.theses = ThesisWatch(recorder.state, setup.calendar, setup.interval)
         self._is_daily = setup.interval >= DAY_SECONDS
         self._entry_rules = EntryRules.of(config, setup.tiers, setup.min_probability)
         self.moves = MoveWatch(recorder, setup, self.market)

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Ack, Command, SetSpeed, Stop
@@ -27,6 +27,7 @@ LAST_SECONDS = 2.0
 BETWEEN = timedelta(milliseconds=1)
 CHECKPOINT_EVERY = 5_000
 DATA_ENDED = "the data has ended"
+Read = TypeVar("Read")
 
 
 class Source(Protocol):
@@ -102,7 +103,7 @@ class Runtime:
         self._wake.set()
         return await waiting
 
-    async def between_cycles(self, read: Callable[[], bytes]) -> bytes:
+    async def between_cycles(self, read: Callable[[], Read]) -> Read:
         """Return what ``read`` gives while no instant is under way: all of it is committed."""
         async with self._cycling:
             return read()

@@ -1,8 +1,10 @@
 """The engine's loopback socket: events out, commands in and acknowledged, JSON lines both ways.
 
 A client sends ``{"token": ...}`` and gets ``{"snapshot": <state>}``, then events. A command is
-``{"command": ..., "ref": n, ...}``; its answer ``{"ack": n, "ok": ..., "message": ...}``. A client
-that does not read is dropped: nothing that a screen does may delay the engine.
+``{"command": ..., "ref": n, ...}``; its answer ``{"ack": n, "ok": ..., "message": ...}``. An
+inquiry is ``{"inquiry": ..., "ref": n, ...}``; its answer ``{"answer": n, "document": ...}``, or
+``"refused"`` in place of the document. A client that does not read is dropped: nothing that a
+screen does may delay the engine.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hybrid_tui.domain.commands import Ack, Command
-from hybrid_tui.errors import DataError
-from hybrid_tui.journal.codec import load_command
+from hybrid_tui.domain.inquiries import Inquiry
+from hybrid_tui.errors import DataError, HybridError
+from hybrid_tui.journal.codec import load_command, load_inquiry
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +31,20 @@ LAST_WORDS_SECONDS = 0.5
 ANSWERING_SECONDS = 0.05
 
 Obey = Callable[[Command], Awaitable[Ack]]
+Tell = Callable[[Inquiry], Awaitable[bytes]]
+"""Answers an inquiry with a JSON document; raises HybridError where there is no answer."""
 
 
 class EngineServer:
     """Serves snapshots, events and acknowledgements to any number of clients."""
 
-    def __init__(self, token: str, snapshot: Callable[[], Awaitable[bytes]], obey: Obey) -> None:
+    def __init__(
+        self, token: str, snapshot: Callable[[], Awaitable[bytes]], obey: Obey, tell: Tell
+    ) -> None:
         self._token = token
         self._snapshot = snapshot
         self._obey = obey
+        self._tell = tell
         self._clients: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,6 +119,8 @@ class EngineServer:
             if not isinstance(document, dict):
                 raise DataError("a command is a JSON object")
             reference = document.pop("ref", None)
+            if "inquiry" in document:
+                return await self._inform(document, reference)
             ack = await self._obey(load_command(document))
         except (ValueError, RecursionError) as error:
             ack = Ack(ok=False, message=f"not a command: {error}")
@@ -118,3 +128,10 @@ class EngineServer:
             ack = Ack(ok=False, message=error.render())
         answer = {"ack": reference, "ok": ack.ok, "message": ack.message}
         return json.dumps(answer).encode() + b"\n"
+
+    async def _inform(self, document: dict[str, Any], reference: Any) -> bytes:
+        head = b'{"answer": ' + json.dumps(reference).encode()
+        try:
+            return head + b', "document": ' + await self._tell(load_inquiry(document)) + b"}\n"
+        except HybridError as error:
+            return head + b', "refused": ' + json.dumps(error.render()).encode() + b"}\n"

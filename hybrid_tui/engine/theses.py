@@ -13,7 +13,7 @@ from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.domain.orders import Position
 from hybrid_tui.domain.ports import MarketView
 from hybrid_tui.domain.signals import Thesis
-from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.domain.state import DeskState
 from hybrid_tui.market.resample import resample
 from hybrid_tui.rules.theses import SECONDS, Condition, Measure, ThesisError, parse
 
@@ -21,8 +21,8 @@ from hybrid_tui.rules.theses import SECONDS, Condition, Measure, ThesisError, pa
 class ThesisWatch:
     """Tells for which held symbols an approved thesis came true."""
 
-    def __init__(self, recorder: Recorder, calendar: TradingCalendar, interval: int) -> None:
-        self._state = recorder.state
+    def __init__(self, state: DeskState, calendar: TradingCalendar, interval: int) -> None:
+        self._state = state
         self._calendar = calendar
         self._interval = interval
         self._conditions: dict[str, Condition | None] = {}

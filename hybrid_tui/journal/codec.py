@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from hybrid_tui.domain.commands import COMMANDS, Command
 from hybrid_tui.domain.events import EVENTS, Event
+from hybrid_tui.domain.inquiries import INQUIRIES, Chart, Inquiry
 from hybrid_tui.errors import DataError
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {}
@@ -49,21 +51,56 @@ def event_line(event: Event) -> bytes:
 
 def dump_command(command: Command) -> dict[str, Any]:
     """Return a command as a JSON-ready object with its kind."""
-    body: dict[str, Any] = _adapter(type(command)).dump_python(command, mode="json")
-    return {"command": type(command).__name__, **body}
+    return _dump("command", command)
 
 
 def load_command(document: dict[str, Any]) -> Command:
     """Return the command of a document; raises DataError where it is not one."""
+    command: Command = _load("command", document, COMMANDS)
+    return command
+
+
+def dump_inquiry(inquiry: Inquiry) -> dict[str, Any]:
+    """Return an inquiry as a JSON-ready object with its kind."""
+    return _dump("inquiry", inquiry)
+
+
+def load_inquiry(document: dict[str, Any]) -> Inquiry:
+    """Return the inquiry of a document; raises DataError where it is not one."""
+    inquiry: Inquiry = _load("inquiry", document, INQUIRIES)
+    return inquiry
+
+
+def dump_chart(chart: Chart) -> bytes:
+    """Return a chart as a JSON object."""
+    text: bytes = _adapter(Chart).dump_json(chart)
+    return text
+
+
+def load_chart(document: Any) -> Chart:
+    """Return the chart of an answer; raises DataError where it is not one."""
+    try:
+        chart: Chart = _adapter(Chart).validate_python(document)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise DataError(f"chart: {problem['loc']}: {problem['msg']}") from error
+    return chart
+
+
+def _dump(what: str, asked: Command | Inquiry) -> dict[str, Any]:
+    body: dict[str, Any] = _adapter(type(asked)).dump_python(asked, mode="json")
+    return {what: type(asked).__name__, **body}
+
+
+def _load(what: str, document: dict[str, Any], kinds: Mapping[str, type[Any]]) -> Any:
     fields = dict(document)
-    kind = COMMANDS.get(str(fields.pop("command", "")))
+    kind = kinds.get(str(fields.pop(what, "")))
     if kind is None:
-        raise DataError(f"unknown command {document.get('command')!r}")
+        raise DataError(f"unknown {what} {document.get(what)!r}")
     strange = sorted(set(fields) - {field.name for field in dataclasses.fields(kind)})
     if strange:
-        raise DataError(f"command {kind.__name__}: unknown field {strange[0]!r}")
+        raise DataError(f"{what} {kind.__name__}: unknown field {strange[0]!r}")
     try:
-        command: Command = _adapter(kind).validate_python(fields)
+        return _adapter(kind).validate_python(fields)
     except ValidationError as error:
-        raise DataError(f"command {kind.__name__}: {error.errors()[0]['msg']}") from error
-    return command
+        raise DataError(f"{what} {kind.__name__}: {error.errors()[0]['msg']}") from error

@@ -1,0 +1,170 @@
+"""What a screen asks of the engine: the same bars and figures that the rules look at."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hybrid_tui.commands.context import CliState, parse_bound
+from hybrid_tui.commands.desk import Desk, DeskOptions, compose_desk
+from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.inquiries import Chart, ChartInquiry, Inquiry, RulesInquiry
+from hybrid_tui.engine.answers import Answers
+from hybrid_tui.engine.client import EngineClient
+from hybrid_tui.engine.endpoint import Endpoint, publish
+from hybrid_tui.engine.server import EngineServer
+from hybrid_tui.errors import Refused
+from hybrid_tui.journal.codec import load_chart
+from hybrid_tui.journal.reader import dump_state
+from hybrid_tui.market.past import StoredPast
+from hybrid_tui.market.store import BarStore
+
+SYMBOLS = ("NVDA", "AMD")
+UNTIL = "2026-01-05T10:17:00-05:00"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """An engine that has run the simulated market until 10:17."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYBRID_TUI_HOME", str(tmp_path_factory.mktemp("answers") / "home"))
+        words = ("app.tiers=rules", f"app.watchlist={','.join(SYMBOLS)}")
+        composed = compose_desk(CliState(overrides=words), DeskOptions(speed=0.0))
+        asyncio.run(
+            composed.runtime.run(composed.begins_at, parse_bound(UNTIL, "until", is_end=True))
+        )
+        yield composed
+        composed.journal.close()
+
+
+def ask(desk: Desk, inquiry: Inquiry, past: StoredPast | None = None) -> Any:
+    """Return the answer as a document."""
+    return json.loads(asyncio.run(Answers(desk.runtime, past).tell(inquiry)))
+
+
+def chart(desk: Desk, interval: int, count: int = 100) -> Chart:
+    return load_chart(ask(desk, ChartInquiry(symbol="NVDA", interval=interval, count=count)))
+
+
+def known(desk: Desk) -> BarSeries:
+    now = desk.state.now
+    assert now is not None
+    found = desk.runtime.engine.market.view(now).bars("NVDA")
+    assert found is not None
+    return found
+
+
+def test_a_chart_has_the_bars_that_are_known(desk: Desk) -> None:
+    found, bars = chart(desk, 60), known(desk)
+    assert len(found) == 100
+    assert found.start == tuple(bars.start[-100:].tolist())
+    assert found.close == tuple(bars.close[-100:].tolist())
+    day_before = bars.start < int(bars.start[-1]) - 60 * 60
+    assert found.close_before == bars.close[day_before][-1]
+
+
+def test_the_figures_are_those_that_the_rules_look_at(desk: Desk) -> None:
+    found = chart(desk, 60)
+    told = ask(desk, RulesInquiry(symbol="NVDA"))
+    values = {
+        name: value
+        for row in told["entry"]["technical"]
+        for name, value in row["values"].items()
+        if name in found.lines
+    }
+    assert {"rsi(14)", "macd(12, 26, 9)"} <= values.keys()
+    assert {name: found.lines[name][-1] for name in values} == values
+    assert told["entry"]["set"] == "rsi_macd"
+
+
+@pytest.mark.parametrize("interval", [300, 3_600, 86_400])
+def test_longer_bars_are_made_of_the_minutes_since_the_open(desk: Desk, interval: int) -> None:
+    found, bars = chart(desk, interval), known(desk)
+    minutes = bars.start >= found.start[-1]
+    assert found.open[-1] == bars.open[minutes][0]
+    assert found.high[-1] == bars.high[minutes].max()
+    assert found.low[-1] == bars.low[minutes].min()
+    assert found.close[-1] == bars.close[-1]
+    assert found.volume[-1] == pytest.approx(bars.volume[minutes].sum())
+    assert (np.diff(found.start) >= interval).all()
+
+
+def test_bars_from_before_the_engine_come_from_the_store(desk: Desk, tmp_path: Path) -> None:
+    bars, store = known(desk), BarStore(tmp_path)
+    days = 86_400 * 20
+    earlier = BarSeries(
+        symbol="NVDA", interval=60, feed="old", start=bars.start - days,
+        known_at=bars.known_at - days, open=bars.open, high=bars.high, low=bars.low,
+        close=bars.close, volume=bars.volume,
+    )  # fmt: skip
+    store.add(earlier)
+    past = StoredPast(store, desk.runtime.engine.setup.calendar)
+    without = load_chart(ask(desk, ChartInquiry(symbol="NVDA", interval=86_400)))
+    found = load_chart(ask(desk, ChartInquiry(symbol="NVDA", interval=86_400), past))
+    assert len(found) > len(without)
+    assert found.close[-1] == without.close[-1]
+    assert (np.diff(found.start) > 0).all()
+    assert load_chart(ask(desk, ChartInquiry(symbol="AMD", interval=86_400), past)) == load_chart(
+        ask(desk, ChartInquiry(symbol="AMD", interval=86_400))
+    )
+
+
+@pytest.mark.parametrize(
+    ("inquiry", "said"),
+    [
+        (ChartInquiry(symbol="ZZZ", interval=60), "ZZZ is not on the watchlist"),
+        (ChartInquiry(symbol="NVDA", interval=7), "no bars of 7 s"),
+        (ChartInquiry(symbol="NVDA", interval=60, count=0), "from 1 to"),
+        (RulesInquiry(symbol="ZZZ"), "ZZZ is not on the watchlist"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_with_a_reason(
+    desk: Desk, inquiry: Inquiry, said: str
+) -> None:
+    with pytest.raises(Refused, match=said):
+        ask(desk, inquiry)
+
+
+@asynccontextmanager
+async def served(desk: Desk, folder: Path) -> AsyncIterator[EngineClient]:
+    """Serve the engine on loopback, and connect a client that listens."""
+    runtime = desk.runtime
+
+    async def snapshot() -> bytes:
+        return dump_state(desk.state)
+
+    server = EngineServer("secret", snapshot, runtime.obey, Answers(runtime).tell)
+    port = await server.start()
+    publish(folder / "engine.json", Endpoint(pid=1, port=port, token="secret", mode="sim"))
+    client = await EngineClient.connect(folder / "engine.json")
+
+    async def listen() -> None:
+        async for _ in client.events():
+            pass
+
+    listening = asyncio.create_task(listen())
+    yield client
+    await client.close()
+    await server.stop()
+    await listening
+
+
+async def test_answers_come_over_the_socket(desk: Desk, tmp_path: Path) -> None:
+    async with served(desk, tmp_path) as client:
+        both = await asyncio.gather(
+            client.ask(ChartInquiry(symbol="AMD", interval=300, count=5)),
+            client.ask(RulesInquiry(symbol="AMD")),
+        )
+        assert len(load_chart(both[0].document)) == 5
+        assert both[1].document is not None
+        assert both[1].document["symbol"] == "AMD"
+        refused = await client.ask(ChartInquiry(symbol="ZZZ", interval=60))
+        assert refused.document is None
+        assert refused.refused == "ZZZ is not on the watchlist"

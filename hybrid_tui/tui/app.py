@@ -21,6 +21,7 @@ from textual.worker import Worker, WorkerState
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Ack, Command
+from hybrid_tui.domain.inquiries import Answer, Inquiry
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import ConfigError, HybridError, Refused
 from hybrid_tui.tui.bindings import DESK_BINDINGS
@@ -139,6 +140,10 @@ class DeskApp(App[str]):
         if self.read_only:
             return Ack(ok=False, message="read-only: nothing was sent")
         return await self._link.send(command)
+
+    async def ask(self, inquiry: Inquiry) -> Answer:
+        """Ask the engine something; it changes nothing, so a read-only screen may as well."""
+        return await self._link.ask(inquiry)
 
     def again(self) -> None:
         """Start the engine again, or try again now."""

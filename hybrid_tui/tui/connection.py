@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.events import Event
+from hybrid_tui.domain.inquiries import Answer, Inquiry
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import Refused
 
@@ -44,6 +45,9 @@ class Connection(Protocol):
 
     async def send(self, command: Command) -> Ack:
         """Send a command and return the engine's answer."""
+
+    async def ask(self, inquiry: Inquiry) -> Answer:
+        """Ask the engine something and return its answer."""
 
     async def close(self) -> None:
         """Hang up."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Ack, Command
+from hybrid_tui.domain.inquiries import Answer, Inquiry
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import HybridError
 from hybrid_tui.tui.connection import Connection, Connector
@@ -79,6 +80,12 @@ class Link:
         if self._connection is None:
             return Ack(ok=False, message="not sent: no engine is connected")
         return await self._connection.send(command)
+
+    async def ask(self, inquiry: Inquiry) -> Answer:
+        """Ask the engine of the moment something."""
+        if self._connection is None:
+            return Answer(refused="no engine is connected")
+        return await self._connection.ask(inquiry)
 
     def again(self) -> None:
         """Stop waiting and try again."""

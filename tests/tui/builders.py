@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar, cast
@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import Bar, NewsItem
 from hybrid_tui.domain.commands import Ack, Command
+from hybrid_tui.domain.inquiries import Answer, Inquiry
 from hybrid_tui.domain.orders import Fill, Lock, Order, Side
 from hybrid_tui.domain.signals import (
     Abstention,
@@ -298,6 +299,8 @@ class FakeConnection:
         self._queue: asyncio.Queue[ev.Event | None] = asyncio.Queue()
         self.sent: list[Command] = []
         self.ack = Ack(ok=True, message="done")
+        self.asked: list[Inquiry] = []
+        self.answer: Callable[[Inquiry], Answer] = lambda _: Answer(refused="nothing to answer")
         self.is_closed = False
 
     @property
@@ -314,6 +317,11 @@ class FakeConnection:
         """Keep a command and acknowledge it."""
         self.sent.append(command)
         return self.ack
+
+    async def ask(self, inquiry: Inquiry) -> Answer:
+        """Keep an inquiry and answer it."""
+        self.asked.append(inquiry)
+        return self.answer(inquiry)
 
     async def close(self) -> None:
         """Hang up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import signal
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.keys import format_key
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.worker import Worker, WorkerState
@@ -24,17 +26,33 @@ from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.inquiries import Answer, Inquiry
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import ConfigError, HybridError, Refused
-from hybrid_tui.tui.bindings import DESK_BINDINGS
-from hybrid_tui.tui.desk import NARROW, SHORT, DeskScreen
+from hybrid_tui.tui import format as f
+from hybrid_tui.tui import registry
+from hybrid_tui.tui.details import entry_page, symbol_page
 from hybrid_tui.tui.link import BACKOFF_SECONDS, Link
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase
+from hybrid_tui.tui.page import Page
+from hybrid_tui.tui.registry import DESK, PageEntry
+from hybrid_tui.tui.widgets.dialogs import Reading
 
 if TYPE_CHECKING:
     from hybrid_tui.config import Paths
     from hybrid_tui.tui.connection import Connector
     from hybrid_tui.tui.history import History
+    from hybrid_tui.tui.tape import Entry
 
 log = logging.getLogger(__name__)
+
+PAINT_SECONDS = 0.25
+NOTICE_SECONDS = 8.0
+MOST_TOASTS = 2
+TOAST_SECONDS = 4.0
+NARROW, SHORT = 100, 30
+READING_WIDTH = 94
+SYMBOL = "Symbol"
+
+Notice = tuple[str, str, float]
+"""A text, its style, and until when it shows (monotonic seconds)."""
 
 COLOURS = {"up": "#62b5a0", "down": "#e58a6c", "muted": "#8d95a1", "cursor-line": "#2b3440"}
 DARK = Theme(
@@ -58,7 +76,7 @@ class DeskApp(App[str]):
     """The screen of one profile's desk; its result is what to say after it."""
 
     TITLE = "hybrid-tui"
-    CSS_PATH = Path(__file__).with_name("desk.tcss")
+    CSS_PATH = Path(__file__).with_name("screen.tcss")
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "leave", show=False, priority=True, id="app.quit",
@@ -101,7 +119,8 @@ class DeskApp(App[str]):
             backoff=backoff,
         )
         self._follower: Worker[None] | None = None
-        self.desk_screen = DeskScreen()
+        self.notice: Notice | None = None
+        self._pages: dict[str, Page] = {}
         self.register_theme(DARK)
         self.theme = DARK.name
 
@@ -111,19 +130,96 @@ class DeskApp(App[str]):
 
     def get_default_screen(self) -> Screen[object]:
         """Begin with the desk."""
-        return self.desk_screen  # type: ignore[return-value]
+        return self._page_of(DESK)  # type: ignore[return-value]
+
+    def on_mount(self) -> None:
+        """Begin to paint."""
+        self.set_interval(PAINT_SECONDS, self.paint)
+
+    @property
+    def page(self) -> Page:
+        """The page that shows, also while a dialog stands over it."""
+        found = [screen for screen in self.screen_stack if isinstance(screen, Page)]
+        return found[-1]
+
+    def paint(self) -> None:
+        """Paint the page that shows, and tell what has just happened."""
+        if self.is_running and self.screen_stack:
+            self._toast()
+            self.page.paint()
+
+    def say(self, text: str, style: str = "") -> None:
+        """Show a line for a while, on whatever page."""
+        self.notice = (f.clean(text), style, self.wall() + NOTICE_SECONDS)
+        self.call_next(self.paint)
+
+    def numbered_pages(self) -> list[tuple[PageEntry, str]]:
+        """Return the pages that have a number, with the key that each has."""
+        numbered = (entry for entry in registry.PAGES if entry.key)
+        return [(entry, entry.key) for entry in numbered]
+
+    def remapped(self, binding: Binding) -> Binding:
+        """Return a binding with the key that it has."""
+        return binding
+
+    def go(self, name: str) -> None:
+        """Show a page in place of the one that shows; the desk stays under it."""
+        entry = registry.entry_of(name)
+        if entry is None:
+            self.say(f"there is no page {name}", "warn")
+            return
+        wanted = self._page_of(entry)
+        if wanted is self.page:
+            return
+        depth = 1 if entry is DESK else 2
+        while len(self.screen_stack) > depth:
+            self.pop_screen()
+        if entry is DESK:
+            return
+        if len(self.screen_stack) == 1:
+            self.push_screen(entry.name)
+        else:
+            self.switch_screen(entry.name)
+
+    def back(self) -> None:
+        """Show what was there before; the desk is the last."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def open_symbol(self, symbol: str) -> None:
+        """Show the page of a symbol over the page that shows."""
+        entry = registry.entry_of(SYMBOL)
+        if entry is None:
+            self.read_symbol(symbol)
+            return
+        page = self._page_of(entry)
+        page.turn_to(symbol)
+        if page not in self.screen_stack:
+            self.push_screen(entry.name)
+
+    def read_symbol(self, symbol: str) -> None:
+        """Show all that is known of a symbol as a page of text."""
+        now = self.model.now(self.wall())
+        if now is not None:
+            rows = symbol_page(self.model, symbol, now, self._reading_width)
+            self.push_screen(Reading(symbol, rows))
+
+    def explain(self, entry: Entry) -> None:
+        """Show the chain behind an entry of the tape."""
+        self.run_worker(self._explain(entry), exit_on_error=False)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer everything that has a key, and the themes."""
-        desk = self.desk_screen
-        for binding in DESK_BINDINGS:
+        page = self.page
+        for binding in page.current_bindings():
             if binding.id is not None and not binding.id.startswith("look."):
                 words = (binding.tooltip or binding.description).split(";")[0]
 
                 async def act(action: str = binding.action) -> None:
-                    await desk.run_action(action)
+                    await page.run_action(action)
 
-                yield SystemCommand(words, f"key {binding.key_display or binding.key}", act)
+                key = binding.key_display or format_key(binding.key)
+                yield SystemCommand(words, f"key {key}", act)
         yield SystemCommand("Theme", "Choose the colours", self.action_change_theme)
 
     def begin(self) -> None:
@@ -185,7 +281,7 @@ class DeskApp(App[str]):
         words = f"{type(error).__name__}: {error}; the log says more"
         if event.worker is self._follower:
             self._on_status(LinkStatus(phase=Phase.FAILED, text=f"the screen lost it: {words}"))
-        self.desk_screen.say(f"internal error: {words}", "bad")
+        self.say(f"internal error: {words}", "bad")
 
     def _fatal_error(self) -> None:
         """End the screen with its traceback in the log, not on the terminal."""
@@ -198,8 +294,7 @@ class DeskApp(App[str]):
     def _on_status(self, status: LinkStatus) -> None:
         self.model.link = status
         log.info("link: %s %s", status.phase, status.text)
-        if self.desk_screen.is_mounted:
-            self.call_later(self.desk_screen.paint)
+        self.call_later(self.paint)
 
     def _on_begin(self, state: DeskState) -> None:
         self.model.begin(state, self.wall())
@@ -212,12 +307,47 @@ class DeskApp(App[str]):
     def _on_event(self, event: ev.Event) -> None:
         self.model.apply(event, self.wall())
 
+    def _page_of(self, entry: PageEntry) -> Page:
+        """Return the page of an entry, imported and made when it is first asked for."""
+        found = self._pages.get(entry.name)
+        if found is None:
+            kind: type[Page] = getattr(importlib.import_module(entry.module), entry.kind)
+            found = self._pages[entry.name] = kind()
+            self.install_screen(found, entry.name)
+        return found
+
+    @property
+    def _reading_width(self) -> int:
+        return min(READING_WIDTH, self.size.width - 6)
+
+    async def _explain(self, entry: Entry) -> None:
+        causes = await self.causes(entry.event)
+        now = self.model.now(self.wall())
+        if now is not None:
+            rows = entry_page(self.model, entry, causes, now, self._reading_width)
+            self.push_screen(Reading(f"{entry.kind} · #{entry.event.id}", rows))
+
+    def _toast(self) -> None:
+        """Show fills and alerts that have just come."""
+        fresh = [e for e in self.model.tape.take_fresh() if e.kind in ("fill", "alert")]
+        for entry in fresh[-MOST_TOASTS:]:
+            parts = [part for part in entry.text.split("   ") if not part.startswith("slippage")]
+            self.notify(
+                " ".join(" ".join(parts).split()),
+                markup=False,
+                severity="information" if entry.kind == "fill" else "warning",
+                timeout=TOAST_SECONDS,
+            )
+        if len(fresh) > MOST_TOASTS:
+            more = f"and {len(fresh) - MOST_TOASTS} more: the tape has them"
+            self.notify(more, markup=False, timeout=TOAST_SECONDS)
+
     async def _remember(self, history: History, state: DeskState, run: str, until: int) -> None:
         try:
             events = await asyncio.to_thread(history.recent, run, until)
         except HybridError as error:
             log.warning("no tape from the journal: %s", error.render())
-            self.desk_screen.say(f"no tape from the journal: {error.message}", "warn")
+            self.say(f"no tape from the journal: {error.message}", "warn")
             return
         if self.model.state is state:
             self.model.remember(events)

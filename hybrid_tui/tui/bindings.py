@@ -1,28 +1,33 @@
-"""The keys of the desk, each with an id to remap it by and a tooltip that explains it."""
+"""The keys that are the same on every page, each with an id to remap it by and a tooltip.
+
+The part of an id before its dot is the group under which the help page lists the key.
+"""
 
 from __future__ import annotations
 
-from textual.binding import Binding
+from collections.abc import Iterable
 
-GROUPS = ("Decide", "Safety", "Look", "Desk")
+from textual.binding import Binding, BindingType
+from textual.keys import format_key
 
-DESK_BINDINGS = [
-    Binding("a", "approve", "approve", id="decide.approve",
-            tooltip="Approve the symbol under the strategy's cursor"),
-    Binding("v", "veto", "veto", id="decide.veto",
-            tooltip="Veto the symbol under the strategy's cursor"),
-    Binding("A", "approve_all", "approve all", id="decide.approve_all",
-            tooltip="Approve all symbols of the list that still wait"),
-    Binding("V", "veto_all", "veto all", id="decide.veto_all",
-            tooltip="Veto all symbols of the list that still wait"),
+from hybrid_tui.tui.registry import PAGES
+
+GROUPS = ("Decide", "Safety", "Look", "Page", "Desk")
+
+COMMON_BINDINGS: list[BindingType] = [
+    *(
+        Binding(entry.key, f"go('{entry.name}')", entry.name, show=False, tooltip=entry.words,
+                id=f"page.{entry.name.lower()}")
+        for entry in PAGES if entry.key
+    ),
+    Binding("escape", "back", "back", id="page.back", show=False, key_display="esc",
+            tooltip="Back, in the end to the desk"),
     Binding("p", "pause", "pause", id="safety.pause",
             tooltip="Pause entries, or allow them again; exits always go on"),
-    Binding("L", "locks", "locks", id="safety.locks", show=False,
-            tooltip="The locks in force with their reasons; asks which to lift"),
-    Binding("x", "close_position", "close", id="safety.close",
-            tooltip="Sell the selected position; asks first"),
     Binding("X", "flatten", "flatten", id="safety.flatten",
             tooltip="Pause entries and sell everything; asks first and says exactly what"),
+    Binding("L", "locks", "locks", id="safety.locks", show=False,
+            tooltip="The locks in force with their reasons; asks which to lift"),
     Binding("j,down", "move(1)", "down", id="look.down", show=False, key_display="j ↓",
             tooltip="The next line"),
     Binding("k,up", "move(-1)", "up", id="look.up", show=False, key_display="k ↑",
@@ -35,13 +40,6 @@ DESK_BINDINGS = [
             key_display="PgDn", tooltip="Ten lines on"),
     Binding("pageup,ctrl+b", "move(-10)", "page up", id="look.page_up", show=False,
             key_display="PgUp", tooltip="Ten lines back"),
-    Binding("tab", "pane(1)", "pane", id="look.pane", tooltip="The next pane"),
-    Binding("shift+tab", "pane(-1)", "pane before", id="look.pane_before", show=False,
-            tooltip="The pane before"),
-    Binding("e,enter", "explain", "why", id="look.explain", key_display="e",
-            tooltip="Details of the selected line or symbol: the whole chain of reasons"),
-    Binding("z", "zoom", "zoom", id="look.zoom", show=False,
-            tooltip="One pane on the whole screen, or all of them"),
     Binding("plus,equals_sign", "speed(1)", "faster", id="desk.faster", show=False,
             key_display="+", tooltip="Run a simulated or recorded clock faster"),
     Binding("minus", "speed(-1)", "slower", id="desk.slower", show=False, key_display="-",
@@ -53,3 +51,40 @@ DESK_BINDINGS = [
     Binding("q,ctrl+c", "ask_quit", "quit", id="desk.quit", key_display="q",
             tooltip="Leave the screen; asks whether the desk goes on running"),
 ]  # fmt: skip
+
+APPROVE_BINDINGS: list[BindingType] = [
+    Binding("a", "approve", "approve", id="decide.approve",
+            tooltip="Approve the symbol under the strategy's cursor"),
+    Binding("v", "veto", "veto", id="decide.veto",
+            tooltip="Veto the symbol under the strategy's cursor"),
+    Binding("A", "approve_all", "approve all", id="decide.approve_all",
+            tooltip="Approve all symbols of the list that still wait"),
+    Binding("V", "veto_all", "veto all", id="decide.veto_all",
+            tooltip="Veto all symbols of the list that still wait"),
+]  # fmt: skip
+"""For pages that show the list that waits (they are an ``Approving``)."""
+
+POSITION_BINDINGS: list[BindingType] = [
+    Binding("x", "close_position", "close", id="safety.close",
+            tooltip="Sell the selected position; asks first"),
+]  # fmt: skip
+"""For pages that select a symbol (``chosen_symbol``)."""
+
+
+def bindings_of(kind: type) -> list[Binding]:
+    """Return the bindings of a page's class and of its bases that have an id, its own first."""
+    found: dict[str, Binding] = {}
+    for base in kind.__mro__:
+        for binding in _declared(base):
+            if binding.id is not None:
+                found.setdefault(binding.id, binding)
+    return list(found.values())
+
+
+def key_of(binding: Binding) -> str:
+    """Return the key as people call it."""
+    return binding.key_display or format_key(binding.key.split(",")[0])
+
+
+def _declared(base: type) -> Iterable[Binding]:
+    return (b for b in base.__dict__.get("BINDINGS", ()) if isinstance(b, Binding))

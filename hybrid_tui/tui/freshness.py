@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.market.halts import short
 from hybrid_tui.tui import format as f
-from hybrid_tui.tui.lines import Cell
 from hybrid_tui.tui.model import last_price
+from hybrid_tui.tui.widgets.lines import Cell
 
 STALE_PRICE = timedelta(seconds=90)
 """Off the live market prices are those of one-minute bars."""

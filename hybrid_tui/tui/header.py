@@ -10,8 +10,8 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import Beat
 from hybrid_tui.market.halts import short
 from hybrid_tui.tui import format as f
-from hybrid_tui.tui.lines import Line, Span, width_of
 from hybrid_tui.tui.model import DeskModel, Phase, live_equity, live_gross
+from hybrid_tui.tui.widgets.lines import Line, Span, width_of
 
 MODES = {"sim": "SIM", "recorded": "RECORDED", "paper": "PAPER", "live": "LIVE"}
 HEALTH = {

@@ -32,7 +32,7 @@ class Nobody:
 
 class Timed(DeskApp):
     def post_display_hook(self):
-        if any(view.rows for view in self.desk_screen.query("#header")):
+        if any(view.rows for view in self.page.query("#header")):
             spent = {"wall": time.perf_counter() - began, "cpu": time.process_time()}
             self.exit(json.dumps(spent))
 
@@ -67,7 +67,7 @@ async def test_key_to_paint_while_events_arrive(capsys: pytest.CaptureFixture[st
     spent = []
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
-        app.desk_screen.action_pane(2)
+        await app.page.run_action("pane(2)")
         await settled(pilot)
         talking = asyncio.create_task(_talk(engine.push, story.events[-1]))
         for n in range(KEYS):

@@ -408,7 +408,7 @@ async def settled(pilot: Pilot[str]) -> None:
     """Wait until snapshot, tape and focus are painted."""
     for _ in range(3):
         await pilot.pause(0.01)
-    cast(DeskApp, pilot.app).desk_screen.paint()
+    cast(DeskApp, pilot.app).paint()
     await pilot.pause(0)
 
 

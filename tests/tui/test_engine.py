@@ -17,9 +17,9 @@ from hybrid_tui.errors import Refused
 from hybrid_tui.tui.app import DeskApp
 from hybrid_tui.tui.connection import EngineConnector
 from hybrid_tui.tui.history import JournalHistory
-from hybrid_tui.tui.lines import text_of
 from hybrid_tui.tui.model import Phase
-from hybrid_tui.tui.rows_view import RowsView
+from hybrid_tui.tui.widgets.lines import text_of
+from hybrid_tui.tui.widgets.rows_view import RowsView
 from tests.tui.builders import press, settled
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +67,7 @@ async def test_screen_starts_an_engine_follows_it_and_stops_it(paths: Paths) -> 
             if state.paused:
                 break
         await settled(pilot)
-        assert "PAUSED" in text_of(app.desk_screen.query_one("#header", RowsView).rows[1].line)
+        assert "PAUSED" in text_of(app.page.query_one("#header", RowsView).rows[1].line)
         run = state.started.run
         history = JournalHistory(paths.journal)
         kinds = {type(event).__name__ for event in history.recent(run, state.last_id)}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from hybrid_tui.tui import format as f
-from hybrid_tui.tui.lines import Column, Columns, text_of, width_of
+from hybrid_tui.tui.widgets.lines import Column, Columns, text_of, width_of
 
 
 @given(st.text(), st.integers(1, 60), st.sampled_from(["left", "right"]))

@@ -8,13 +8,13 @@ import pytest
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.market.halts import CLOCK_CLOSED, VIEW_ONLY
+from hybrid_tui.tui.desk.positions import position_rows
+from hybrid_tui.tui.desk.probabilities import probability_rows
 from hybrid_tui.tui.freshness import doubt
 from hybrid_tui.tui.header import header_lines
-from hybrid_tui.tui.lines import Row, text_of
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase
-from hybrid_tui.tui.positions import position_rows
-from hybrid_tui.tui.probabilities import probability_rows
 from hybrid_tui.tui.tape import Tape
+from hybrid_tui.tui.widgets.lines import Row, text_of
 from tests.tui.builders import WATCHLIST, at, doubtful, normal
 
 WIDTHS = [58, 78, 118, 198]

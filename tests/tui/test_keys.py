@@ -26,10 +26,11 @@ from hybrid_tui.domain.commands import (
     Veto,
 )
 from hybrid_tui.tui.app import DeskApp
-from hybrid_tui.tui.bindings import DESK_BINDINGS
-from hybrid_tui.tui.decide import next_speed
-from hybrid_tui.tui.lines import text_of
-from hybrid_tui.tui.rows_view import RowsView
+from hybrid_tui.tui.bindings import bindings_of
+from hybrid_tui.tui.commanding import next_speed
+from hybrid_tui.tui.desk.page import DeskPage
+from hybrid_tui.tui.widgets.lines import text_of
+from hybrid_tui.tui.widgets.rows_view import RowsView
 from tests.tui.builders import FakeConnection, Story, Wall, desk_app, empty, normal, press, settled
 
 LIST = "20260320-1041"
@@ -60,7 +61,7 @@ class Desk:
 
     def lines(self, name: str) -> list[str]:
         """Return the text of a view's rows."""
-        view = self.app.desk_screen.query_one(f"#{name}", RowsView)
+        view = self.app.page.query_one(f"#{name}", RowsView)
         return [text_of(row.line) for row in view.rows]
 
     @property
@@ -211,7 +212,7 @@ async def test_read_only_refuses_every_command_visibly() -> None:
     async with open_desk(read_only=True) as desk:
         assert "read-only" in desk.lines("header")[0]
         for key in ("a", "v", "A", "V", "p", "x", "X", "plus"):
-            desk.app.desk_screen.notice = None
+            desk.app.notice = None
             await desk.press(key)
             assert desk.engine.sent == []
             assert desk.notice == "read-only: nothing was sent"
@@ -256,11 +257,11 @@ async def test_tab_goes_round_the_panes() -> None:
 
 async def test_narrow_terminal_shows_one_pane_and_a_badge() -> None:
     async with open_desk(size=(80, 24)) as desk:
-        shown = [v.id for v in desk.app.desk_screen.query(".pane") if v.is_on_screen]
+        shown = [v.id for v in desk.app.page.query(".pane") if v.is_on_screen]
         assert shown == ["positions"]
         assert "Strategy (3 wait)" in desk.lines("tabs")[0]
         await desk.press("tab", "tab", "tab")
-        shown = [v.id for v in desk.app.desk_screen.query(".pane") if v.is_on_screen]
+        shown = [v.id for v in desk.app.page.query(".pane") if v.is_on_screen]
         assert shown == ["tape"]
 
 
@@ -275,7 +276,7 @@ async def test_any_size_is_survived(size: tuple[int, int]) -> None:
 
 async def test_move_keys_walk_the_positions() -> None:
     async with open_desk() as desk:
-        view = desk.app.desk_screen.query_one("#positions", RowsView)
+        view = desk.app.page.query_one("#positions", RowsView)
         seen = [view.cursor_key]
         for key in ("j", "down", "j", "k", "g", "G", "up"):
             await desk.press(key)
@@ -290,7 +291,7 @@ async def test_details_of_a_symbol_and_of_a_fill() -> None:
         assert "110 at 176.61" in page
         assert "record data-centre revenue" in page
         await desk.press("escape", "shift+tab")
-        tape = desk.app.desk_screen.query_one("#tape", RowsView)
+        tape = desk.app.page.query_one("#tape", RowsView)
         tape.select(next(i for i, t in enumerate(desk.lines("tape")) if "bought 110" in t))
         await desk.press("enter")
         page = _page(desk)
@@ -312,7 +313,7 @@ async def test_help_names_every_key() -> None:
     async with open_desk() as desk:
         await desk.press("question_mark")
         page = _page(desk)
-        for binding in DESK_BINDINGS:
+        for binding in bindings_of(DeskPage):
             assert binding.id
             assert binding.tooltip in page
 
@@ -328,10 +329,10 @@ async def test_palette_offers_the_commands() -> None:
 async def test_zoom_gives_one_pane_the_screen() -> None:
     async with open_desk() as desk:
         await desk.press("tab", "z")
-        shown = [v.id for v in desk.app.desk_screen.query(".pane") if v.is_on_screen]
+        shown = [v.id for v in desk.app.page.query(".pane") if v.is_on_screen]
         assert shown == ["strategy"]
         await desk.press("z")
-        assert len([v for v in desk.app.desk_screen.query(".pane") if v.is_on_screen]) == 4
+        assert len([v for v in desk.app.page.query(".pane") if v.is_on_screen]) == 4
 
 
 @pytest.mark.parametrize(
@@ -367,3 +368,23 @@ async def test_without_a_lock_the_key_says_so() -> None:
         await desk.press("L")
         assert desk.engine.sent == []
         assert desk.notice == "no locks: entries are not locked by a protection"
+
+
+async def test_bottom_line_offers_the_keys_that_apply_and_a_click_presses_them() -> None:
+    async with open_desk() as desk:
+        (line,) = desk.lines("keys")
+        assert line.startswith(" [1 Desk]")
+        assert "a approve" in line
+        assert "start again" not in line
+        await desk.pilot.click("#keys", offset=(line.index("p pause"), 0))
+        await settled(desk.pilot)
+        assert desk.engine.sent == [Pause()]
+        desk.engine.go()
+        await settled(desk.pilot)
+        await settled(desk.pilot)
+        assert "r start again" in desk.lines("keys")[0].split("]")[1][:16]
+
+
+async def test_bottom_line_leaves_decisions_out_where_nothing_waits() -> None:
+    async with open_desk(empty()) as desk:
+        assert "approve" not in desk.lines("keys")[0]

@@ -9,9 +9,9 @@ import pytest
 from hybrid_tui.domain import events as ev
 from hybrid_tui.errors import Refused
 from hybrid_tui.tui.app import DeskApp
-from hybrid_tui.tui.lines import text_of
 from hybrid_tui.tui.model import Phase
-from hybrid_tui.tui.rows_view import RowsView
+from hybrid_tui.tui.widgets.lines import text_of
+from hybrid_tui.tui.widgets.rows_view import RowsView
 from tests.tui.builders import FakeConnection, FakeEngines, desk_app, normal, press, settled, sold
 
 SOON = (0.05, 0.05)
@@ -24,7 +24,7 @@ def phase_of(app: DeskApp) -> Phase:
 
 def line_two(app: DeskApp) -> str:
     """Return the second line of the header."""
-    return text_of(app.desk_screen.query_one("#header", RowsView).rows[1].line)
+    return text_of(app.page.query_one("#header", RowsView).rows[1].line)
 
 
 async def test_gone_engine_is_told_and_started_again() -> None:
@@ -87,7 +87,7 @@ async def test_engine_that_cannot_start_says_what_it_said() -> None:
         assert "unknown key 'app.mod' (did you mean 'app.mode'?)" in line_two(app)
         await press(pilot, "p")
         await settled(pilot)
-        notice = text_of(app.desk_screen.query_one("#notice", RowsView).rows[0].line)
+        notice = text_of(app.page.query_one("#notice", RowsView).rows[0].line)
         assert "not sent: no engine is connected" in notice
         await press(pilot, "r")
         await settled(pilot)
@@ -137,11 +137,11 @@ async def test_fault_in_painting_is_told_and_survived() -> None:
         assert app.model.state is not None
         app.model.state.positions["NVDA"].level = "broken"  # type: ignore[assignment]
         wall.seconds += 1
-        app.desk_screen.paint()
+        app.page.paint()
         await settled(pilot)
         assert app.is_running
-        assert app.desk_screen.notice is not None
-        assert "could not be painted" in app.desk_screen.notice[0]
+        assert app.notice is not None
+        assert "could not be painted" in app.notice[0]
         assert engine.sent == []
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from hybrid_tui.domain.live_calibration import LiveCalibration
 from hybrid_tui.domain.state import DeskState
-from hybrid_tui.tui.probabilities import live_calibration
+from hybrid_tui.tui.desk.probabilities import live_calibration
 from tests.domain.test_live_calibration import FIRST, HOUR, made, tell
 
 

@@ -9,16 +9,15 @@ import pytest
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.orders import Lock, Order, OvernightGaps, Side
 from hybrid_tui.domain.state import DeskState
-from hybrid_tui.tui.bindings import DESK_BINDINGS
+from hybrid_tui.tui.desk.positions import open_result, position_rows
+from hybrid_tui.tui.desk.probabilities import probability_rows, reached
+from hybrid_tui.tui.desk.strategy import numbered, strategy_rows, strategy_title
 from hybrid_tui.tui.details import symbol_page
 from hybrid_tui.tui.header import header_lines
-from hybrid_tui.tui.lines import Row, text_of
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase, last_price, live_equity
-from hybrid_tui.tui.pages import flatten_rows, keys_row
-from hybrid_tui.tui.positions import open_result, position_rows
-from hybrid_tui.tui.probabilities import probability_rows, reached
-from hybrid_tui.tui.strategy import numbered, strategy_rows, strategy_title
+from hybrid_tui.tui.questions import flatten_rows
 from hybrid_tui.tui.tape import Tape
+from hybrid_tui.tui.widgets.lines import Row, text_of
 from tests.tui.builders import (
     OPEN,
     PRICES,
@@ -335,11 +334,6 @@ def test_stopped_out_position_leaves_the_pane() -> None:
     sold(story, "NVDA", 177.0, "10:50", "trailing_stop")
     rows, _ = position_rows(story.state, at("10:50"), {}, 120)
     assert [row.key for row in rows] == ["META", "XLK"]
-
-
-def test_start_again_is_offered_first_when_it_applies() -> None:
-    assert "start again" not in text_of(keys_row(DESK_BINDINGS, 120, can_start=False).line)
-    assert text_of(keys_row(DESK_BINDINGS, 40, can_start=True).line).startswith(" r start again")
 
 
 def test_session_closed_is_told() -> None:

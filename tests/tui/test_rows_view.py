@@ -10,8 +10,8 @@ from textual.geometry import Region
 from textual.widget import Widget
 
 from hybrid_tui.tui.app import DeskApp
-from hybrid_tui.tui.lines import Row, row
-from hybrid_tui.tui.rows_view import RowsView, TapeView
+from hybrid_tui.tui.widgets.lines import Row, row
+from hybrid_tui.tui.widgets.rows_view import RowsView, TapeView
 from tests.tui.builders import desk_app, normal, press, settled
 
 
@@ -118,7 +118,7 @@ async def test_click_selects_and_a_second_opens() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         await pilot.click("#positions", offset=(3, 3))
-        view = app.desk_screen.query_one("#positions", RowsView)
+        view = app.page.query_one("#positions", RowsView)
         assert view.cursor_key == "NVDA"
         await pilot.click("#positions", offset=(3, 3), times=2)
         await settled(pilot)
@@ -126,7 +126,7 @@ async def test_click_selects_and_a_second_opens() -> None:
         await press(pilot, "escape")
         await pilot.click("#tape", offset=(3, 2))
         await press(pilot, "j")
-        assert app.desk_screen.query_one("#tape", RowsView).cursor_key is not None
+        assert app.page.query_one("#tape", RowsView).cursor_key is not None
         assert view.cursor_key == "NVDA"
 
 
@@ -145,10 +145,10 @@ async def test_nothing_is_painted_when_nothing_changes() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         painted: list[object] = []
-        for view in app.desk_screen.query(RowsView):
+        for view in app.page.query(RowsView):
             _spy(view, painted)
         wall.seconds += 5
-        app.desk_screen.paint()
+        app.page.paint()
         await pilot.pause(0.05)
         assert painted == []
         await press(pilot, "j")
@@ -166,5 +166,5 @@ def _spy(view: Widget, painted: list[object]) -> None:
 
 
 def _backgrounds(app: DeskApp) -> set[object]:
-    view = app.desk_screen.query_one("#tape", RowsView)
+    view = app.page.query_one("#tape", RowsView)
     return {segment.style.bgcolor for segment in view.render_line(5) if segment.style}

@@ -79,7 +79,7 @@ def test_dialog_before_everything_is_sold(snap_compare: Compare) -> None:
 
     async def ask(pilot: Pilot[Any]) -> None:
         await settled(pilot)
-        app.desk_screen.action_flatten()
+        app.page.action_flatten()
         await settled(pilot)
 
     assert snap_compare(app, terminal_size=(120, 40), run_before=ask)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from hybrid_tui.domain import events as ev
-from hybrid_tui.tui.lines import width_of
-from hybrid_tui.tui.strategy import MOST_WRITTEN, strategy_rows
+from hybrid_tui.tui.desk.strategy import MOST_WRITTEN, strategy_rows
+from hybrid_tui.tui.widgets.lines import width_of
 from tests.tui.builders import at, empty, news, normal, signal
 from tests.tui.test_panes import model_of, texts
 

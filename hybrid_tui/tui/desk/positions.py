@@ -9,8 +9,8 @@ from hybrid_tui.domain.orders import ExitReason, Position
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.freshness import STALE_PRICE, dimmed, doubt
-from hybrid_tui.tui.lines import Cell, Column, Columns, Line, Row, row
 from hybrid_tui.tui.model import last_price
+from hybrid_tui.tui.widgets.lines import Cell, Column, Columns, Line, Row, row
 
 NEAR = 2 / 3
 WIDEST_CHART = 40

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hybrid_tui.tui import format as f
-from hybrid_tui.tui.lines import Row, Span, row, width_of
 from hybrid_tui.tui.tape import Entry
+from hybrid_tui.tui.widgets.lines import Row, Span, row, width_of
 
 KIND_STYLES = {
     "fill": "bold",

@@ -9,7 +9,7 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.rules.overnight import gap_risk
 from hybrid_tui.tui import format as f
-from hybrid_tui.tui.lines import Row, Span, row, width_of
+from hybrid_tui.tui.widgets.lines import Row, Span, row, width_of
 
 STATUS: dict[str, Span] = {
     "pending": ("waits", "accent"),

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from hybrid_tui.tui.lines import Line, Row
+from hybrid_tui.tui.widgets.lines import Line, Row
 
 STYLES = ("up", "down", "dim", "warn", "bad", "good", "accent", "bold", "head", "badge", "alarm")
 DIM = Style(dim=True)

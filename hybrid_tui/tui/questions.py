@@ -1,62 +1,15 @@
-"""The help page, the line of keys, and the words of the dialogs."""
+"""The words of the dialogs: exactly what would be done, with the figures of now."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from textual.binding import Binding
-
 from hybrid_tui.domain.orders import Lock, Side
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.tui import format as f
-from hybrid_tui.tui.bindings import GROUPS
-from hybrid_tui.tui.lines import Row, Span, row, width_of
 from hybrid_tui.tui.model import last_price
-
-LEGEND = (
-    ("●  ○  ✗", "a tier that works, waits, has failed"),
-    ("▕██▓▓▏", "how near the price is to the stop; ▓ is the last third"),
-    ("hard  trail", "the rule that would sell: hard stop, trailing take-profit"),
-    ("│  ┃", "the buy probability that an entry needs"),
-    ("▲ · ▼", "a member of the ensemble above, near, below an even chance"),
-)
-
-
-def key_of(binding: Binding) -> str:
-    """Return the key as people call it."""
-    return binding.key_display or binding.key.split(",")[0]
-
-
-def help_rows(bindings: Sequence[Binding]) -> list[Row]:
-    """Return the help page, made from the bindings."""
-    rows: list[Row] = []
-    for group in GROUPS:
-        rows.append(row((group, "head")))
-        for binding in bindings:
-            if (binding.id or "").startswith(f"{group.lower()}."):
-                key = f.fit(key_of(binding), 12)
-                rows.append(row("  ", (key, "accent"), binding.tooltip or binding.description))
-        rows.append(row(""))
-    rows.append(row("  ", (f.fit("ctrl+p", 12), "accent"), "All commands by name"))
-    rows.append(row("  ", (f.fit("ctrl+q", 12), "accent"), "Leave at once; the desk goes on"))
-    rows += [row(""), row(("Signs", "head"))]
-    rows += [row("  ", f.fit(sign, 12), (meaning, "dim")) for sign, meaning in LEGEND]
-    return rows
-
-
-def keys_row(bindings: Sequence[Binding], width: int, *, can_start: bool) -> Row:
-    """Return the line of keys; what does not fit is left to the help page."""
-    spans: list[Span] = [(" ", "")]
-    shown = [b for b in bindings if b.show and (can_start or b.action != "again")]
-    shown.sort(key=lambda binding: can_start and binding.action != "again")
-    ends = [b for b in shown if b.action in ("help", "ask_quit")]
-    for binding in (*[b for b in shown if b not in ends], *ends):
-        word: tuple[Span, ...] = ((key_of(binding), "accent"), (f" {binding.description}  ", "dim"))
-        kept = 0 if binding in ends else sum(len(key_of(b) + b.description) + 3 for b in ends)
-        if width_of((*spans, *word)) + kept <= width + 1:
-            spans.extend(word)
-    return row(*spans)
+from hybrid_tui.tui.widgets.lines import Row, row
 
 
 def flatten_rows(state: DeskState) -> list[Row]:

@@ -9,7 +9,7 @@ from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.freshness import dimmed, doubt
-from hybrid_tui.tui.lines import Cell, Column, Columns, Line, Row, row
+from hybrid_tui.tui.widgets.lines import Cell, Column, Columns, Line, Row, row
 
 NO_VIEW = 0.02
 COLUMNS = (

@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
-from hybrid_tui.tui.lines import Row
-from hybrid_tui.tui.rows_view import RowsView
+from hybrid_tui.tui.widgets.lines import Row
+from hybrid_tui.tui.widgets.rows_view import RowsView
 
 Choice = tuple[str, str, str]
 """An answer's id, its words, and the button's variant."""

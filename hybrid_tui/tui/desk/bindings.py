@@ -1,0 +1,17 @@
+"""The keys of the desk alone."""
+
+from __future__ import annotations
+
+from textual.binding import Binding, BindingType
+
+DESK_BINDINGS: list[BindingType] = [
+    Binding("tab", "pane(1)", "pane", id="look.pane", tooltip="The next pane"),
+    Binding("shift+tab", "pane(-1)", "pane before", id="look.pane_before", show=False,
+            tooltip="The pane before"),
+    Binding("enter", "open", "open", id="look.open", show=False,
+            tooltip="The selected symbol on a page of its own; on the tape: why"),
+    Binding("e", "explain", "why", id="look.explain",
+            tooltip="Details of the selected line or symbol: the whole chain of reasons"),
+    Binding("z", "zoom", "zoom", id="look.zoom", show=False,
+            tooltip="One pane on the whole screen, or all of them"),
+]  # fmt: skip

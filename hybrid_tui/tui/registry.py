@@ -1,0 +1,33 @@
+"""Which pages there are, each imported when it is first opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageEntry:
+    """A page by its name; ``key`` is its number, empty where only another page opens it.
+
+    ``module`` and ``kind`` say where its class is; ``words`` are what the help says of it.
+    """
+
+    name: str
+    key: str
+    module: str
+    kind: str
+    words: str
+
+
+DESK = PageEntry(
+    name="Desk", key="1", module="hybrid_tui.tui.desk.page", kind="DeskPage",
+    words="The desk: positions, strategy, probabilities, tape",
+)  # fmt: skip
+
+PAGES: tuple[PageEntry, ...] = (DESK,)
+"""All pages, the numbered ones in their order. ``page.py`` says how to add one."""
+
+
+def entry_of(name: str) -> PageEntry | None:
+    """Return the entry of a page, None where there is no such page."""
+    return next((entry for entry in PAGES if entry.name == name), None)

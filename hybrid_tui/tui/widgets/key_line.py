@@ -1,0 +1,97 @@
+"""The line at the bottom: the pages and the keys that apply; a click does what the key does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import Binding
+
+from hybrid_tui.tui.bindings import key_of
+from hybrid_tui.tui.registry import PageEntry
+from hybrid_tui.tui.widgets.lines import Row, Span, row, width_of
+from hybrid_tui.tui.widgets.rows_view import RowsView
+
+ROOMY = 100
+ENDS = ("help", "ask_quit")
+
+
+class KeyLine(RowsView):
+    """One row of pages and keys."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id, focusable=False)
+        self._actions: list[tuple[int, str]] = []
+
+    def show_keys(
+        self,
+        pages: Sequence[tuple[PageEntry, str]],
+        current: str,
+        bindings: Sequence[Binding],
+        width: int,
+    ) -> None:
+        """Show the pages (each with its key), the current one in brackets, and the bindings."""
+        words = keys_words(pages, current, bindings, width)
+        self._actions = []
+        for span, action in words:
+            self._actions += [(cell_len(span[0]), action)]
+        self.show([keys_row(words)])
+
+    def on_click(self, event: events.Click) -> None:
+        """Do what the key under the pointer does."""
+        event.prevent_default()
+        event.stop()
+        x = event.x
+        for width, action in self._actions:
+            if x < width:
+                if action:
+                    self.screen.call_later(self.screen.run_action, action)
+                return
+            x -= width
+
+
+def keys_words(
+    pages: Sequence[tuple[PageEntry, str]], current: str, bindings: Sequence[Binding], width: int
+) -> list[tuple[Span, str]]:
+    """Return spans and the action of each; what does not fit is left to the help page."""
+    words: list[tuple[Span, str]] = [((" ", ""), "")]
+    for entry, key in pages:
+        action = f"go('{entry.name}')"
+        if entry.name == current:
+            words += [(("[", "dim"), action), ((f"{key} {entry.name}", "bold"), action),
+                      (("] ", "dim"), action)]  # fmt: skip
+        else:
+            name = f" {entry.name} " if width >= ROOMY else " "
+            words += [((key, "accent"), action), ((name, "dim"), action)]
+    words.append(((" ", ""), ""))
+    shown = [binding for binding in bindings if binding.show]
+    ends = [binding for binding in shown if binding.action in ENDS]
+    kept = sum(_room(binding) for binding in ends)
+    for binding in shown:
+        if binding not in ends and _taken(words) + _room(binding) + kept <= width + 1:
+            words += _word(binding)
+    for binding in ends:
+        if _taken(words) + _room(binding) <= width + 1:
+            words += _word(binding)
+    return words
+
+
+def keys_row(words: Sequence[tuple[Span, str]]) -> Row:
+    """Return the words as a row."""
+    return row(*(span for span, _ in words))
+
+
+def _word(binding: Binding) -> list[tuple[Span, str]]:
+    return [
+        ((key_of(binding), "accent"), binding.action),
+        ((f" {binding.description}  ", "dim"), binding.action),
+    ]
+
+
+def _room(binding: Binding) -> int:
+    return sum(cell_len(span[0]) for span, _ in _word(binding))
+
+
+def _taken(words: Sequence[tuple[Span, str]]) -> int:
+    return width_of(tuple(span for span, _ in words))

@@ -1,4 +1,5 @@
-"""How well tier 2's own predictions came true lately, and what that leaves of its confidence.
+"""How well tier 2's own predictions came true lately: what that leaves of its confidence, and how
+wide it makes its intervals.
 
 A fold of what was predicted and of what became of it, so that a live run, its restart, its replay
 and a backtest hold the same figures.
@@ -10,35 +11,47 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from itertools import groupby
+from operator import attrgetter
 
 from hybrid_tui.domain.calendar import NEW_YORK
-from hybrid_tui.domain.signals import MLPrediction
+from hybrid_tui.domain.interval_width import IntervalWidth
+from hybrid_tui.domain.signals import MOST_DOLLARS, Interval, MLPrediction
 
 BINS = 10
 SESSIONS = 20
 LEAST_OUTCOMES = 100
 TOLERATED_ERROR = 0.03
+# Broken input can ask for any price; its third power has to stay a number.
+_MOST_RATIO = 1e90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A prediction whose outcome is not known yet."""
+    """A prediction whose outcome is not known yet; ``low`` and ``high`` are the returns that its
+    interval reaches from and to (None in records that were made before they were kept).
+    """
 
     symbol: str
     probability: float
     reference_bar: datetime
     horizon_end: datetime
     threshold_bps: float
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a prediction: whether the price beat the threshold at the horizon's end."""
+    """What became of a prediction: whether the price beat the threshold at the horizon's end, and
+    whether it lay inside the interval that was said (None where that was not kept).
+    """
 
     symbol: str
     horizon_end: datetime
     probability: float
     came_true: bool
+    held: bool | None = None
 
 
 Move = Callable[[Pending], float | None]
@@ -57,7 +70,8 @@ class SessionTally:
 
 @dataclass(slots=True, kw_only=True)
 class LiveCalibration:
-    """The outcomes of one model's predictions in the last 20 sessions that had any.
+    """The outcomes of one model's predictions in the last 20 sessions that had any, and the width
+    of its intervals, which all of them taught.
 
     Sums are kept a session, so that nothing is ever subtracted from them and their bits depend on
     the outcomes in the window alone.
@@ -66,6 +80,8 @@ class LiveCalibration:
     model_id: str | None = None
     waiting: deque[Pending] = field(default_factory=deque)
     tallies: deque[SessionTally] = field(default_factory=deque)
+    level: float = 0.9
+    width: IntervalWidth = field(default_factory=IntervalWidth)
 
     def begin(self, model_id: str) -> None:
         """Forget what is known of any other model."""
@@ -73,11 +89,16 @@ class LiveCalibration:
             self.model_id = model_id
             self.waiting.clear()
             self.tallies.clear()
+            self.width = IntervalWidth()
 
     def note(self, predictions: Iterable[MLPrediction]) -> None:
-        """Take the predictions of one instant; those of another model begin anew."""
+        """Take the predictions of one instant as they were said; those of another model begin
+        anew.
+        """
         for made in predictions:
             self.begin(made.model_id)
+            self.level = made.interval.level
+            low, high = _reach(made)
             self.waiting.append(
                 Pending(
                     symbol=made.symbol,
@@ -85,6 +106,8 @@ class LiveCalibration:
                     reference_bar=made.reference_bar,
                     horizon_end=made.horizon_end,
                     threshold_bps=made.threshold_bps,
+                    low=low,
+                    high=high,
                 )
             )
 
@@ -100,6 +123,7 @@ class LiveCalibration:
                         horizon_end=pending.horizon_end,
                         probability=pending.probability,
                         came_true=moved > pending.threshold_bps / 10_000,
+                        held=_held(pending, moved),
                     )
                 )
         self._book(found)
@@ -117,7 +141,12 @@ class LiveCalibration:
         return found
 
     def _book(self, outcomes: Iterable[Outcome]) -> None:
-        for outcome in outcomes:
+        found = list(outcomes)
+        # Symbols of one instant share a market: they are one step, whatever their number.
+        for _, ended in groupby(found, key=attrgetter("horizon_end")):
+            held = [outcome.held for outcome in ended if outcome.held is not None]
+            self.width.learn(held, self.level)
+        for outcome in found:
             day = outcome.horizon_end.astimezone(NEW_YORK).date()
             if not self.tallies or self.tallies[-1].day != day:
                 self.tallies.append(SessionTally(day=day))
@@ -160,12 +189,42 @@ class LiveCalibration:
         return 1.0 if error is None or error <= TOLERATED_ERROR else TOLERATED_ERROR / error
 
 
-def tempered(prediction: MLPrediction, factor: float) -> MLPrediction:
-    """Return the prediction with confidence, and the size that hangs on it, times ``factor``."""
-    if factor == 1.0:
+def _reach(made: MLPrediction) -> tuple[float | None, float | None]:
+    if made.reference_price <= 0.0:
+        return None, None
+    return (
+        made.interval.low / made.reference_price - 1.0,
+        made.interval.high / made.reference_price - 1.0,
+    )
+
+
+def _held(pending: Pending, moved: float) -> bool | None:
+    if pending.low is None or pending.high is None:
+        return None
+    return pending.low <= moved <= pending.high
+
+
+def tempered(prediction: MLPrediction, factor: float, width: float = 1.0) -> MLPrediction:
+    """Return the prediction with confidence, and the size that hangs on it, times ``factor``.
+
+    The interval is made ``width`` times as wide, in log prices, around the forecast.
+    """
+    if factor == 1.0 and width == 1.0:
         return prediction
     return replace(
         prediction,
         confidence=prediction.confidence * factor,
         target_position=prediction.target_position * factor,
+        interval=_widened(prediction, width),
+    )
+
+
+def _widened(prediction: MLPrediction, width: float) -> Interval:
+    middle, interval = prediction.price_forecast_1h, prediction.interval
+    if width == 1.0 or middle <= 0.0:
+        return interval
+    return replace(
+        interval,
+        low=min(middle * min(interval.low / middle, _MOST_RATIO) ** width, MOST_DOLLARS),
+        high=min(middle * min(interval.high / middle, _MOST_RATIO) ** width, MOST_DOLLARS),
     )

@@ -1,7 +1,7 @@
-"""Predictions as the desk says them: their confidence shrunk by how earlier ones came true.
+"""Predictions as the desk says them: confidence and intervals by how earlier ones came true.
 
 What a model says of an instant depends on that instant's input alone and can be kept on a disk; the
-live factor depends on everything said since the run began, and is therefore worked in afterwards,
+live factors depend on everything said since the run began, and are therefore worked in afterwards,
 here, for the desk, backtests and ``ml predict`` alike.
 """
 
@@ -53,11 +53,12 @@ def recalibrated(
 ) -> tuple[list[Answer], list[Outcome]]:
     """Return the answers of ``now`` as the desk says them, and the outcomes that became known."""
     outcomes = record.settle(now, move)
-    factor = record.factor()
+    factor, width = record.factor(), record.width.factor
     answers: list[Answer] = [
-        tempered(answer, factor) if isinstance(answer, MLPrediction) else answer for answer in raw
+        tempered(answer, factor, width) if isinstance(answer, MLPrediction) else answer
+        for answer in raw
     ]
-    record.note(answer for answer in raw if isinstance(answer, MLPrediction))
+    record.note(answer for answer in answers if isinstance(answer, MLPrediction))
     return answers, outcomes
 
 

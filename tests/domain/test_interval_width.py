@@ -30,10 +30,13 @@ def said(low: float, high: float, forecast: float = 100.0) -> MLPrediction:
 def test_outcomes_lie_inside_as_often_as_said_in_calm_and_wild_markets(wilder: float) -> None:
     """90 % of normal moves lie within 1.645 deviations; the market's are ``wilder`` times that."""
     rng = np.random.default_rng(1)
-    record, held = LiveCalibration(), []
+    record = LiveCalibration()
+    held: list[bool] = []
     for step in range(20 * 77):
         at = FIRST + timedelta(minutes=5 * step)
-        held += [one.held for one in record.settle(at, lambda _: wilder * rng.normal(0, 0.01))]
+        held += [
+            bool(one.held) for one in record.settle(at, lambda _: wilder * rng.normal(0, 0.01))
+        ]
         raw = [replace(said(98.355, 101.645), symbol=f"S{n}", at=at) for n in range(5)]
         record.note(
             replace(tempered(one, 1.0, record.width.factor), horizon_end=at + HOUR) for one in raw

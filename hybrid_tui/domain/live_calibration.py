@@ -7,6 +7,7 @@ and a backtest hold the same figures.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ LEAST_OUTCOMES = 100
 TOLERATED_ERROR = 0.03
 # Broken input can ask for any price; its third power has to stay a number.
 _MOST_RATIO = 1e90
+CHANCE = math.sqrt(2.0 / math.pi)
+"""The mean of |Z| for a standard normal Z: a gap that chance makes, in its deviations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,24 +167,31 @@ class LiveCalibration:
         return sum(sum(tally.counts) for tally in self.tallies)
 
     def error(self) -> float | None:
-        """Return the expected calibration error; None before 100 outcomes are known.
+        """Return the expected calibration error beyond chance; None before 100 outcomes are known.
 
-        Over ten equal bins of probability: Guo et al., 2017, "On Calibration of Modern Neural
-        Networks".
+        Over ten equal bins of probability (Guo et al., 2017, "On Calibration of Modern Neural
+        Networks"). Gaps are taken as absolute values, so that even a calibrated model shows an
+        error, and a large one while outcomes are few (Roelofs et al., 2022, "Mitigating Bias in
+        Calibration Error Estimation"). What a calibrated model would show on average is therefore
+        taken off, at most down to 0. Outcomes of one session overlap and share a market: the
+        sessions are the independent units, and the squares of their gaps sum to the variance.
         """
         known = self.outcomes
         if known < LEAST_OUTCOMES:
             return None
         # In this order, and with the rounding of plain additions: those of many instants at once
         # have to come to the same bits (sum() of floats rounds less from Python 3.12 on).
-        said, came, gaps = [0.0] * BINS, [0] * BINS, 0.0
+        said, came, squares = [0.0] * BINS, [0] * BINS, [0.0] * BINS
         for tally in self.tallies:
             for place in range(BINS):
                 said[place] += tally.said[place]
                 came[place] += tally.came[place]
+                gap = tally.said[place] - tally.came[place]
+                squares[place] += gap * gap
+        beyond = 0.0
         for place in range(BINS):
-            gaps += abs(said[place] - came[place])
-        return gaps / known
+            beyond += abs(said[place] - came[place]) - CHANCE * math.sqrt(squares[place])
+        return max(beyond, 0.0) / known
 
     def factor(self) -> float:
         """Return what confidence is multiplied by: min(1, 0.03 / error), 1 while it is unknown."""

@@ -12,7 +12,13 @@ from itertools import pairwise
 import numpy as np
 
 from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BoolArray, FloatArray
-from hybrid_tui.domain.live_calibration import BINS, LEAST_OUTCOMES, SESSIONS, TOLERATED_ERROR
+from hybrid_tui.domain.live_calibration import (
+    BINS,
+    CHANCE,
+    LEAST_OUTCOMES,
+    SESSIONS,
+    TOLERATED_ERROR,
+)
 from hybrid_tui.ml.prediction_table import PREDICTED, PredictionTable
 
 COUNT, SAID, CAME = range(3)
@@ -66,13 +72,16 @@ class LiveFactors:
 
     def _factors(self, today: FloatArray) -> FloatArray:
         """Return the factors by this session's sums (n, 3, BINS) and those before it."""
-        before = np.zeros((3, BINS))
+        before, squares = np.zeros((3, BINS)), np.zeros(BINS)
         for sums in self._before:
             before += sums
+            squares += (sums[SAID] - sums[CAME]) ** 2
         whole = before + today
         known = whole[:, COUNT].sum(axis=1)
-        gaps = np.add.accumulate(np.abs(whole[:, SAID] - whole[:, CAME]), axis=1)[:, -1]
-        error = gaps / np.maximum(known, 1.0)
+        deviations = np.sqrt(squares + (today[:, SAID] - today[:, CAME]) ** 2)
+        gaps = np.abs(whole[:, SAID] - whole[:, CAME]) - CHANCE * deviations
+        beyond = np.maximum(np.add.accumulate(gaps, axis=1)[:, -1], 0.0)
+        error = beyond / np.maximum(known, 1.0)
         is_shrunk = (known >= LEAST_OUTCOMES) & (error > TOLERATED_ERROR)
         return np.where(is_shrunk, TOLERATED_ERROR / np.where(is_shrunk, error, 1.0), 1.0)
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
-from hybrid_tui.domain.live_calibration import SESSIONS, LiveCalibration, Pending, tempered
+from hybrid_tui.domain.live_calibration import (
+    CHANCE,
+    SESSIONS,
+    LiveCalibration,
+    Pending,
+    tempered,
+)
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.journal.reader import dump_state, load_state
@@ -23,12 +31,20 @@ def made(at: datetime, probability: float, model: str = "m", symbol: str = "NVDA
     return replace(plain, model_id=model, horizon_end=at + HOUR, reference_bar=at)
 
 
-def tell(record: LiveCalibration, count: int, probability: float, came_true: int) -> None:
+def tell(
+    record: LiveCalibration, count: int, probability: float, came_true: int, day: int = 0
+) -> None:
     """Let ``count`` predictions of one instant end, the first ``came_true`` of them true."""
     symbols = [f"S{number:03}" for number in range(count)]
-    record.note(made(FIRST, probability, symbol=symbol) for symbol in symbols)
+    at = FIRST + timedelta(days=day)
+    record.note(made(at, probability, symbol=symbol) for symbol in symbols)
     right = set(symbols[:came_true])
-    record.settle(FIRST + HOUR, lambda pending: 0.01 if pending.symbol in right else -0.01)
+    record.settle(at + HOUR, lambda pending: 0.01 if pending.symbol in right else -0.01)
+
+
+def beyond_chance(gap: float, sessions: int) -> float:
+    """Return what is left of a gap that every session showed alike."""
+    return gap * (1.0 - CHANCE / math.sqrt(sessions))
 
 
 def test_the_error_is_unknown_before_100_outcomes() -> None:
@@ -36,26 +52,66 @@ def test_the_error_is_unknown_before_100_outcomes() -> None:
     tell(record, 99, 0.75, 0)
     assert (record.outcomes, record.error(), record.factor()) == (99, None, 1.0)
     tell(record, 1, 0.75, 0)
-    assert record.error() == pytest.approx(0.75)
-    assert record.factor() == pytest.approx(0.03 / 0.75)
+    assert record.error() == pytest.approx(beyond_chance(0.75, 1))
+    assert record.factor() == pytest.approx(0.03 / beyond_chance(0.75, 1))
 
 
-@pytest.mark.parametrize(
-    ("came_true", "factor"), [(72, 1.0), (75, 1.0), (69, 0.5), (81, 0.5), (0, 0.04)]
-)
-def test_confidence_shrinks_by_three_hundredths_over_the_error(
-    came_true: int, factor: float
-) -> None:
+@pytest.mark.parametrize("came_true", [72, 75, 69, 81, 0])
+def test_confidence_shrinks_by_three_hundredths_over_the_error(came_true: int) -> None:
     record = LiveCalibration()
-    tell(record, 100, 0.75, came_true)
-    assert record.factor() == pytest.approx(factor)
+    for day in range(16):
+        tell(record, 100, 0.75, came_true, day)
+    error = beyond_chance(abs(0.75 - came_true / 100), 16)
+    assert record.factor() == pytest.approx(min(1.0, 0.03 / error) if error else 1.0)
 
 
-def test_gaps_of_different_tenths_do_not_cancel() -> None:
+def test_gaps_of_different_tenths_do_not_cancel_and_those_of_different_sessions_do() -> None:
     record = LiveCalibration()
-    tell(record, 100, 0.25, 50)
-    tell(record, 100, 0.75, 50)
-    assert record.error() == pytest.approx(0.25)
+    for day in range(4):
+        tell(record, 100, 0.25, 50, day)
+        tell(record, 100, 0.75, 50, day)
+    assert record.error() == pytest.approx(beyond_chance(0.25, 4))
+    by_turns = LiveCalibration()
+    for day in range(4):
+        tell(by_turns, 100, 0.75, 50 if day % 2 else 100, day)
+    assert by_turns.error() == 0.0
+
+
+def up(_pending: Pending) -> float:
+    return 0.01
+
+
+def down(_pending: Pending) -> float:
+    return -0.01
+
+
+def factors(seed: int, shift: float, sessions: int = 12) -> list[float]:
+    """Return the factor after each session of probabilities that are right but for ``shift``.
+
+    Of 150 outcomes a session runs of ten share their fate, as overlapping hours do, and the whole
+    session a market.
+    """
+    rng = np.random.default_rng(seed)
+    record, found = LiveCalibration(), []
+    for day in range(sessions):
+        trend = rng.normal(0.0, 0.8, 150)
+        market = rng.normal(0.0, 0.25)
+        own = np.repeat(rng.normal(0.0, math.sqrt(1 - 0.25**2), 15), 10)
+        came = trend + market + own > 0
+        for number, is_up in enumerate(came.tolist()):
+            right = 0.5 * (1.0 + math.erf(trend[number] / math.sqrt(2.0)))
+            at = FIRST + timedelta(days=day, seconds=number)
+            record.note([made(at, min(max(right + shift, 0.001), 0.999))])
+            record.settle(at + HOUR, up if is_up else down)
+        found.append(record.factor())
+    return found
+
+
+def test_chance_alone_seldom_costs_confidence_and_miscalibration_does() -> None:
+    right = np.array([factors(seed, 0.0) for seed in range(12)])
+    wrong = np.array([factors(seed, 0.15) for seed in range(12)])
+    assert (right >= 0.7).mean() > 0.85
+    assert (wrong[:, 5:] < 0.7).mean() > 0.85
 
 
 def test_an_outcome_counts_from_the_horizons_end_and_beats_the_threshold() -> None:

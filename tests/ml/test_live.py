@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,7 @@ from hybrid_tui.commands.compose import HistoryPredictor
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.domain.calendar import TradingCalendar
-from hybrid_tui.domain.live_calibration import LiveCalibration, Outcome
+from hybrid_tui.domain.live_calibration import CHANCE, LiveCalibration, Outcome
 from hybrid_tui.domain.signals import Abstention, MLPrediction
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.journal.codec import dump_event, load_event
@@ -130,16 +131,22 @@ def test_the_record_is_that_of_the_prices_and_shrinks_confidence(
         and said.confidence != plain.confidence
     ]
     said, plain = shrunk[-1]
-    known: list[tuple[float, bool]] = []
+    known: list[tuple[int, float, bool]] = []
     for made in raw:
         if isinstance(made, MLPrediction) and made.horizon_end <= said.at:
             bars = series[made.symbol]
             last = np.searchsorted(bars.known_at, seconds(made.horizon_end), side="right") - 1
             moved = bars.close[last] / made.reference_price - 1
-            known.append((made.buy_probability, bool(moved > made.threshold_bps / 1e4)))
-    bins = [[pair for pair in known if int(pair[0] * 10) == place] for place in range(10)]
-    gaps = [abs(sum(p for p, _ in found) - sum(up for _, up in found)) for found in bins]
-    assert said.confidence == pytest.approx(plain.confidence * 0.03 / (sum(gaps) / len(known)))
+            is_up = bool(moved > made.threshold_bps / 1e4)
+            known.append((made.horizon_end.day, made.buy_probability, is_up))
+    beyond = 0.0
+    for place in range(10):
+        gaps = [
+            sum(p - up for when, p, up in known if int(p * 10) == place and when == day)
+            for day in {when for when, _, _ in known}
+        ]
+        beyond += abs(sum(gaps)) - CHANCE * math.hypot(*gaps)
+    assert said.confidence == pytest.approx(plain.confidence * 0.03 / (beyond / len(known)))
     assert said.target_position <= plain.target_position
     early = [made for made in batch if made.at < START + timedelta(hours=15)]
     assert early == raw[: len(early)], "before 100 outcomes nothing shrinks"

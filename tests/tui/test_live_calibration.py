@@ -22,5 +22,6 @@ def test_the_pane_tells_the_error_and_what_it_costs() -> None:
     record.note([made(FIRST + timedelta(hours=2), 0.75)])
     record.settle(FIRST + timedelta(hours=2) + HOUR, lambda _: -0.01)
     assert said(record) == "live ECE .00 of 100"
-    tell(record, 100, 0.75, 45)
-    assert said(record) == "live ECE .15 of 200, confidence x 0.20"
+    for day in range(1, 10):
+        tell(record, 100, 0.75, 45, day)
+    assert said(record) == "live ECE .20 of 1000, confidence x 0.15"

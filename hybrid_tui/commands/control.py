@@ -16,6 +16,8 @@ from hybrid_tui.domain.commands import (
     Flatten,
     Pause,
     Resume,
+    TightenStop,
+    Undo,
     Veto,
 )
 from hybrid_tui.errors import ConfigError, Refused
@@ -48,6 +50,25 @@ def veto(
     """Veto symbols of a pending focus list (none named: all of it)."""
     command = Veto(signal_id=signal, symbols=_upper(symbols), reason=reason, by=BY)
     send(context, command, as_json)
+
+
+def undo(
+    context: typer.Context,
+    signal: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: AsJson = False,
+) -> None:
+    """Take back the last decision on a focus list, as far as nothing was bought on it."""
+    send(context, Undo(signal_id=signal, by=BY), as_json)
+
+
+def tighten(
+    context: typer.Context,
+    symbol: str,
+    level: Annotated[float, typer.Argument(help="dollars; a stop is never lowered")],
+    as_json: AsJson = False,
+) -> None:
+    """Raise the protective stop of a position."""
+    send(context, TightenStop(symbol=symbol.upper(), level=level, by=BY), as_json)
 
 
 def pause(context: typer.Context, as_json: AsJson = False) -> None:

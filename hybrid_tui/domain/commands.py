@@ -30,6 +30,21 @@ class Veto(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undo(Command):
+    """Take back the last decision on a signal, as far as nothing has been bought on it."""
+
+    signal_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TightenStop(Command):
+    """Raise the protective stop of a position to ``level`` dollars; it is never lowered."""
+
+    symbol: str
+    level: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause(Command):
     """Stop entries. Exits go on."""
 
@@ -81,5 +96,17 @@ class Ack:
 
 COMMANDS: dict[str, type[Command]] = {
     kind.__name__: kind
-    for kind in (Approve, Veto, Pause, Resume, ClosePosition, Flatten, LiftLock, SetSpeed, Stop)
+    for kind in (
+        Approve,
+        Veto,
+        Undo,
+        TightenStop,
+        Pause,
+        Resume,
+        ClosePosition,
+        Flatten,
+        LiftLock,
+        SetSpeed,
+        Stop,
+    )
 }

@@ -29,6 +29,7 @@ class ExitReason(StrEnum):
 
     HARD_STOP = "hard_stop"
     TRAILING_STOP = "trailing_stop"
+    TIGHTENED_STOP = "tightened_stop"
     THESIS_INVALIDATED = "thesis_invalidated"
     SIGNAL_EXIT = "signal_exit"
     OVERNIGHT = "overnight"
@@ -37,7 +38,9 @@ class ExitReason(StrEnum):
     DAILY_LOSS = "daily_loss"
 
 
-STOP_REASONS = frozenset({ExitReason.HARD_STOP, ExitReason.TRAILING_STOP})
+STOP_REASONS = frozenset(
+    {ExitReason.HARD_STOP, ExitReason.TRAILING_STOP, ExitReason.TIGHTENED_STOP}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

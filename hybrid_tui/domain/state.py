@@ -101,6 +101,14 @@ class DeskState:
         """Return cash plus quantity x last known close, in dollars."""
         return self.cash + self.gross()
 
+    def last_price(self, symbol: str) -> float | None:
+        """Return the newest price known of a symbol in dollars: a quote's middle or a close."""
+        quote, quoted_at = self.quotes.get(symbol), self.quoted_at.get(symbol)
+        closed_at = self.closed_at.get(symbol)
+        if quote is None or quoted_at is None or (closed_at is not None and closed_at >= quoted_at):
+            return self.closes.get(symbol)
+        return (quote[0] + quote[1]) / 2
+
     def strategy(self, now: datetime) -> SignalState | None:
         """Return the strategy in force at ``now``; its expiry is exclusive."""
         if self.strategy_id is None:

@@ -8,11 +8,23 @@ from datetime import datetime
 from hybrid_tui.domain.signals import StrategySignal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision that can be taken back: what it was, and what it took the place of."""
+
+    symbols: tuple[str, ...]
+    decision: str
+    status_before: str
+    replaced: str = ""
+    reason: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class SignalState:
     """A proposed strategy and what was decided about it, whole and symbol by symbol.
 
-    ``unchecked`` says of a thesis, by its condition, why it cannot be checked.
+    ``unchecked`` says of a thesis, by its condition, why it cannot be checked; ``acted`` are the
+    symbols in which something was bought on it, ``decisions`` what was decided, oldest first.
     """
 
     signal: StrategySignal
@@ -24,6 +36,8 @@ class SignalState:
     decided_at: datetime | None = None
     reasons: list[str] = field(default_factory=list)
     unchecked: dict[str, str] = field(default_factory=dict)
+    acted: set[str] = field(default_factory=set)
+    decisions: list[Decided] = field(default_factory=list)
 
     def is_pending(self, now: datetime) -> bool:
         """Whether a person may still decide on some of it."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from hybrid_tui.domain import events as ev
-from hybrid_tui.domain.commands import Ack, Approve, Veto
+from hybrid_tui.domain.commands import Ack, Approve, Undo, Veto
 from hybrid_tui.domain.signals import StrategySignal
 from hybrid_tui.domain.state import DeskState
-from hybrid_tui.domain.tiers import SignalState
+from hybrid_tui.domain.tiers import Decided, SignalState
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.rules.theses import why_unchecked
 
@@ -95,10 +95,51 @@ class Approvals:
         named = ", ".join(symbols) if symbols else "the whole list"
         return Ack(ok=True, message=f"vetoed {named} of {command.signal_id}")
 
+    def undo(self, now: datetime, command: Undo) -> Ack:
+        """Take back the last decision on a signal, for the symbols that were not acted on.
+
+        A first approval gives its place back to the strategy that it replaced; stop levels that
+        were raised stay. An approval can be taken back after the list's time is over, a veto not.
+        """
+        found = self._state.signals.get(command.signal_id)
+        if found is None or not found.decisions:
+            return Ack(ok=False, message=f"nothing was decided on {command.signal_id!r}")
+        name, last = found.signal.id, found.decisions[-1]
+        is_first = last.decision == "approved" and last.status_before != "approved"
+        symbols = last.symbols
+        if last.decision == "approved":
+            if self._state.strategy_id != name:
+                return Ack(ok=False, message=f"{name} is not in force any more")
+            symbols = tuple(symbol for symbol in last.symbols if symbol not in found.acted)
+            if not symbols and last.symbols:
+                acted = ", ".join(last.symbols)
+                return Ack(ok=False, message=f"acted on already: {acted}; x closes a position")
+        elif now >= found.pending_until:
+            return Ack(ok=False, message=f"the time to decide on {name} is over")
+        is_whole = symbols == last.symbols and not (is_first and found.acted)
+        restores = last.replaced if is_first and is_whole else ""
+        old = self._state.signals.get(restores)
+        if old is None or now >= old.signal.expires_at:
+            restores = ""
+        self._recorder.emit(
+            ev.DecisionUndone,
+            now,
+            cause=found.event_id,
+            signal_id=name,
+            symbols=symbols,
+            whole=is_whole,
+            by=command.by,
+            restores=restores,
+        )
+        self.expire(now)
+        return Ack(ok=True, message=_undone(symbols, last, found, restores, is_first and is_whole))
+
     def _approve(self, now: datetime, found: SignalState, symbols: Sequence[str], by: str) -> None:
         old = self._state.strategy_id
         new = found.signal.id
+        replaces = ""
         if old is not None and old != new:
+            replaces = old
             self._replace(now, self._state.signals[old], new)
         self._recorder.emit(
             ev.SignalDecided,
@@ -109,6 +150,7 @@ class Approvals:
             decision="approved",
             by=by,
             whole=not set(_undecided(found)) - set(symbols),
+            replaces=replaces,
         )
 
     def _replace(self, now: datetime, old: SignalState, new: str) -> None:
@@ -151,6 +193,22 @@ class Approvals:
                 state = f"is {status}" if status else "is not on the list"
                 return None, f"{symbol} {state} in {signal_id}"
         return found, ""
+
+
+def _undone(
+    symbols: Sequence[str], last: Decided, found: SignalState, restores: str, ends: bool
+) -> str:
+    listed = ", ".join(symbols) if symbols else "the list"
+    waits = f"{'wait' if len(symbols) > 1 else 'waits'} again"
+    if symbols and all(found.symbols[symbol] == "expired" for symbol in symbols):
+        waits = "expired: the time to decide is over"
+    said = f"undone: {listed} {waits}"
+    stays = [symbol for symbol in last.symbols if symbol not in symbols]
+    if stays:
+        said += f"; acted on already: {', '.join(stays)}"
+    if ends:
+        said += f"; {restores} is in force again" if restores else "; no strategy is in force"
+    return said
 
 
 def _undecided(found: SignalState) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from hybrid_tui.domain.commands import (
     LiftLock,
     Pause,
     Resume,
+    TightenStop,
+    Undo,
     Veto,
 )
 from hybrid_tui.domain.orders import ExitReason
@@ -32,6 +34,10 @@ def obey(
             return approvals.approve(now, command)
         case Veto():
             return approvals.veto(now, command)
+        case Undo():
+            return approvals.undo(now, command)
+        case TightenStop():
+            return _tighten(now, command, orders, recorder)
         case Pause():
             if not state.paused:
                 recorder.emit(ev.EntriesPaused, now, by=command.by)
@@ -64,6 +70,30 @@ def obey(
             return Ack(ok=True, message=f"lifted {name}{f' on {symbol}' if symbol else ''}")
         case _:
             return Ack(ok=False, message=f"{type(command).__name__} is not for the engine")
+
+
+def _tighten(now: datetime, command: TightenStop, orders: OrderDesk, recorder: Recorder) -> Ack:
+    """Raise a stop: never lower it, and never above the price, where it would sell at once."""
+    state, symbol, level = recorder.state, command.symbol, command.level
+    held = state.positions.get(symbol)
+    if held is None:
+        names = ", ".join(sorted(state.positions)) or "nothing"
+        return Ack(ok=False, message=f"{symbol} is not held; held: {names}")
+    if state.exit_order(symbol) is not None:
+        return Ack(ok=False, message=f"{symbol} is being sold already")
+    price = state.last_price(symbol)
+    if not held.level < level:
+        return Ack(
+            ok=False,
+            message=f"a stop is never loosened: that of {symbol} is at {held.level:.2f} already",
+        )
+    if price is None or level >= price:
+        at = "not known" if price is None else f"{price:.2f}"
+        return Ack(
+            ok=False, message=f"{level:.2f} is not below the price ({at}): closing sells at once"
+        )
+    orders.tighten(now, symbol, level)
+    return Ack(ok=True, message=f"the stop of {symbol} is raised to {level:.2f}")
 
 
 def _flatten(now: datetime, command: Command, orders: OrderDesk, recorder: Recorder) -> Ack:

@@ -210,6 +210,11 @@ class OrderDesk:
                     level_from=level_from,
                 )
 
+    def tighten(self, now: datetime, symbol: str, level: float) -> None:
+        """Raise a position's stop by hand, here and at the broker; its trail goes on from there."""
+        high = self._state.positions[symbol].high
+        self._move_stop(now, symbol, level, high, ExitReason.TIGHTENED_STOP, None)
+
     def _widths(self, now: datetime) -> StopWidths:
         """Return the stop distances at ``now``: always the same while nothing was proposed."""
         if self._state.signals:

@@ -28,6 +28,7 @@ from hybrid_tui.journal.schema import check_version
 FINGERPRINTED = (
     "SignalProposed",
     "SignalDecided",
+    "DecisionUndone",
     "SignalAbstained",
     "StrategyEnded",
     "PredictionsMade",

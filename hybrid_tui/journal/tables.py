@@ -176,6 +176,25 @@ def _decided(run: str, event: ev.SignalDecided, state: DeskState) -> Iterator[Wr
     )
 
 
+def _undone(run: str, event: ev.DecisionUndone, state: DeskState) -> Iterator[Write]:
+    for symbol in event.symbols or ("",):
+        yield _insert(
+            "approvals",
+            run=run,
+            event_id=event.id,
+            at=iso(event.at),
+            signal_id=event.signal_id,
+            symbol=symbol,
+            decision="undone",
+            decided_by=event.by,
+            reason="",
+        )
+    yield (
+        "update signals set status = ? where run = ? and id = ?",
+        (state.signals[event.signal_id].status, run, event.signal_id),
+    )
+
+
 def _locked(run: str, event: ev.LockSet, _state: DeskState) -> Iterator[Write]:
     lock = event.lock
     yield _insert(
@@ -240,6 +259,7 @@ _PROJECTIONS: dict[type[ev.Event], Callable[[str, Any, DeskState], Iterator[Writ
     ev.PredictionsMade: _predicted,
     ev.SignalProposed: _proposed,
     ev.SignalDecided: _decided,
+    ev.DecisionUndone: _undone,
     ev.LockSet: _locked,
     ev.LockLifted: _lifted,
     ev.LlmCharged: _charged,

@@ -168,11 +168,10 @@ class DeskModel:
 
 def last_price(state: DeskState, symbol: str) -> tuple[float | None, datetime | None]:
     """Return the newest price known of a symbol (quote's middle or close), and its instant."""
-    quote, quoted_at = state.quotes.get(symbol), state.quoted_at.get(symbol)
-    close, closed_at = state.closes.get(symbol), state.closed_at.get(symbol)
-    if quote is not None and quoted_at is not None and (closed_at is None or quoted_at > closed_at):
-        return (quote[0] + quote[1]) / 2, quoted_at
-    return close, closed_at
+    quoted_at, closed_at = state.quoted_at.get(symbol), state.closed_at.get(symbol)
+    if quoted_at is not None and (closed_at is None or quoted_at > closed_at):
+        return state.last_price(symbol), quoted_at
+    return state.last_price(symbol), closed_at
 
 
 def live_gross(state: DeskState) -> float:

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from hybrid_tui.domain import events as ev
-from hybrid_tui.domain.commands import Approve, Command, Veto
+from hybrid_tui.domain.commands import Ack, Approve, Command, Undo, Veto
 from hybrid_tui.domain.signals import StrategySignal
 
 from .desk import Outcome, Row, at, bars, run_desk, signal
@@ -216,3 +216,93 @@ def test_the_policy_auto_approves_at_once() -> None:
     out = run_desk(rows, BAND, tiers=("rules", "llm"), signals=[signal("s", at("09:52"), "AAA")])
     assert out.bought() == [("AAA", at("09:52"), 100.0, 200)]
     assert [e.by for e in out.of(ev.SignalDecided)] == ["policy"]
+
+
+def test_an_approval_that_is_taken_back_buys_nothing_and_can_be_given_again() -> None:
+    commands: dict[str, Command] = {"09:45": Approve(signal_id="s"), "09:46": Undo(signal_id="s")}
+    proposed = [signal("s", at("09:40"), "AAA")]
+    out = asked(proposed, commands)
+    assert out.decided() == []
+    assert out.acks[-1].message == "undone: AAA waits again; no strategy is in force"
+    out = asked(proposed, {**commands, "09:47": Approve(signal_id="s")})
+    assert out.bought() == [("AAA", at("09:52"), 100.0, 200)]
+
+
+def test_undoing_the_first_approval_puts_the_old_strategy_in_force_again() -> None:
+    out = asked(
+        [signal("old", at("09:40"), "AAA"), signal("new", at("09:45"), "BBB")],
+        {
+            "09:41": Approve(signal_id="old"),
+            "09:46": Approve(signal_id="new"),
+            "09:47": Undo(signal_id="new"),
+        },
+        symbols=("AAA", "BBB"),
+    )
+    assert out.acks[-1].message == "undone: BBB waits again; old is in force again"
+    assert [fill.symbol for fill in out.buys] == ["AAA"]
+
+
+def test_what_was_acted_on_is_not_undone_and_the_rest_is() -> None:
+    # AAA is bought at 09:52; BBB would confirm at 10:05 and is taken back before.
+    rows = {
+        "AAA": [*warm(), *bars("09:52", *[100.0] * 14)],
+        "BBB": [*bars("09:30", 100.0), *warm("10:05"), *bars("10:05", 100.0)],
+    }
+    script: dict[str, Command] = {
+        "09:45": Approve(signal_id="s"),
+        "09:55": Undo(signal_id="s"),
+        "09:56": Veto(signal_id="s", symbols=("BBB",)),
+    }
+    out = run_desk(
+        rows,
+        ASK,
+        tiers=("rules", "llm"),
+        signals=[signal("s", at("09:40"), "AAA", "BBB")],
+        commands={at(clock): [command] for clock, command in script.items()},
+    )
+    assert [ack.ok for ack in out.acks] == [True, True, True]
+    assert out.acks[1].message == "undone: BBB waits again; acted on already: AAA"
+    assert [fill.symbol for fill in out.buys] == ["AAA"]
+    assert out.of(ev.StrategyEnded) == []
+
+
+def test_a_bought_symbol_cannot_be_taken_back() -> None:
+    out = asked(
+        [signal("s", at("09:40"), "AAA")],
+        {"09:45": Approve(signal_id="s"), "09:52:30": Undo(signal_id="s")},
+    )
+    assert out.acks[-1] == Ack(ok=False, message="acted on already: AAA; x closes a position")
+
+
+def test_a_veto_can_be_taken_back_while_the_list_may_be_decided_on() -> None:
+    proposed = [signal("s", at("09:40"), "AAA")]
+    late: dict[str, Command] = {
+        "09:45": Veto(signal_id="s", reason="no"),
+        "10:10": Undo(signal_id="s"),
+    }
+    assert [ack.ok for ack in asked(proposed, late).acks] == [True, False]
+    early: dict[str, Command] = {
+        "09:45": Veto(signal_id="s", reason="no"),
+        "09:46": Undo(signal_id="s"),
+        "09:47": Approve(signal_id="s"),
+    }
+    assert asked(proposed, early).bought() == [("AAA", at("09:52"), 100.0, 200)]
+
+
+def test_an_approval_taken_back_after_the_time_to_decide_expires() -> None:
+    rows = {"AAA": [*bars("09:30", 100.0), *warm("10:25"), *bars("10:25", 100.0)]}
+    out = run_desk(
+        rows,
+        ASK,
+        tiers=("rules", "llm"),
+        signals=[signal("s", at("09:40"), "AAA")],
+        commands={at("09:45"): [Approve(signal_id="s")], at("10:15"): [Undo(signal_id="s")]},
+    )
+    assert out.acks[-1].message.startswith("undone: AAA expired")
+    assert out.decided() == []
+
+
+@pytest.mark.parametrize("name", ["s", "unknown"])
+def test_nothing_decided_cannot_be_undone(name: str) -> None:
+    out = asked([signal("s", at("09:40"), "AAA")], {"09:45": Undo(signal_id=name)})
+    assert out.acks == [Ack(ok=False, message=f"nothing was decided on {name!r}")]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+
+from hybrid_tui.domain.commands import TightenStop
 
 from .desk import Outcome, at, bars, run_desk, signal
 from .warm import BAND, warm
@@ -164,3 +168,44 @@ def test_a_stop_waits_for_the_symbols_own_bar() -> None:
     rows = [*warm(), *bars("09:52", 100.0), *bars("10:30", (80.0, 82.0, 79.0, 81.0))]
     out = run_desk({"AAA": rows, "BBB": bars("09:30", *[50.0] * 90)}, BAND)
     assert out.sold() == [("AAA", at("10:30"), 80.0, "hard_stop")]
+
+
+def tightened(*levels: float, after: tuple[Ohlc, ...] = ()) -> Outcome:
+    """Raise the stop of what was bought at 100 by hand, at 09:53:30 and a second apart."""
+    rows = {"AAA": [*warm(), *bars("09:52", 100.0, *after)]}
+    script = {
+        at(f"09:53:{30 + n}"): [TightenStop(symbol="AAA", level=level)]
+        for n, level in enumerate(levels)
+    }
+    return run_desk(rows, BAND, commands=script)
+
+
+def test_a_stop_that_was_tightened_by_hand_sells_at_its_level() -> None:
+    out = tightened(96.0, after=((100.0, 101.0, 95.0, 97.0),))
+    assert [ack.message for ack in out.acks] == ["the stop of AAA is raised to 96.00"]
+    assert out.sold() == [("AAA", at("09:53"), 96.0, "tightened_stop")]
+
+
+def test_a_tightened_stop_is_never_loosened_and_the_trail_goes_on_from_it() -> None:
+    # 96, not back to 95; a high of 110 trails to 104.5.
+    out = tightened(96.0, 95.0, 96.0, after=((100.0, 110.0, 99.0, 109.0),))
+    assert [ack.ok for ack in out.acks] == [True, False, False]
+    assert "never loosened" in out.acks[1].message
+    assert out.levels("AAA") == [
+        (90.0, "hard_stop"),
+        (96.0, "tightened_stop"),
+        (104.5, "trailing_stop"),
+    ]
+
+
+@pytest.mark.parametrize("level", [100.0, 120.0, math.nan, math.inf])
+def test_a_stop_at_or_above_the_price_is_refused(level: float) -> None:
+    out = tightened(level, after=((100.0, 101.0, 99.0, 100.0),))
+    assert [ack.ok for ack in out.acks] == [False]
+    assert out.sold() == []
+
+
+def test_the_stop_of_what_is_not_held_cannot_be_tightened() -> None:
+    script = {at("09:53:30"): [TightenStop(symbol="BBB", level=1.0)]}
+    out = run_desk({"AAA": [*warm(), *bars("09:52", 100.0)]}, BAND, commands=script)
+    assert out.acks[0].message == "BBB is not held; held: AAA"

@@ -13,6 +13,7 @@ from hybrid_tui.domain.signals import StrategySignal
 
 __all__ = [
     "Decision",
+    "DecisionUndone",
     "LessonLearnt",
     "LlmCharged",
     "LlmMeterRead",
@@ -64,7 +65,10 @@ class SignalAbstained(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalDecided(Event):
-    """Symbols of a signal were approved, vetoed or expired; ``whole`` closes the list as well."""
+    """Symbols of a signal were approved, vetoed or expired; ``whole`` closes the list as well.
+
+    ``replaces`` is the strategy that was in force until this approval.
+    """
 
     signal_id: str
     symbols: tuple[str, ...]
@@ -72,6 +76,22 @@ class SignalDecided(Event):
     by: str
     reason: str = ""
     whole: bool = False
+    replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionUndone(Event):
+    """The last decision on a signal was taken back: ``symbols`` wait again.
+
+    ``whole``: so does the list, and ``restores`` is the strategy that is in force again (empty:
+    none). Otherwise some of it was acted on, and the strategy stays.
+    """
+
+    signal_id: str
+    symbols: tuple[str, ...]
+    whole: bool
+    by: str
+    restores: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,9 @@ def _intended(state: DeskState, event: ev.OrderIntended) -> None:
     state.intents[order.id] = event.id
     if order.side is Side.BUY:
         state.entries_today += 1
+        strategy = state.signals.get(order.strategy_id or "")
+        if strategy is not None:
+            strategy.acted.add(order.symbol)
 
 
 def _filled(state: DeskState, event: ev.OrderFilled) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.fold.table import Handlers
-from hybrid_tui.domain.tiers import Beat, Meter, SignalState
+from hybrid_tui.domain.tiers import Beat, Decided, Meter, SignalState
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.state import DeskState
@@ -35,6 +35,16 @@ def _unchecked(state: DeskState, event: ev.ThesisUnchecked) -> None:
 
 def _decided(state: DeskState, event: ev.SignalDecided) -> None:
     found = state.signals[event.signal_id]
+    if event.decision != "expired":
+        found.decisions.append(
+            Decided(
+                symbols=event.symbols,
+                decision=event.decision,
+                status_before=found.status,
+                replaced=event.replaces,
+                reason=event.reason,
+            )
+        )
     for symbol in event.symbols:
         found.symbols[symbol] = event.decision
     if event.reason:
@@ -47,6 +57,22 @@ def _decided(state: DeskState, event: ev.SignalDecided) -> None:
     elif event.whole and found.status == "pending":
         found.status = event.decision
         found.decided_by, found.decided_at = event.by, event.at
+
+
+def _undone(state: DeskState, event: ev.DecisionUndone) -> None:
+    found = state.signals[event.signal_id]
+    last = found.decisions.pop()
+    for symbol in event.symbols:
+        found.symbols[symbol] = "pending"
+    if last.reason in found.reasons:
+        found.reasons.remove(last.reason)
+    if not event.whole:
+        return
+    if last.decision == "approved" and last.status_before != "approved":
+        state.strategy_id = event.restores or None
+    found.status = last.status_before
+    if found.status == "pending":
+        found.decided_by, found.decided_at = "", None
 
 
 def _strategy_ended(state: DeskState, event: ev.StrategyEnded) -> None:
@@ -104,6 +130,7 @@ HANDLERS: Handlers = {
     ev.SignalProposed: _proposed,
     ev.ThesisUnchecked: _unchecked,
     ev.SignalDecided: _decided,
+    ev.DecisionUndone: _undone,
     ev.StrategyEnded: _strategy_ended,
     ev.PredictionsMade: _predicted,
     ev.LlmCharged: _charged,

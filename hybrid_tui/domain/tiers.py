@@ -36,7 +36,7 @@ class SignalState:
     decided_at: datetime | None = None
     reasons: list[str] = field(default_factory=list)
     unchecked: dict[str, str] = field(default_factory=dict)
-    acted: set[str] = field(default_factory=set)
+    acted: list[str] = field(default_factory=list)
     decisions: list[Decided] = field(default_factory=list)
 
     def is_pending(self, now: datetime) -> bool:

@@ -23,8 +23,8 @@ def _intended(state: DeskState, event: ev.OrderIntended) -> None:
     if order.side is Side.BUY:
         state.entries_today += 1
         strategy = state.signals.get(order.strategy_id or "")
-        if strategy is not None:
-            strategy.acted.add(order.symbol)
+        if strategy is not None and order.symbol not in strategy.acted:
+            strategy.acted.append(order.symbol)
 
 
 def _filled(state: DeskState, event: ev.OrderFilled) -> None:

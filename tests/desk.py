@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.forked import ROOT as ROOT
+from tests.forked import Forked
+
 NO_KEYRING = "keyring.backends.null.Keyring"
 
 
@@ -36,16 +38,27 @@ def hybrid_tui(
     stdin: str | None = None,
     seconds: float = 120,
     folder: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    fresh: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, in ``folder`` (default: where the home is)."""
+    """Run a command to its end, in ``folder`` (default: where the home is).
+
+    ``variables`` are added to its environment. ``fresh`` starts an interpreter of its own, where it
+    matters what is imported when or hashed how.
+    """
+    folder = folder or home.parent
+    variables = {**environment(home), **(variables or {})}
+    if not fresh:
+        running = Forked(words, environment=variables, folder=folder, stdin=stdin or "")
+        return running.wait(seconds)
     return subprocess.run(
         command(*words),
-        env=environment(home),
+        env=variables,
         input=stdin,
         capture_output=True,
         text=True,
         timeout=seconds,
-        cwd=folder or home.parent,
+        cwd=folder,
         check=False,
     )
 

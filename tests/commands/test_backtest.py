@@ -23,8 +23,8 @@ TRADE = {
 }  # fmt: skip
 
 
-def run(home: Path, *words: str) -> dict[str, Any]:
-    done = hybrid_tui(home, "backtest", *words, "--json")
+def run(home: Path, *words: str, fresh: bool = False) -> dict[str, Any]:
+    done = hybrid_tui(home, "backtest", *words, "--json", fresh=fresh)
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     return document
@@ -83,7 +83,7 @@ def test_the_same_inputs_give_the_same_bytes_but_for_the_seconds(
     home: Path, hours: list[str]
 ) -> None:
     words = ("--start", "2015-01-01", "--end", "2015-12-31", "--equity", "bars")
-    one, other = run(home, *hours, *words), run(home, *hours, *words)
+    one, other = run(home, *hours, *words), run(home, *hours, *words, fresh=True)
     one["summary"].pop("seconds")
     other["summary"].pop("seconds")
     assert json.dumps(one) == json.dumps(other)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.journal.journal import Journal
 from hybrid_tui.market.calendar import xnys
 from hybrid_tui.market.store import BarStore
-from tests.desk import ROOT, command, environment
+from tests.desk import hybrid_tui
 from tests.market.builders import OPEN, series
 from tests.servers.alpaca_data import KEYS, AlpacaData, clock_says, serve_data
 from tests.servers.yahoo import Share, Yahoo, yahoo_server
@@ -32,15 +31,8 @@ def findings(home: Path, settings: dict[str, str]) -> tuple[int, dict[str, dict[
     """Run the command; return its exit code and its findings by name."""
     sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     keys = {"APCA_API_KEY_ID": KEYS.key_id, "APCA_API_SECRET_KEY": KEYS.secret}
-    done = subprocess.run(
-        command("--set", "app.mode=paper", "--set", "app.watchlist=SPY", *sets, "doctor", "--json"),
-        env={**environment(home), **keys},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=ROOT,
-    )
+    words = ["--set", "app.mode=paper", "--set", "app.watchlist=SPY", *sets, "doctor", "--json"]
+    done = hybrid_tui(home, *words, variables=keys)
     assert "Traceback" not in done.stderr
     assert KEYS.secret not in done.stdout + done.stderr
     return done.returncode, {f["name"]: f for f in json.loads(done.stdout)["findings"]}

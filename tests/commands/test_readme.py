@@ -12,7 +12,6 @@ import select
 import shlex
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import time
@@ -169,15 +168,7 @@ def test_ci_runs_the_readmes_two_lines() -> None:
 def test_help_names_what_the_readme_uses() -> None:
     for words in PLAIN + RUNNING:
         depth = 2 if words[0] in ("data", "news", "ml", "rules", "llm") else 1
-        done = subprocess.run(
-            command(*words[:depth], "--help"),
-            env=environment(ROOT / "tests"),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=ROOT,
-        )
+        done = hybrid_tui(ROOT / "tests" / "home", *words[:depth], "--help")
         assert done.returncode == 0, (words, done.stderr)
         for word in words[depth:]:
             if word.startswith("--"):

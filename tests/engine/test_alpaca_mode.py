@@ -6,7 +6,6 @@ import asyncio
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ import pytest
 from hybrid_tui.config import Paths
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.engine.endpoint import read_endpoint
-from tests.desk import ROOT, command, environment, wait_for
+from tests.desk import ROOT, command, environment, hybrid_tui, wait_for
 from tests.servers.alpaca_data import KEYS as SERVED
 from tests.servers.alpaca_data import AlpacaData, minutes, serve_data
 from tests.servers.alpaca_socket import serve_socket
@@ -49,15 +48,7 @@ class Alpaca:
         return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
 
     def run(self, *words: str, **keys: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "hybrid_tui", *words],
-            env={**environment(self.home), **KEYS, **keys},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=ROOT,
-        )
+        return hybrid_tui(self.home, *words, variables={**KEYS, **keys})
 
 
 @pytest.fixture

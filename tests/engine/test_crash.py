@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from hybrid_tui.domain.events import OrderFilled, OrderIntended, PriceMoved, Ses
 from hybrid_tui.domain.orders import Side
 from hybrid_tui.journal.reader import fingerprint, open_read_only, read_events, read_state, runs
 from tests.desk import environment
+from tests.forked import Forked
 
 SETTINGS = ("app.tiers=rules,llm", "approval.policy=auto", "broker.commission=0.35")
 
@@ -21,23 +20,11 @@ def run_with_kills(
     home: Path, *, seed: int, kills: int, until: str, settings: tuple[str, ...] = SETTINGS
 ) -> int:
     """Run the simulated market to a day's end under random kills; return how many there were."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.engine.crash_runner",
-            str(seed),
-            str(kills),
-            until,
-            *settings,
-        ],
-        env=environment(home),
-        cwd=Path(__file__).resolve().parents[2],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    done = Forked(
+        [str(seed), str(kills), until, *settings],
+        environment=environment(home),
+        program="tests.engine.crash_runner",
+    ).wait(600)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import signal
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -97,15 +96,8 @@ def test_without_keys_it_says_which_and_exits_2(tmp_path: Path) -> None:
 def test_keys_that_are_refused_exit_3_and_are_never_shown(tmp_path: Path) -> None:
     with serve_data() as data:
         data.fault(status=401, times=None)
-        done = subprocess.run(
-            [sys.executable, "-m", "hybrid_tui", *words(data.url, data.url), "run", "--headless"],
-            env={**environment(tmp_path / "home"), **KEYS},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=ROOT,
-        )
+        opened = [*words(data.url, data.url), "run", "--headless"]
+        done = hybrid_tui(tmp_path / "home", *opened, variables=KEYS)
     assert done.returncode == 3, done.stderr
     assert SERVED.key_id not in done.stderr
     assert SERVED.secret not in done.stderr

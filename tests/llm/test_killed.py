@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +12,8 @@ import pytest
 
 from hybrid_tui.journal.journal import Journal
 from hybrid_tui.journal.reader import read_charges, read_state
-from tests.desk import ROOT, environment
+from tests.desk import environment
+from tests.forked import Forked
 from tests.llm.kill_runner import POINTS
 from tests.servers.llm import Act, LlmServer
 
@@ -36,26 +34,24 @@ class Life:
         self.cap = cap
         self.path = folder / "journal.db"
         self.server = server
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Forked | None = None
 
     def live(self, times: int, at: str = "none") -> tuple[int, str]:
         """Ask so often, and die where told; returns the exit code and what was printed."""
         words = [str(self.path), self.server.url, str(self.server.price_in)]
         words += [str(self.server.price_out), str(self.cap), str(times), at]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.llm.kill_runner", *words],
-            env=environment(self.path.parent / "home"),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
+        self.process = Forked(
+            words,
+            environment=environment(self.path.parent / "home"),
+            program="tests.llm.kill_runner",
         )
-        told, _ = self.process.communicate(timeout=60)
-        return self.process.returncode, told
+        ended = self.process.wait(60)
+        return ended.returncode, ended.stdout
 
     def kill(self) -> None:
         """End the process that lives, at once."""
         assert self.process is not None
-        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.kill()
 
     def booked(self) -> float:
         """Return what the journal says, and check that table and events agree."""

@@ -29,7 +29,7 @@ from hybrid_tui.commands.compose import (
 )
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.commands.markets import DeskMarket, open_market
-from hybrid_tui.commands.model import caps_of, make_strategist, real_time
+from hybrid_tui.commands.model import caps_of, make_strategist, real_time, unpaid_by_hand
 from hybrid_tui.config import Config
 from hybrid_tui.errors import ConfigError, Refused
 
@@ -176,6 +176,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             dead_man=timedelta(hours=config.broker.dead_man_hours),
             watches_moves=config.events.watch,
             full_briefs=config.llm.provider != "local",
+            unpaid=partial(unpaid_by_hand, strategist, ledger),
             earnings=_earnings_due(state) if market.source is not None else lambda now: (),
         ),
         recorder,

@@ -38,6 +38,8 @@ def cost(context: typer.Context, as_json: AsJson = False) -> None:
         "month_usd": sums.month_usd,
         "month_cap_usd": caps.month_usd,
         "reserved_usd": sums.reserved_usd,
+        "regular_usd": sums.month_usd - sums.event_usd,
+        "regular_cap_usd": caps.regular_usd,
         "event_usd": sums.event_usd,
         "event_cap_usd": caps.event_usd,
         "session_cap_usd": caps.session_usd,
@@ -122,6 +124,8 @@ def _lines(document: dict[str, Any]) -> list[str]:
         f"today      ${document['today_usd']:.4f}",
         f"month      ${document['month_usd']:.4f} of ${document['month_cap_usd']:.2f}"
         f" (${document['reserved_usd']:.4f} of it reserved and not settled)",
+        f"regular    ${document['regular_usd']:.4f} of ${document['regular_cap_usd']:.2f}"
+        " for sessions at their hours, and labels",
         f"events     ${document['event_usd']:.4f} of ${document['event_cap_usd']:.2f}",
         f"forecast   ${document['forecast_usd']:.4f} at the month's end, at this pace",
         f"prices     {prices['model']}: {prices['text']}",

@@ -14,6 +14,7 @@ import typer
 
 from hybrid_tui.commands.common import split_symbols, tell
 from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
+from hybrid_tui.commands.llm_asked import ask_engine
 from hybrid_tui.commands.llm_brief import brief_at, session_at, session_name
 from hybrid_tui.errors import ConfigError, Refused
 
@@ -44,10 +45,20 @@ def session(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hold one session of tier 3 on what was known then. Nothing of it trades."""
+    """Hold one session of tier 3 on what was known then. Nothing of it trades.
+
+    While an engine runs, a session of now is held by it, outside its hours: its proposal waits for
+    you on the screen, and is paid from the events' slice of the cap.
+    """
     state = state_of(context)
     config = state.config()
     clock = session_name(name)
+    if at is None and symbols is None and not dry_run and not again:
+        held = ask_engine(state.paths, clock)
+        if held is not None:
+            by = held.asked
+            _show(held.answer, by.decision, by.session, by.at, held.exchanges, as_json)
+            return
     asked = parse_bound(at, "--at", is_end=False)
     now = session_at(state, clock, asked, datetime.now(UTC))
     brief = brief_at(state, config, now, clock, split_symbols(symbols))
@@ -55,7 +66,7 @@ def session(
         show_prompt(config, brief, as_json=as_json)
         return
     answer, found = hold(state, config, brief, again=again)
-    _show(answer, brief, found, as_json=as_json)
+    _show(answer, brief.id, brief.session, brief.now, found, as_json)
 
 
 def show_prompt(config: Config, brief: StrategistBrief, *, as_json: bool) -> None:
@@ -193,23 +204,24 @@ def replay(
         )
     chosen = next((one for one in reversed(found) if one.outcome == ANSWERED), found[-1])
     brief, answer = read_exchange(chosen)
-    _show(answer, brief, [chosen], as_json=as_json)
+    _show(answer, brief.id, brief.session, brief.now, [chosen], as_json)
 
 
 def _show(
     answer: StrategySignal | Abstained,
-    brief: StrategistBrief,
+    name: str,
+    session: str,
+    at: datetime,
     exchanges: Sequence[Exchange],
-    *,
     as_json: bool,
 ) -> None:
     """Print an answer; raises Refused for an abstention, which is the answer no."""
     from hybrid_tui.domain.ports import Abstained
 
     document: dict[str, Any] = {
-        "id": brief.id,
-        "session": brief.session,
-        "at": iso(brief.now),
+        "id": name,
+        "session": session,
+        "at": iso(at),
         "signal": None if isinstance(answer, Abstained) else signal_row(answer),
         "abstained": answer.reason if isinstance(answer, Abstained) else None,
         "exchanges": [_row(one) for one in exchanges],
@@ -220,7 +232,7 @@ def _show(
         for line in _lines(answer):
             typer.echo(line)
     if isinstance(answer, Abstained):
-        raise Refused(f"{brief.session}: no signal: {answer.reason}")
+        raise Refused(f"{session}: no signal: {answer.reason}")
 
 
 def signal_row(signal: StrategySignal) -> dict[str, Any]:

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from hybrid_tui.domain.charges import LlmDesk
     from hybrid_tui.domain.exchange import Exchange
     from hybrid_tui.domain.ports import Strategist, StrategistBrief
+    from hybrid_tui.engine.ledger import EngineLedger
     from hybrid_tui.llm.budget import Caps
     from hybrid_tui.llm.calls import CallMade
     from hybrid_tui.llm.prices import Priced
     from hybrid_tui.llm.prompt import Prompt, PromptLimits
     from hybrid_tui.llm.provider import Provider
+
+UNCHOSEN_EVENT_SHARE = 0.2
 
 
 def real_time() -> datetime:
@@ -31,14 +34,32 @@ def real_time() -> datetime:
 
 
 def caps_of(config: Config) -> Caps:
-    """Return the caps of a configuration; the events' is never above the month's."""
+    """Return the caps of a configuration; the events' is never above the month's.
+
+    Where nobody chose it, it is at most a fifth: a small month leaves most to the regular sessions.
+    """
     from hybrid_tui.llm.budget import Caps
 
+    llm = config.llm
+    is_chosen = "event_cap_usd" in llm.model_fields_set
+    most = llm.monthly_cap_usd if is_chosen else llm.monthly_cap_usd * UNCHOSEN_EVENT_SHARE
     return Caps(
-        month_usd=config.llm.monthly_cap_usd,
-        session_usd=config.llm.session_cap_usd,
-        event_usd=min(config.llm.event_cap_usd, config.llm.monthly_cap_usd),
+        month_usd=llm.monthly_cap_usd,
+        session_usd=llm.session_cap_usd,
+        event_usd=min(llm.event_cap_usd, most),
     )
+
+
+def unpaid_by_hand(strategist: Strategist | None, ledger: EngineLedger) -> str | None:
+    """Return why no call of a session asked for by hand could be paid for now, or None."""
+    from hybrid_tui.domain.charges import Charge
+    from hybrid_tui.llm.strategist import OpenAIStrategist
+
+    if not isinstance(strategist, OpenAIStrategist):
+        return None
+    model, usd = strategist.least_usd()
+    charge = Charge(call_id="none", decision="none", model=model, usd=usd, purpose="event")
+    return ledger.refusal(charge)
 
 
 def needs_key(config: Config) -> bool:

@@ -75,6 +75,13 @@ class LiftLock(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunSession(Command):
+    """Have tier 3 hold a session now; ``session`` (HH:MM New York) says which one's question."""
+
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetSpeed(Command):
     """Run the simulated or recorded clock at another speed; 0 is as fast as it goes."""
 
@@ -106,6 +113,7 @@ COMMANDS: dict[str, type[Command]] = {
         ClosePosition,
         Flatten,
         LiftLock,
+        RunSession,
         SetSpeed,
         Stop,
     )

@@ -69,6 +69,8 @@ class DeskState:
     moves: dict[str, datetime] = field(default_factory=dict)
     nights: dict[str, OvernightGaps] = field(default_factory=dict)
     event_sessions: list[datetime] = field(default_factory=list)
+    sessions_held: dict[str, datetime] = field(default_factory=dict)
+    asked_by_hand: datetime | None = None
     stop_fills: list[datetime] = field(default_factory=list)
     entries_today: int = 0
     trades: deque[Trade] = field(default_factory=lambda: deque(maxlen=RECENT_TRADES))

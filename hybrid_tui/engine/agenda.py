@@ -34,7 +34,6 @@ class Agenda:
         self._instants: list[datetime] = []
         self._since = self._until = EPOCH
         self._predictions: frozenset[datetime] = frozenset()
-        self._strategist: frozenset[datetime] = frozenset()
 
     def upcoming(self, after: datetime) -> datetime:
         """Return the next fixed instant strictly after ``after``."""
@@ -52,15 +51,23 @@ class Agenda:
 
     def predictions_due(self, now: datetime) -> bool:
         """Whether tier 2 predicts at ``now``."""
-        return self._minutes is not None and now in self._of(now, strategist=False)
+        return self._minutes is not None and now in self._of(now)
 
-    def strategist_due(self, now: datetime) -> bool:
-        """Whether tier 3 has a session at ``now``."""
-        return self._clocks is not None and now in self._of(now, strategist=True)
+    @property
+    def has_strategist(self) -> bool:
+        """Whether tier 3 is on."""
+        return self._clocks is not None
+
+    def strategist_between(self, first: datetime, last: datetime) -> list[datetime]:
+        """Return tier 3's instants from ``first`` to ``last``, of the session that holds both."""
+        session = self.calendar.session_at(last)
+        if session is None or self._clocks is None:
+            return []
+        return [at for at in strategist_instants(session, self._clocks) if first <= at <= last]
 
     def next_prediction(self, after: datetime) -> datetime | None:
         """Return tier 2's next instant of this session."""
-        return min((at for at in self._of(after, strategist=False) if at > after), default=None)
+        return min((at for at in self._of(after) if at > after), default=None)
 
     def next_strategist(self, after: datetime) -> datetime | None:
         """Return tier 3's next instant, in this session or a later one."""
@@ -74,20 +81,20 @@ class Agenda:
             session = self.calendar.session_after(session)
         return None
 
-    def _of(self, now: datetime, *, strategist: bool) -> frozenset[datetime]:
+    def _of(self, now: datetime) -> frozenset[datetime]:
         session = self._session
         if session is None or not session.open <= now < session.close:
             found = self.calendar.session_at(now)
             if found is None:
                 return frozenset()
             self._load(found)
-        return self._strategist if strategist else self._predictions
+        return self._predictions
 
     def _load(self, session: Session) -> None:
         self._session = session
         predictions = prediction_instants(session, self._minutes) if self._minutes else []
         strategist = strategist_instants(session, self._clocks) if self._clocks is not None else []
-        self._predictions, self._strategist = frozenset(predictions), frozenset(strategist)
+        self._predictions = frozenset(predictions)
         self._instants = sorted({session.open, session.close, *predictions, *strategist})
 
 

@@ -106,21 +106,24 @@ def brief_of(
     *,
     session: str = "",
     occasion: str = "",
+    by_hand: bool = False,
     full: bool = True,
     earnings: tuple[EarningsDue, ...] = (),
 ) -> StrategistBrief:
     """Return what a strategist may know at ``view.now``.
 
-    ``session`` is a New York time (default: that of the instant); an ``occasion`` makes it an event
-    session. Without ``full``, prices and what became of earlier proposals are left out: the local
-    analyst does not read them, and a backtest need not work them out.
+    ``session`` is a New York time (default: that of the instant, ``event`` with an ``occasion``).
+    An ``occasion`` makes it an event session, also one asked for ``by_hand``. Without ``full``,
+    prices and what became of earlier proposals are left out: the local analyst does not read them,
+    and a backtest need not work them out.
     """
     now = view.now
     clock = now.astimezone(NEW_YORK)
+    mark = ("-hand" if by_hand else "-event") if occasion else ""
     facts = (facts_of(s, view.bars(s), calendar, now) for s in symbols) if full else ()
     return StrategistBrief(
-        id=f"{clock:%Y%m%d-%H%M}{'-event' if occasion else ''}",
-        session=EVENT_SESSION if occasion else session or f"{clock:%H:%M}",
+        id=f"{clock:%Y%m%d-%H%M}{mark}",
+        session=session or (EVENT_SESSION if occasion else f"{clock:%H:%M}"),
         now=now,
         expires_at=strategy_expiry(now, calendar),
         watchlist=tuple(symbols),

@@ -16,7 +16,7 @@ from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BarSlice, CorporateAction, NewsItem
 from hybrid_tui.domain.briefing import EarningsDue
 from hybrid_tui.domain.calendar import Session, TradingCalendar
-from hybrid_tui.domain.commands import Ack, Command
+from hybrid_tui.domain.commands import Ack, Command, RunSession
 from hybrid_tui.domain.orders import ExitReason
 from hybrid_tui.domain.ports import Broker, MarketUpdate
 from hybrid_tui.domain.state import DeskState
@@ -51,8 +51,9 @@ Cycle = Generator[Job, JobResult | None, list[Ack]]
 class EngineSetup:
     """What an engine is made of, chosen once by whoever composes it.
 
-    ``judged`` is told, wherever entries were confirmed, how many were decided and what was refused:
-    each one, while events tell of a refusal only when its reason is another than a bar before.
+    ``unpaid`` says why no session asked for by hand could be paid for, or None. ``judged`` is told,
+    wherever entries were confirmed, how many were decided and what was refused: each one, while
+    events tell of a refusal only when its reason is another than a bar before.
     """
 
     config: Config
@@ -69,6 +70,7 @@ class EngineSetup:
     dead_man: timedelta = timedelta(0)
     halted: Mapping[str, str] = field(default_factory=dict)
     earnings: Callable[[datetime], tuple[EarningsDue, ...]] = lambda now: ()
+    unpaid: Callable[[], str | None] = lambda: None
     judged: Callable[[int, Sequence[Refusal]], None] | None = None
 
 
@@ -138,7 +140,11 @@ class Engine:
     def upcoming(self, after: datetime) -> datetime:
         """Return the next instant after ``after`` at which something is due without any data."""
         due = self.agenda.upcoming(after)
-        others = (next_expiry(self.state, after), self.tiers.next_arrival())
+        others = (
+            next_expiry(self.state, after),
+            self.tiers.next_arrival(),
+            self.tiers.sessions.upcoming(after),
+        )
         return min([due, *(at for at in others if at is not None and at > after)])
 
     def cycle(
@@ -175,21 +181,26 @@ class Engine:
             if not isinstance(job, PredictJob):
                 self.tiers.take(now, job, result)
         occasion = self.moves.occasion(now)
-        if self.agenda.strategist_due(now):
-            yield from self._ask(now, self.tiers.session(now, self.market.view(now)))
+        due = self.tiers.sessions.due(now)
+        if due is not None:
+            yield from self.tiers.ask(now, self.tiers.session(now, self.market.view(now), due))
         elif occasion:
             view = self.market.view(now)
-            yield from self._ask(now, self.tiers.event_session(now, occasion, view))
+            yield from self.tiers.ask(now, self.tiers.event_session(now, view, occasion))
         if self.setup.dead_man:
             self._watch_person(now, commands)
-        acks = [
-            obey(now, command, self.orders, self.approvals, self.recorder) for command in commands
-        ]
+        acks = []
+        for command in commands:
+            if isinstance(command, RunSession):
+                view = self.market.view(now)
+                acks.append((yield from self.tiers.ask_by_hand(now, view, command)))
+            else:
+                acks.append(obey(now, command, self.orders, self.approvals, self.recorder))
         for job, result in answers:
             if isinstance(job, PredictJob):
                 self.tiers.take(now, job, result)
         if self.agenda.predictions_due(now) and self.state.session is not None:
-            yield from self._ask(now, self.tiers.prediction(now, self.market.view(now)))
+            yield from self.tiers.ask(now, self.tiers.prediction(now, self.market.view(now)))
         if ended and (not closing or self._is_daily):
             self._decide(now, ended)
         if closing:
@@ -208,15 +219,6 @@ class Engine:
         elif now - self._person_at >= self.setup.dead_man and not self.state.paused:
             hours = self.setup.dead_man.total_seconds() / 3_600
             self.recorder.emit(ev.EntriesPaused, now, by=f"dead man: nobody for {hours:g} hours")
-
-    def _ask(self, now: datetime, job: Job | None) -> Generator[Job, JobResult | None, None]:
-        if job is None:
-            return
-        result = yield job
-        if result is None:
-            self.tiers.asked(now, job)
-        else:
-            self.tiers.take(now, job, result)
 
     def _roll_session(self, now: datetime) -> None:
         session = self.state.session

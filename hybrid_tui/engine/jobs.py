@@ -25,9 +25,10 @@ class PredictJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposeJob:
-    """A strategist's session."""
+    """A strategist's session; ``note`` says why it is held outside its hours."""
 
     brief: StrategistBrief
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

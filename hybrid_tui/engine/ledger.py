@@ -119,10 +119,19 @@ class EngineLedger:
     def _booked(self) -> Sequence[Booked]:
         return self._charges(month_start(self._wall()))
 
-    def _reserve(self, charge: Charge) -> str | None:
-        now, booked = self._wall(), self._booked()
+    def refusal(self, charge: Charge) -> str | None:
+        """Return why a charge would be refused now, or None; to be called in the engine's thread.
+
+        Nothing is reserved.
+        """
+        return refusal(charge, self._booked(), self._caps, self._wall(), self._run())
+
+    def _run(self) -> str:
         started = self._recorder.state.started
-        run = started.run if started is not None else ""
+        return started.run if started is not None else ""
+
+    def _reserve(self, charge: Charge) -> str | None:
+        now, booked, run = self._wall(), self._booked(), self._run()
         why = refusal(charge, booked, self._caps, now, run)
         if why is not None:
             return why

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.commands import Ack, RunSession
 from hybrid_tui.domain.live_calibration import Outcome
 from hybrid_tui.domain.ports import Abstained, Arriving, MarketView
 from hybrid_tui.domain.signals import (
@@ -16,7 +18,7 @@ from hybrid_tui.domain.signals import (
 )
 from hybrid_tui.engine.agenda import Agenda
 from hybrid_tui.engine.approval import Approvals
-from hybrid_tui.engine.briefing import EVENT_SESSION, brief_of
+from hybrid_tui.engine.briefing import brief_of
 from hybrid_tui.engine.jobs import (
     Job,
     JobResult,
@@ -25,11 +27,15 @@ from hybrid_tui.engine.jobs import (
     TierFailed,
 )
 from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.engine.sessions import BY_HAND, Due, SessionWatch
 
 if TYPE_CHECKING:
     from hybrid_tui.engine.engine import EngineSetup
 
 MOST_SKIPPED = 6
+
+Done = TypeVar("Done")
+Asking = Generator[Job, JobResult | None, Done]
 
 
 class TierDesk:
@@ -46,9 +52,12 @@ class TierDesk:
         self._failures = 0
         self._skip = 0
         self._arriving: list[tuple[datetime, ProposeJob, JobResult]] = []
+        self._asking: set[str] = set()
+        self.sessions = SessionWatch(recorder, agenda, setup.unpaid)
 
     def announce(self, now: datetime) -> None:
-        """Give every tier its first heartbeat."""
+        """Give every tier its first heartbeat, and look for sessions that were missed."""
+        self.sessions.look_back(now)
         for tier in ("rules", "ml", "llm"):
             if tier not in self._setup.tiers:
                 self._beat(now, tier, "off", "switched off")
@@ -77,13 +86,32 @@ class TierDesk:
             strategy_id=strategy.signal.id if strategy else None,
         )
 
-    def event_session(self, now: datetime, occasion: str, view: MarketView) -> Job:
-        """Return the job for a session of tier 3 outside its hours, and note that it was asked."""
-        self._recorder.emit(ev.SessionAsked, now, session=EVENT_SESSION, reason=occasion)
-        return self.session(now, view, occasion)
+    def event_session(self, now: datetime, view: MarketView, occasion: str) -> ProposeJob:
+        """Return the job for a session because of something that happened."""
+        return self._outside(self._job(now, view, occasion=occasion), now, "event", occasion)
 
-    def session(self, now: datetime, view: MarketView, occasion: str = "") -> Job:
-        """Return the job for a session of tier 3; an ``occasion`` makes it an event session."""
+    def session(self, now: datetime, view: MarketView, due: Due) -> ProposeJob:
+        """Return the job for a session of tier 3 at its hour, or late."""
+        job = self._job(now, view, session=due.session)
+        return self._outside(job, now, "late", due.reason) if due.late else job
+
+    def _outside(self, job: ProposeJob, now: datetime, by: ev.AskedBy, reason: str) -> ProposeJob:
+        """Note that a session outside its hours is asked, and because of what."""
+        brief = job.brief
+        self._recorder.emit(
+            ev.SessionAsked, now, session=brief.session, reason=reason, by=by, decision=brief.id
+        )
+        return replace(job, note=reason)
+
+    def _job(
+        self,
+        now: datetime,
+        view: MarketView,
+        *,
+        session: str = "",
+        occasion: str = "",
+        by_hand: bool = False,
+    ) -> ProposeJob:
         told = self._setup.full_briefs
         return ProposeJob(
             brief=brief_of(
@@ -91,11 +119,32 @@ class TierDesk:
                 view,
                 self._setup.calendar,
                 self._setup.symbols,
+                session=session,
                 occasion=occasion,
+                by_hand=by_hand,
                 full=told,
                 earnings=self._setup.earnings(now) if told else (),
             )
         )
+
+    def ask(self, now: datetime, job: Job | None) -> Asking[None]:
+        """Have a job done; its answer is booked at once, or when it comes."""
+        if job is None:
+            return
+        result = yield job
+        if result is None:
+            self._asked(now, job)
+        else:
+            self.take(now, job, result)
+
+    def ask_by_hand(self, now: datetime, view: MarketView, command: RunSession) -> Asking[Ack]:
+        """Hold the session that a person asks for, or say why not."""
+        why = self.sessions.refusal(now, command.session, sorted(self._asking))
+        if why is not None:
+            return Ack(ok=False, message=why)
+        job = self._job(now, view, session=command.session, occasion=BY_HAND, by_hand=True)
+        yield from self.ask(now, self._outside(job, now, "hand", BY_HAND))
+        return Ack(ok=True, message=f"tier 3 is asked: session {job.brief.id}")
 
     def next_arrival(self) -> datetime | None:
         """Return when the next recorded answer arrives."""
@@ -109,9 +158,10 @@ class TierDesk:
             for _, job, result in sorted(due, key=lambda one: one[0]):
                 self.take(now, job, result)
 
-    def asked(self, now: datetime, job: Job) -> None:
+    def _asked(self, now: datetime, job: Job) -> None:
         """Note that a strategist thinks, and answers later."""
         if isinstance(job, ProposeJob):
+            self._asking.add(job.brief.id)
             following = self._agenda.next_strategist(now)
             self._beat(now, "llm", "loading", f"{job.brief.session}: asking", following)
 
@@ -157,14 +207,23 @@ class TierDesk:
 
     def _take_proposal(self, now: datetime, job: ProposeJob, result: JobResult) -> None:
         following = self._agenda.next_strategist(now)
+        self._asking.discard(job.brief.id)
         if isinstance(result, StrategySignal):
+            if job.note:
+                result = replace(result, flags=(job.note, *result.flags))
             self._approvals.propose(now, result, cause=self._state.prediction_event)
             self._beat(now, "llm", "ok", f"{job.brief.session} done", following)
             return
         reason = result.reason if isinstance(result, (Abstained, TierFailed)) else "no answer"
         failed = isinstance(result, TierFailed) or (isinstance(result, Abstained) and result.failed)
         health: ev.TierHealth = "failed" if failed else "ok"
-        self._recorder.emit(ev.SignalAbstained, now, session=job.brief.session, reason=reason)
+        self._recorder.emit(
+            ev.SignalAbstained,
+            now,
+            session=job.brief.session,
+            reason=reason,
+            decision=job.brief.id,
+        )
         self._beat(now, "llm", health, f"{job.brief.session}: no signal: {reason}", following)
 
     def _beat(

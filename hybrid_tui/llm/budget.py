@@ -17,11 +17,19 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """The most that may be spent, in dollars: a month of New York's, one session, all events."""
+    """The most that may be spent, in dollars: a month of New York's, one session, all events.
+
+    ``event_usd`` is a slice of the month's, kept for event sessions: nothing else is paid from it.
+    """
 
     month_usd: float
     session_usd: float
     event_usd: float
+
+    @property
+    def regular_usd(self) -> float:
+        """The most that regular sessions and labels may cost in a month."""
+        return self.month_usd - self.event_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +94,9 @@ def refusal(
     limits = [("month's", so_far.month_usd, caps.month_usd)]
     if charge.purpose == "event":
         limits.append(("event sessions'", so_far.event_usd, caps.event_usd))
+    else:
+        regular = so_far.month_usd - so_far.event_usd
+        limits.append(("regular sessions'", regular, caps.regular_usd))
     if charge.purpose != "label":
         own = [one for one in booked if (one.run, one.decision) == (run, charge.decision)]
         session = sum((one.usd for one in own), 0.0)

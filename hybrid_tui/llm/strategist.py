@@ -72,6 +72,14 @@ class OpenAIStrategist(Generic[Limits, Prompt]):
         self._record = record
         self.source = f"{providers[0].host}/{providers[0].model}"
 
+    def least_usd(self) -> tuple[str, float]:
+        """Return the model whose call needs the least reservation, and that, in dollars.
+
+        The prompt is not counted: no call can be made for less.
+        """
+        least = min(self._providers, key=lambda one: one.most((), {}))
+        return least.model, least.most((), {})
+
     def score(self, items: Sequence[NewsItem]) -> Sequence[float]:
         """Return the local analyst's sentiment of each headline, -1..1: news cost nothing."""
         return self._local.score(items)

@@ -242,7 +242,12 @@ def _moved(_tape: Tape, event: ev.PriceMoved, _state: DeskState) -> Entry:
 
 
 def _session_asked(_tape: Tape, event: ev.SessionAsked, _state: DeskState) -> Entry:
-    return _entry(event, "strategy", "tier 3 is asked outside its hours", event.reason, "accent")
+    said = {
+        "event": "tier 3 is asked outside its hours",
+        "hand": "tier 3 is asked outside its hours",
+        "late": f"the {event.session} session is held now",
+    }
+    return _entry(event, "strategy", said[event.by], event.reason, "accent")
 
 
 def _news(_tape: Tape, event: ev.NewsArrived, _state: DeskState) -> Entry | None:

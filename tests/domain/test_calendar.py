@@ -128,8 +128,8 @@ def test_the_agenda_names_every_instant_of_a_day_in_order(calendar: TradingCalen
     ]  # fmt: skip
     assert agenda.predictions_due(new_york("2026-03-20T15:30"))
     assert not agenda.predictions_due(new_york("2026-03-20T16:00"))
-    assert agenda.strategist_due(new_york("2026-03-20T15:30"))
-    assert not agenda.strategist_due(new_york("2026-03-20T15:31"))
+    afternoon = [new_york("2026-03-20T15:00"), new_york("2026-03-20T15:30")]
+    assert agenda.strategist_between(new_york("2026-03-20T12:01"), afternoon[1]) == afternoon
     assert agenda.next_strategist(new_york("2026-03-20T15:30")) == new_york("2026-03-23T10:00")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,21 +28,25 @@ INTERVAL = 900
 NAMES = ("SPY", "AAA", "BBB")
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
 
+Kind = TypeVar("Kind", bound=ev.Event)
 
-def sessions(calendar: TradingCalendar, count: int) -> list[Session]:
-    """Return the first sessions from 2 March 2026 on."""
-    found = [calendar.next_session(FIRST)]
+
+def sessions(calendar: TradingCalendar, count: int, first: datetime = FIRST) -> list[Session]:
+    """Return the first sessions from 2 March 2026, or another instant, on."""
+    found = [calendar.next_session(first)]
     while len(found) < count:
         found.append(calendar.session_after(found[-1]))
     return found
 
 
-def market(calendar: TradingCalendar, days: int, seed: int) -> dict[str, BarSeries]:
+def market(
+    calendar: TradingCalendar, days: int, seed: int, first: datetime = FIRST
+) -> dict[str, BarSeries]:
     """Return random walks of three symbols over some sessions."""
     starts = np.array(
         [
             int(day.open.timestamp()) + step
-            for day in sessions(calendar, days)
+            for day in sessions(calendar, days, first)
             for step in range(0, int((day.close - day.open).total_seconds()), INTERVAL)
         ],
         dtype=np.int64,
@@ -136,6 +141,71 @@ class Kept:
         """Nothing is on a disk."""
 
 
+@dataclass(kw_only=True)
+class Composed:
+    """An engine of tiers 1 and 3 with what it is driven by."""
+
+    engine: Engine
+    feed: RecordedMarket
+    host: TierHost
+    state: DeskState
+    events: list[ev.Event]
+    begins: datetime
+    ends: datetime
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """Return the events of a kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def compose(
+    calendar: TradingCalendar,
+    series: dict[str, BarSeries],
+    news: Sequence[NewsItem],
+    spy: Spy,
+    *,
+    begins: datetime | None = None,
+    state: DeskState | None = None,
+    tiers: Sequence[str] = ("rules", "llm"),
+    **settings: Any,
+) -> Composed:
+    """Return an engine over a market, new or going on with a state."""
+    config = Config.model_validate({"app": {"tiers": list(tiers)}} | settings)
+    resumed = state is not None
+    state = state or DeskState()
+    kept = Kept(Ledger(state))
+    recorder = Recorder(state, kept)
+    setup = EngineSetup(
+        config=config,
+        tiers=frozenset(tiers),
+        calendar=calendar,
+        symbols=NAMES,
+        interval=INTERVAL,
+        feed_name="test",
+        min_probability=0.7,
+        full_briefs=True,
+    )
+    begins = begins or datetime.fromtimestamp(int(series["SPY"].start[0]) - 1, UTC)
+    recorder.emit(
+        ev.EngineStarted, begins, run="test", mode="recorded", hybrid="hierarchical",
+        tiers=tuple(sorted(tiers)), policy=config.approval.policy, watchlist=NAMES, cash=100_000.0,
+        resumed=resumed, speed=0.0, sources={}, settings={},
+    )  # fmt: skip
+    broker = PaperBroker(cash=100_000.0, slippage_bps=1.0, commission=0.0)
+    engine = Engine(setup, recorder, broker)
+    feed = RecordedMarket(series, list(news), calendar=calendar, begins_at=begins)
+    engine.warm_up(feed.warm_up(begins), feed.earlier_news(begins))
+    return Composed(
+        engine=engine,
+        feed=feed,
+        host=TierHost(None, spy),
+        state=state,
+        events=kept.events,
+        begins=begins,
+        ends=datetime.fromtimestamp(int(series["SPY"].known_at[-1]), UTC),
+    )
+
+
 def run(
     calendar: TradingCalendar,
     series: dict[str, BarSeries],
@@ -150,40 +220,14 @@ def run(
 
     The proposals ``approved`` are approved by a person right after they are made.
     """
-    config = Config.model_validate(
-        {"approval": {"policy": policy}, "rules": {"entry": entry}, "app": {"tiers": "rules,llm"}}
-    )
-    state = DeskState()
-    kept = Kept(Ledger(state))
-    recorder = Recorder(state, kept)
-    setup = EngineSetup(
-        config=config,
-        tiers=frozenset({"rules", "llm"}),
-        calendar=calendar,
-        symbols=NAMES,
-        interval=INTERVAL,
-        feed_name="test",
-        min_probability=0.7,
-        full_briefs=True,
-    )
-    begins = datetime.fromtimestamp(int(series["SPY"].start[0]) - 1, UTC)
-    ends = datetime.fromtimestamp(int(series["SPY"].known_at[-1]), UTC)
-    recorder.emit(
-        ev.EngineStarted, begins, run="test", mode="recorded", hybrid="hierarchical",
-        tiers=("llm", "rules"), policy=policy, watchlist=NAMES, cash=100_000.0, resumed=False,
-        speed=0.0, sources={}, settings={},
-    )  # fmt: skip
-    broker = PaperBroker(cash=100_000.0, slippage_bps=1.0, commission=0.0)
-    engine = Engine(setup, recorder, broker)
-    feed = RecordedMarket(series, list(news), calendar=calendar, begins_at=begins)
-    engine.warm_up({}, feed.earlier_news(begins))
-    host = TierHost(None, spy)
+    made = compose(calendar, series, news, spy, approval={"policy": policy}, rules={"entry": entry})
 
     def decide(now: datetime) -> None:
-        for found in state.pending(now):
+        for found in made.state.pending(now):
             if found.signal.id in approved and found.status == "pending":
                 command = Approve(signal_id=found.signal.id)
-                finish(engine.cycle(now + timedelta(seconds=1), NOTHING, [command]), host.run)
+                cycle = made.engine.cycle(now + timedelta(seconds=1), NOTHING, [command])
+                finish(cycle, made.host.run)
 
-    run_backtest(engine, feed, begins, ends, host.run, decide)
-    return engine, kept.events
+    run_backtest(made.engine, made.feed, made.begins, made.ends, made.host.run, decide)
+    return made.engine, made.events

@@ -108,6 +108,22 @@ def test_refused_commands_exit_1_with_a_reason(engine: Paths, tmp_path: Path) ->
     assert hybrid_tui(home, "flatten").returncode == 2
 
 
+def test_a_session_is_held_by_the_running_engine(engine: Paths, tmp_path: Path) -> None:
+    assert send_command(engine.engine, SetSpeed(speed=1)).ok
+    done = hybrid_tui(tmp_path / "home", "llm", "session", "midday", "--json")
+    document = json.loads(done.stdout)
+    assert (document["session"], document["id"][-5:]) == ("12:00", "-hand")
+    if document["signal"] is not None:
+        assert done.returncode == 0
+        assert document["signal"]["flags"] == ["asked for by hand"]
+        assert document["id"] in state_of(engine).signals
+    else:
+        assert (done.returncode, bool(document["abstained"])) == (1, True)
+    again = hybrid_tui(tmp_path / "home", "llm", "session")
+    assert again.returncode == 1
+    assert "one was asked for by hand" in again.stderr
+
+
 async def test_a_client_sees_a_snapshot_then_events_and_decides(engine: Paths) -> None:
     client = await EngineClient.connect(engine.engine)
     assert client.state.started is not None

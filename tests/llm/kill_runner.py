@@ -78,7 +78,7 @@ async def ask_often(
     ledger = EngineLedger(
         Recorder(state, Publisher(journal)),
         handover,
-        Caps(month_usd=cap, session_usd=cap, event_usd=cap),
+        Caps(month_usd=cap, session_usd=cap, event_usd=0.0),
         partial(read_charges, journal.connection),
         lambda: datetime.now(UTC),
     )

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_tui.domain.charges import Charge, Purpose
+from hybrid_tui.commands.model import caps_of, unpaid_by_hand
+from hybrid_tui.config import Config
+from hybrid_tui.domain.charges import Booked, Charge, Purpose
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.engine.backtest import Ledger
+from hybrid_tui.engine.ledger import EngineLedger, Handover, reserved
+from hybrid_tui.engine.publisher import Publisher
+from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.llm.budget import Caps, month_start, next_month, refusal, spent, up_to_micro
-from tests.llm.asking import NOW, Books
+from hybrid_tui.llm.local import LocalAnalyst
+from hybrid_tui.llm.strategist import OpenAIStrategist
+from tests.llm.asking import NOW, Books, provider
+from tests.servers.llm import LlmServer
 
 CAPS = Caps(month_usd=1.50, session_usd=0.10, event_usd=0.30)
 
@@ -45,6 +56,7 @@ def test_no_sequence_of_calls_passes_a_cap(calls: list[tuple[float, float, Purpo
         sums = spent(booked, NOW)
         assert sums.month_usd <= 1.50 + 1e-6
         assert sums.event_usd <= 0.30 + 1e-6
+        assert sums.month_usd - sums.event_usd <= 1.20 + 1e-6
 
 
 def test_each_cap_says_which_it_is() -> None:
@@ -64,6 +76,57 @@ def test_event_sessions_leave_the_rest_to_the_others() -> None:
         books.reserve(charge(number, 0.05, "event"))
     assert spent(list(books.booked.values()), NOW).event_usd == pytest.approx(0.30)
     assert books.reserve(charge(99, 0.05)) is None
+
+
+@pytest.mark.parametrize("purpose", ["session", "label"])
+def test_the_slice_of_event_sessions_is_left_to_them(purpose: Purpose) -> None:
+    books = Books(caps=CAPS)
+    refused = [books.reserve(charge(number, 0.05, purpose)) for number in range(40)]
+    assert refused[:24] == [None] * 24
+    assert all("the regular sessions' cap of $1.20" in (why or "") for why in refused[24:])
+    events = [books.reserve(charge(100 + number, 0.05, "event")) for number in range(7)]
+    assert events[:6] == [None] * 6
+    assert "the month's cap of $1.50" in (events[6] or "")
+
+
+def test_the_slice_that_nobody_chose_is_at_most_a_fifth_of_the_month() -> None:
+    def caps(**llm: float) -> Caps:
+        return caps_of(Config.model_validate({"llm": llm}))
+
+    assert caps().event_usd == 0.30
+    assert caps().regular_usd == pytest.approx(1.20)
+    assert caps(monthly_cap_usd=10.0).event_usd == 0.30
+    assert caps(monthly_cap_usd=0.5).event_usd == pytest.approx(0.10)
+    assert caps(monthly_cap_usd=0.5, event_cap_usd=0.3).event_usd == 0.3
+    assert caps(monthly_cap_usd=0.5, event_cap_usd=2.0).regular_usd == 0.0
+
+
+def test_a_session_by_hand_is_refused_where_no_call_can_be_paid() -> None:
+    booked: list[Booked] = []
+    server = LlmServer()
+    server.price_in, server.price_out = 1.0, 50.0
+    ledger = EngineLedger(
+        Recorder(DeskState(), Publisher(Ledger(DeskState()))),
+        Handover(),
+        CAPS,
+        lambda since: booked,
+        lambda: NOW,
+    )
+    with server.running():
+        strategist: OpenAIStrategist[Any, Any] = OpenAIStrategist(
+            [provider(server)], [], build=_never, read=_never, local=LocalAnalyst(), desk=Books()
+        )
+    _, least = strategist.least_usd()
+    assert 0.05 < least < 0.0502, "the answer's 1,000 tokens and hardly a prompt"
+    booked.append(reserved(charge(1, 0.30 - least, "event"), NOW))
+    assert unpaid_by_hand(strategist, ledger) is None
+    booked.append(reserved(charge(2, 1e-6, "event"), NOW))
+    assert "the event sessions' cap of $0.30" in (unpaid_by_hand(strategist, ledger) or "")
+    assert unpaid_by_hand(LocalAnalyst(), ledger) is None
+
+
+def _never(*_: object) -> Any:
+    raise AssertionError("nothing is asked")
 
 
 @given(st.integers(0, 10 * 365 * 86_400))

@@ -12,6 +12,7 @@ from hybrid_tui.domain.events.base import Durability, Event
 from hybrid_tui.domain.signals import StrategySignal
 
 __all__ = [
+    "AskedBy",
     "Decision",
     "DecisionUndone",
     "LessonLearnt",
@@ -26,15 +27,18 @@ __all__ = [
     "ThesisUnchecked",
 ]
 
+AskedBy = Literal["event", "hand", "late"]
 Decision = Literal["approved", "vetoed", "expired"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionAsked(Event):
-    """Tier 3 was asked outside its hours, and because of what."""
+    """Tier 3 was asked outside its hours, and because of what; ``decision`` is the answer's id."""
 
     session: str
     reason: str
+    by: AskedBy = "event"
+    decision: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +61,11 @@ class ThesisUnchecked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalAbstained(Event):
-    """A session of tier 3 ended without a signal."""
+    """A session of tier 3 ended without a signal; ``decision`` is the id of one that was asked."""
 
     session: str
     reason: str
+    decision: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

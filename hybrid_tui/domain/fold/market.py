@@ -38,6 +38,7 @@ def _opened(state: DeskState, event: ev.SessionOpened) -> None:
     state.entries_today = 0
     state.lifted.clear()
     state.event_sessions.clear()
+    state.sessions_held.clear()
     state.moves.clear()
     state.day_open = dict(state.closes)
     state.locks = [lock for lock in state.locks if lock.until is None or lock.until > event.at]
@@ -69,10 +70,6 @@ def _bars(state: DeskState, event: ev.BarsClosed) -> None:
 
 def _moved(state: DeskState, event: ev.PriceMoved) -> None:
     state.moves[f"{event.symbol} {event.kind}"] = event.at
-
-
-def _session_asked(state: DeskState, event: ev.SessionAsked) -> None:
-    state.event_sessions.append(event.at)
 
 
 def _nights(state: DeskState, event: ev.NightsMeasured) -> None:
@@ -114,7 +111,6 @@ HANDLERS: Handlers = {
     ev.HaltsChanged: _halts,
     ev.BarsClosed: _bars,
     ev.PriceMoved: _moved,
-    ev.SessionAsked: _session_asked,
     ev.NightsMeasured: _nights,
     ev.NewsArrived: _news,
     ev.ActionApplied: _action,

@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 RECENT_SIGNALS = 40
 
 
+def _asked(state: DeskState, event: ev.SessionAsked) -> None:
+    if event.by == "event":
+        state.event_sessions.append(event.at)
+    elif event.by == "hand":
+        state.asked_by_hand = event.at
+
+
 def _proposed(state: DeskState, event: ev.SignalProposed) -> None:
     signal = event.signal
     state.writing = ""
+    state.sessions_held[signal.session] = event.at
     state.signals[signal.id] = SignalState(
         signal=signal,
         pending_until=event.pending_until,
@@ -112,8 +120,9 @@ def _wrote(state: DeskState, event: ev.StrategistWrote) -> None:
     state.writing = event.text
 
 
-def _abstained(state: DeskState, _event: ev.SignalAbstained) -> None:
+def _abstained(state: DeskState, event: ev.SignalAbstained) -> None:
     state.writing = ""
+    state.sessions_held[event.session] = event.at
 
 
 def _learnt(state: DeskState, event: ev.LessonLearnt) -> None:
@@ -127,6 +136,7 @@ def _beat(state: DeskState, event: ev.Heartbeat) -> None:
 
 
 HANDLERS: Handlers = {
+    ev.SessionAsked: _asked,
     ev.SignalProposed: _proposed,
     ev.ThesisUnchecked: _unchecked,
     ev.SignalDecided: _decided,

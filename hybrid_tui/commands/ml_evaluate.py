@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hybrid_tui.commands.context import CliState, iso, parse_bound, print_json, state_of
+from hybrid_tui.commands.context import iso, parse_bound, print_json, state_of
 from hybrid_tui.commands.ml_data import (
     AsJson,
     Data,
     End,
     MoreData,
+    News,
     Start,
     Symbols,
     bars_for,
     between,
+    headlines_of,
+    scored,
     symbols_of,
 )
 from hybrid_tui.errors import DataError
@@ -33,7 +35,7 @@ def evaluate(
     symbols: Symbols = None,
     start: Start = None,
     end: End = None,
-    news: Annotated[list[Path] | None, typer.Option(help="headlines, JSON lines")] = None,
+    news: News = None,
     model: Annotated[str | None, typer.Option(help="an id (default: ml.model)")] = None,
     seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 1,
     more_data: MoreData = None,
@@ -57,7 +59,7 @@ def evaluate(
     asked = tuple(chosen or sorted(series))
     variants: dict[str, dict[str, SentimentEvents]] = {"without_sentiment": {}}
     if news:
-        variants["with_sentiment"] = _sentiment(state, news, asked)
+        variants["with_sentiment"] = scored(state, headlines_of(state, news, asked))
     document: dict[str, Any] = {
         "model_id": loaded.id,
         "trained_until": iso(until),
@@ -90,19 +92,6 @@ def evaluate(
         return
     for variant in variants:
         typer.echo("\n".join(_lines(variant, document[variant])))
-
-
-def _sentiment(
-    state: CliState, news: list[Path], symbols: tuple[str, ...]
-) -> dict[str, SentimentEvents]:
-    from hybrid_tui.commands.compose import labelled
-    from hybrid_tui.llm.local import LocalAnalyst
-    from hybrid_tui.market.news import read_news
-    from hybrid_tui.ml.predictor import score_news
-    from hybrid_tui.ml.sentiment import sentiment_events
-
-    items = read_news(news, symbols=sorted(symbols))
-    return dict(sentiment_events(items, score_news(items, labelled(state, LocalAnalyst()).score)))
 
 
 def _lines(variant: str, found: dict[str, Any]) -> list[str]:

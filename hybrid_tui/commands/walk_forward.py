@@ -222,8 +222,9 @@ def _trained(asked: WalkForward, fold: Fold, number: int) -> Model:
     from hybrid_tui.market.rows import fingerprint
     from hybrid_tui.ml.dataset import build_dataset
     from hybrid_tui.ml.predictor import score_news
+    from hybrid_tui.ml.recipe import Recipe
     from hybrid_tui.ml.sentiment import sentiment_events
-    from hybrid_tui.ml.train import Recipe, train_ensemble
+    from hybrid_tui.ml.train import train_ensemble
 
     series = _past(asked, fold.until)
     config = asked.config_of(())

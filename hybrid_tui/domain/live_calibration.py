@@ -74,7 +74,7 @@ class SessionTally:
 @dataclass(slots=True, kw_only=True)
 class LiveCalibration:
     """The outcomes of one model's predictions in the last 20 sessions that had any, and the width
-    of its intervals, which all of them taught.
+    of each symbol's intervals, which its own outcomes alone have taught.
 
     Sums are kept a session, so that nothing is ever subtracted from them and their bits depend on
     the outcomes in the window alone.
@@ -84,7 +84,7 @@ class LiveCalibration:
     waiting: deque[Pending] = field(default_factory=deque)
     tallies: deque[SessionTally] = field(default_factory=deque)
     level: float = 0.9
-    width: IntervalWidth = field(default_factory=IntervalWidth)
+    widths: dict[str, IntervalWidth] = field(default_factory=dict)
 
     def begin(self, model_id: str) -> None:
         """Forget what is known of any other model."""
@@ -92,7 +92,7 @@ class LiveCalibration:
             self.model_id = model_id
             self.waiting.clear()
             self.tallies.clear()
-            self.width = IntervalWidth()
+            self.widths.clear()
 
     def note(self, predictions: Iterable[MLPrediction]) -> None:
         """Take the predictions of one instant as they were said; those of another model begin
@@ -145,10 +145,14 @@ class LiveCalibration:
 
     def _book(self, outcomes: Iterable[Outcome]) -> None:
         found = list(outcomes)
-        # Symbols of one instant share a market: they are one step, whatever their number.
-        for _, ended in groupby(found, key=attrgetter("horizon_end")):
+        # The last horizons of a session end together: to a symbol they are one step.
+        for (symbol, _), ended in groupby(
+            sorted(found, key=attrgetter("symbol", "horizon_end")),
+            key=attrgetter("symbol", "horizon_end"),
+        ):
             held = [outcome.held for outcome in ended if outcome.held is not None]
-            self.width.learn(held, self.level)
+            if held:
+                self.widths.setdefault(symbol, IntervalWidth()).learn(held, self.level)
         for outcome in found:
             day = outcome.horizon_end.astimezone(NEW_YORK).date()
             if not self.tallies or self.tallies[-1].day != day:
@@ -160,6 +164,11 @@ class LiveCalibration:
             tally.counts[place] += 1
             tally.said[place] += outcome.probability
             tally.came[place] += outcome.came_true
+
+    def width(self, symbol: str) -> float:
+        """Return what a symbol's interval is multiplied by; 1 before an outcome of it is known."""
+        found = self.widths.get(symbol)
+        return 1.0 if found is None else found.factor
 
     @property
     def outcomes(self) -> int:

@@ -1,7 +1,12 @@
-"""Training data: every window of every symbol with its outcome, and its split by whole sessions."""
+"""Training data: every window of every symbol with its outcome, and its split by whole sessions.
+
+Windows are most of what training holds in memory (3,840 bytes each), so they are written once, in
+time order, and every span of sessions is a view of them.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
@@ -10,10 +15,19 @@ import numpy as np
 from hybrid_tui.domain.bars import BarSeries, BoolArray, FloatArray, IntArray
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import DataError
-from hybrid_tui.ml.features import INDEX_SYMBOL, Float32Array, Windows, compute, gather
-from hybrid_tui.ml.labels import THRESHOLD_BPS, targets
+from hybrid_tui.ml.features import (
+    FEATURE_NAMES,
+    INDEX_SYMBOL,
+    SUMMARY_NAMES,
+    WINDOW,
+    Float32Array,
+    Windows,
+    compute,
+    gather,
+)
+from hybrid_tui.ml.labels import THRESHOLD_BPS, targets, uniqueness
 from hybrid_tui.ml.sentiment import SentimentEvents
-from hybrid_tui.ml.ticks import eligibility, session_ticks, sessions_between
+from hybrid_tui.ml.ticks import Ticks, eligibility, session_ticks, sessions_between
 
 CHUNK = 2048
 SPANS = ("train", "validation", "calibration", "test")
@@ -25,12 +39,11 @@ _LEAST_RATIO = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """n windows with outcomes, ordered by symbol, then instant.
+    """n windows with outcomes, ordered by instant, then symbol.
 
-    ``at`` and ``horizon_end`` are epoch seconds, ``day`` numbers the session and
-    ``symbol`` the symbol.
-    ``scaled_return`` and ``log_volatility`` (NaN where unknown) are in units of
-    sigma x sqrt(horizon minutes).
+    ``at`` and ``horizon_end`` are epoch seconds, ``day`` numbers the session and ``symbol`` the
+    symbol. ``scaled_return`` and ``log_volatility`` (NaN where unknown) are in units of sigma x
+    sqrt(horizon minutes). ``weight`` is how much of each outcome is its own (labels.uniqueness).
     """
 
     values: Float32Array
@@ -45,13 +58,17 @@ class Dataset:
     log_return: FloatArray
     scaled_return: FloatArray
     log_volatility: FloatArray
+    weight: FloatArray
 
     def __len__(self) -> int:
         return len(self.at)
 
-    def take(self, rows: IntArray | BoolArray) -> Dataset:
-        """Return the chosen windows."""
-        return Dataset(**{field.name: getattr(self, field.name)[rows] for field in fields(Dataset)})
+    def take(self, rows: IntArray | BoolArray | slice) -> Dataset:
+        """Return the chosen windows: a view where they follow each other, else a copy."""
+        chosen = _as_slice(rows) if isinstance(rows, np.ndarray) else rows
+        return Dataset(
+            **{field.name: getattr(self, field.name)[chosen] for field in fields(Dataset)}
+        )
 
     @property
     def windows(self) -> Windows:
@@ -63,20 +80,44 @@ class Dataset:
             summary=self.summary,
         )
 
+    def digest(self) -> str:
+        """Return a hash of everything in it, that tells whether training is asked the same."""
+        found = hashlib.sha256()
+        for field in fields(Dataset):
+            column = np.ascontiguousarray(getattr(self, field.name))
+            found.update(f"{field.name} {column.dtype} {column.shape}\n".encode())
+            found.update(column.data)
+        return found.hexdigest()
+
+
+def _as_slice(rows: IntArray | BoolArray) -> IntArray | BoolArray | slice:
+    """Return the slice of a mask without a hole, else the rows as they are."""
+    if rows.dtype != np.bool_:
+        return rows
+    count = int(rows.sum())
+    first = int(rows.argmax())
+    return slice(first, first + count) if rows[first : first + count].all() else rows
+
 
 def concatenate(parts: list[Dataset]) -> Dataset:
-    """Return several data sets as one. Raises DataError where there is nothing in them."""
-    if not parts:
-        raise DataError(
-            "there is no window with an outcome in the data",
-            hint="tier 2 needs one-minute bars of at least a dozen sessions",
-        )
+    """Return several data sets as one."""
     return Dataset(
         **{
             field.name: np.concatenate([getattr(part, field.name) for part in parts])
             for field in fields(Dataset)
         }
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """One symbol's instants with an outcome, the bars known at each, and their rows in the set."""
+
+    number: int
+    bars: BarSeries
+    ticks: Ticks
+    ends: IntArray
+    rows: IntArray
 
 
 def build_dataset(
@@ -97,24 +138,16 @@ def build_dataset(
     chosen = [symbol for symbol in sorted(series) if symbols is None or symbol in symbols]
     filled = [symbol for symbol in chosen if len(series[symbol])]
     known_until = max((int(series[s].known_at[-1]) for s in filled), default=0)
-    parts: list[Dataset] = []
-    stride = 1
-    if max_windows is not None:
-        possible = sum(len(series[symbol]) for symbol in filled) // 5
-        stride = max(1, -(-possible // max_windows))
-    for number, symbol in enumerate(filled):
-        bars = series[symbol]
-        sessions = sessions_between(calendar, int(bars.start[0]), int(bars.known_at[-1]))
-        ticks = session_ticks(sessions)
-        fit = eligibility(bars, ticks)
-        rows = np.flatnonzero(fit.is_ready & (ticks.horizon_end <= known_until))
-        rows = rows[number % stride :: stride]
-        for first in range(0, len(rows), CHUNK):
-            some = rows[first : first + CHUNK]
-            at, ends = ticks.take(some), fit.ends[some]
+    asked = _in_time_order([_asked(series[s], calendar, known_until) for s in filled], max_windows)
+    data = _empty(sum(len(one.rows) for one in asked))
+    for one in asked:
+        symbol = one.bars.symbol
+        for first in range(0, len(one.rows), CHUNK):
+            some = slice(first, first + CHUNK)
+            at, ends, rows = one.ticks.take(some), one.ends[some], one.rows[some]
             windows = compute(
                 gather(
-                    bars,
+                    one.bars,
                     ends,
                     at.at,
                     at.session_close,
@@ -123,27 +156,92 @@ def build_dataset(
                     sentiment=(sentiment or {}).get(symbol),
                 )
             )
-            after = targets(bars, ends, at, known_until=known_until, threshold_bps=threshold_bps)
-            unit = windows.sigma * np.sqrt(windows.horizon_minutes)
-            parts.append(
-                Dataset(
-                    values=windows.values,
-                    sigma=windows.sigma,
-                    horizon_minutes=windows.horizon_minutes,
-                    summary=windows.summary,
-                    at=at.at,
-                    horizon_end=after.horizon_end,
-                    day=np.searchsorted(calendar.open_seconds, at.at, side="right") - 1,
-                    symbol=np.full(len(some), number, dtype=np.int64),
-                    is_up=after.is_up,
-                    log_return=after.log_return,
-                    scaled_return=after.log_return / unit,
-                    log_volatility=np.log(np.maximum(after.realised / unit, _LEAST_RATIO)),
-                )
+            after = targets(
+                one.bars, ends, at, known_until=known_until, threshold_bps=threshold_bps
             )
+            unit = windows.sigma * np.sqrt(windows.horizon_minutes)
+            data.values[rows] = windows.values
+            data.sigma[rows] = windows.sigma
+            data.horizon_minutes[rows] = windows.horizon_minutes
+            data.summary[rows] = windows.summary
+            data.is_up[rows] = after.is_up
+            data.log_return[rows] = after.log_return
+            data.scaled_return[rows] = after.log_return / unit
+            data.log_volatility[rows] = np.log(np.maximum(after.realised / unit, _LEAST_RATIO))
+        data.at[one.rows] = one.ticks.at
+        data.horizon_end[one.rows] = one.ticks.horizon_end
+        data.symbol[one.rows] = one.number
+        data.weight[one.rows] = uniqueness(one.ticks.at, one.ticks.horizon_end)
         if on_symbol is not None:
-            on_symbol(number + 1, len(filled))
-    return concatenate(parts)
+            on_symbol(one.number + 1, len(filled))
+    data.day[:] = np.searchsorted(calendar.open_seconds, data.at, side="right") - 1
+    return data
+
+
+def _asked(
+    bars: BarSeries, calendar: TradingCalendar, known_until: int
+) -> tuple[BarSeries, Ticks, IntArray]:
+    """Return a symbol's instants with a whole window and an outcome, and the bars known then."""
+    sessions = sessions_between(calendar, int(bars.start[0]), int(bars.known_at[-1]))
+    ticks = session_ticks(sessions)
+    fit = eligibility(bars, ticks)
+    rows = np.flatnonzero(fit.is_ready & (ticks.horizon_end <= known_until))
+    return bars, ticks.take(rows), fit.ends[rows]
+
+
+def _in_time_order(
+    found: list[tuple[BarSeries, Ticks, IntArray]], max_windows: int | None
+) -> list[_Asked]:
+    """Return what is asked of each symbol, with its rows in the whole; every k-th with a cap."""
+    possible = sum(len(ends) for _, _, ends in found)
+    stride = 1 if max_windows is None else max(1, -(-possible // max_windows))
+    kept = [
+        (bars, ticks.take(some), ends[some])
+        for number, (bars, ticks, ends) in enumerate(found)
+        for some in (np.arange(number % stride, len(ends), stride),)
+    ]
+    at = np.concatenate([ticks.at for _, ticks, _ in kept]) if kept else np.zeros(0, dtype=np.int64)
+    if not len(at):
+        raise DataError(
+            "there is no window with an outcome in the data",
+            hint="tier 2 needs one-minute bars of at least a dozen sessions",
+        )
+    place = np.empty(len(at), dtype=np.int64)
+    place[np.argsort(at, kind="stable")] = np.arange(len(at))
+    bounds = np.cumsum([0, *(len(ends) for _, _, ends in kept)])
+    return [
+        _Asked(
+            number=number,
+            bars=bars,
+            ticks=ticks,
+            ends=ends,
+            rows=place[bounds[number] : bounds[number + 1]],
+        )
+        for number, (bars, ticks, ends) in enumerate(kept)
+    ]
+
+
+def _empty(count: int) -> Dataset:
+    """Return a data set whose figures are still to be filled in."""
+
+    def whole() -> IntArray:
+        return np.empty(count, dtype=np.int64)
+
+    return Dataset(
+        values=np.empty((count, WINDOW, len(FEATURE_NAMES)), dtype=np.float32),
+        sigma=np.empty(count),
+        horizon_minutes=np.empty(count),
+        summary=np.empty((count, len(SUMMARY_NAMES))),
+        at=whole(),
+        horizon_end=whole(),
+        day=whole(),
+        symbol=whole(),
+        is_up=np.empty(count, dtype=np.bool_),
+        log_return=np.empty(count),
+        scaled_return=np.empty(count),
+        log_volatility=np.empty(count),
+        weight=np.empty(count),
+    )
 
 
 def split(day: IntArray) -> dict[str, BoolArray]:

@@ -64,3 +64,24 @@ def targets(
         is_up=outcome / reference - 1.0 > threshold_bps / 10_000,
         is_known=horizon_end <= known_until,
     )
+
+
+def uniqueness(at: IntArray, horizon_end: IntArray) -> FloatArray:
+    """Return how much of each outcome is its own, (n,) in (0, 1], for one symbol's labels.
+
+    ``at`` (rising) and ``horizon_end`` are UTC epoch seconds. An outcome that shares its hour with
+    eleven others is a twelfth of an observation: the mean over its time of 1 / labels running then
+    (López de Prado, 2018, "Advances in Financial Machine Learning", 4.4). They sum to about the
+    number of independent outcomes.
+    """
+    if not len(at):
+        return np.zeros(0)
+    edges = np.unique(np.concatenate([at, horizon_end]))
+    ends = np.sort(horizon_end)
+    running = np.searchsorted(at, edges[:-1], side="right") - np.searchsorted(
+        ends, edges[:-1], side="right"
+    )
+    shares = np.diff(edges) / np.maximum(running, 1)
+    reached = np.concatenate([[0.0], np.cumsum(np.where(running > 0, shares, 0.0))])
+    first, last = np.searchsorted(edges, at), np.searchsorted(edges, horizon_end)
+    return np.asarray((reached[last] - reached[first]) / (horizon_end - at))

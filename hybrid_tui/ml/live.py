@@ -53,9 +53,11 @@ def recalibrated(
 ) -> tuple[list[Answer], list[Outcome]]:
     """Return the answers of ``now`` as the desk says them, and the outcomes that became known."""
     outcomes = record.settle(now, move)
-    factor, width = record.factor(), record.width.factor
+    factor = record.factor()
     answers: list[Answer] = [
-        tempered(answer, factor, width) if isinstance(answer, MLPrediction) else answer
+        tempered(answer, factor, record.width(answer.symbol))
+        if isinstance(answer, MLPrediction)
+        else answer
         for answer in raw
     ]
     record.note(answer for answer in answers if isinstance(answer, MLPrediction))

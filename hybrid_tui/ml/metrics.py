@@ -41,10 +41,10 @@ def brier(probability: FloatArray, is_up: BoolArray) -> float:
     return float(np.mean((probability - is_up) ** 2))
 
 
-def log_loss(probability: FloatArray, is_up: BoolArray) -> float:
-    """Return the mean negative log likelihood in nats."""
+def log_loss(probability: FloatArray, is_up: BoolArray, weight: FloatArray | None = None) -> float:
+    """Return the mean negative log likelihood in nats, by ``weight`` where there is one."""
     safe = np.clip(probability, 1e-9, 1 - 1e-9)
-    return float(-np.mean(np.where(is_up, np.log(safe), np.log1p(-safe))))
+    return float(-np.average(np.where(is_up, np.log(safe), np.log1p(-safe)), weights=weight))
 
 
 def expected_calibration_error(probability: FloatArray, is_up: BoolArray) -> float:

@@ -34,7 +34,7 @@ class Ticks:
         """One hour later, at most the close of the session."""
         return np.minimum(self.at + HORIZON_SECONDS, self.session_close)
 
-    def take(self, rows: IntArray | BoolArray) -> Ticks:
+    def take(self, rows: IntArray | BoolArray | slice) -> Ticks:
         """Return the chosen instants."""
         return Ticks(
             at=self.at[rows],

@@ -14,73 +14,39 @@ import numpy as np
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from hybrid_tui.domain.bars import FloatArray
-from hybrid_tui.ml.calibration import (
-    FORECAST_LIMIT,
-    LOG_RATIO_LIMIT,
-    Platt,
-    fit_familiar,
-    fit_platt,
-    interval_quantiles,
-    recency_weights,
+from hybrid_tui.ml.calibrating import (
+    calibrate,
+    familiar_range,
+    platt_figures,
+    scaling_of,
+    threshold_of,
 )
+from hybrid_tui.ml.checkpoints import Checkpoint, Checkpoints
 from hybrid_tui.ml.dataset import SPANS, Dataset, split
 from hybrid_tui.ml.features import (
     FEATURE_NAMES,
     FEATURES_VERSION,
-    HURDLE,
     INTERVAL,
     LOOKBACK,
-    SUMMARY_SIDES,
     WINDOW,
     Float32Array,
 )
 from hybrid_tui.ml.fitting import FittedMember, fit_member, raw_outputs
 from hybrid_tui.ml.heldout import evaluate, member_scores
-from hybrid_tui.ml.inference import outlooks
 from hybrid_tui.ml.metrics import log_loss
 from hybrid_tui.ml.model_files import (
-    CalibrationFigures,
     DataFigures,
-    FamiliarFigures,
     Manifest,
-    Market,
     MemberFigures,
     Model,
-    PlattFigures,
     Standardisation,
-    ThresholdFigures,
 )
 from hybrid_tui.ml.progress import OnProgress, Reporter
-from hybrid_tui.ml.threshold import CONFIDENCE, paying_threshold
+from hybrid_tui.ml.recipe import MEMBERS, Recipe
 from hybrid_tui.ml.walk_forward import walk_forward
 
-INTERVAL_LEVEL = 0.90
-MEMBERS: tuple[tuple[str, Mapping[str, int]], ...] = (
-    ("lstm", {"hidden": 32, "layers": 1}),
-    ("gru", {"hidden": 32, "layers": 1}),
-    ("transformer", {"hidden": 32, "layers": 1, "attention_heads": 4}),
-    ("logistic", {}),
-)
-# A label spans one hour and is taken every five minutes: twelve are one independent outcome.
-OVERLAP = 12
 _CONSTANT = 1e-6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """What to train, and from which start.
-
-    With ``walk_forward_steps`` above 1 the model's card gets a walk-forward table of that many
-    steps, the model's own held-out span being the last.
-    """
-
-    model_id: str
-    market: Market
-    seed: int = 7
-    max_epochs: int = 20
-    threshold_bps: float = 2.0
-    walk_forward_steps: int = 1
+_CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +58,16 @@ class TrainedModel:
     validation: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What is only written down in the manifest."""
+
+    description: str
+    symbols: tuple[str, ...]
+    fingerprint: str
+    now: datetime
+
+
 def train_ensemble(
     data: Dataset,
     recipe: Recipe,
@@ -101,73 +77,60 @@ def train_ensemble(
     fingerprint: str,
     now: datetime,
     on_progress: OnProgress | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainedModel:
     """Train, weigh, calibrate and measure an ensemble.
 
     The test span is touched once, at the end, by the finished model. The same data and seed give
-    the same model on one machine. ``now`` is only written down. Raises DataError with too few
-    sessions.
+    the same model on one machine, also in several goes with ``checkpoints`` of the same data.
+    ``now`` is only written down. Raises DataError with too few sessions.
     """
-    fits = recipe.walk_forward_steps
-    report = Reporter(on_progress, fits, len(MEMBERS) * recipe.max_epochs)
-    trained = _fit(
-        data,
-        recipe,
-        report,
-        description=description,
-        symbols=symbols,
-        fingerprint=fingerprint,
-        now=now,
-    )
-    if fits > 1:
-        trained = _walked(trained, data, recipe, report)
+    about = About(description=description, symbols=tuple(symbols), fingerprint=fingerprint, now=now)
+    report = Reporter(on_progress, recipe.walk_forward_steps, recipe.members, recipe.max_epochs)
+    trained = _fit(data, recipe, report, about, checkpoints)
+    if recipe.walk_forward_steps > 1:
+        trained = _walked(trained, data, recipe, report, about, checkpoints)
     report.say("done", 1.0)
     return trained
 
 
-def _walked(trained: TrainedModel, data: Dataset, recipe: Recipe, report: Reporter) -> TrainedModel:
+def _walked(
+    trained: TrainedModel,
+    data: Dataset,
+    recipe: Recipe,
+    report: Reporter,
+    about: About,
+    checkpoints: Checkpoints | None,
+) -> TrainedModel:
     """Return the model with its walk-forward table; it is the last step itself."""
 
     def model_of(history: Dataset) -> Model:
         if history is data:
             return trained.model
         report.step()
-        manifest = trained.model.manifest
-        return _fit(
-            history,
-            recipe,
-            report,
-            description=manifest.data.description,
-            symbols=manifest.data.symbols,
-            fingerprint=manifest.data.fingerprint,
-            now=manifest.created_at,
-        ).model
+        return _fit(history, recipe, report, about, checkpoints).model
 
     rows = walk_forward(data, recipe.walk_forward_steps, model_of, seed=recipe.seed)
     manifest = trained.model.manifest.model_copy(update={"walk_forward": rows})
     return replace(trained, model=replace(trained.model, manifest=manifest))
 
 
-def _fit(
-    data: Dataset,
+def fitted_members(
+    train: Dataset,
+    validation: Dataset,
+    mean: Float32Array,
+    scale: Float32Array,
     recipe: Recipe,
     report: Reporter,
-    *,
-    description: str,
-    symbols: Sequence[str],
-    fingerprint: str,
-    now: datetime,
-) -> TrainedModel:
-    spans = split(data.day)
-    parts = {name: data.take(rows) for name, rows in spans.items()}
-    train, validation, calibration, test = (parts[name] for name in SPANS)
-    mean, scale = _standardisation(train)
-    fitted: dict[str, FittedMember] = {}
-    for number, (kind, settings) in enumerate(MEMBERS):
-        report.begin(kind, number * recipe.max_epochs)
+    checkpoints: Checkpoints | None,
+) -> dict[str, FittedMember]:
+    """Return the recipe's members, fitted one after the other."""
+    fitted = {}
+    for kind in recipe.members:
+        report.begin(kind)
         fitted[kind] = fit_member(
             kind,
-            settings,
+            MEMBERS[kind],
             train,
             validation,
             mean,
@@ -175,11 +138,56 @@ def _fit(
             seed=recipe.seed,
             max_epochs=recipe.max_epochs,
             on_epoch=report.epoch,
+            checkpoint=_checkpoint(checkpoints, kind, train, validation, mean, scale, recipe),
         )
-    report.say("calibrating", 0.95)
+    return fitted
+
+
+def _checkpoint(
+    checkpoints: Checkpoints | None,
+    kind: str,
+    train: Dataset,
+    validation: Dataset,
+    mean: Float32Array,
+    scale: Float32Array,
+    recipe: Recipe,
+) -> Checkpoint | None:
+    if checkpoints is None:
+        return None
+    spans = [
+        (len(span), int(span.at[0]), int(span.at[-1]), float(span.weight.sum()))
+        for span in (train, validation)
+    ]
+    return checkpoints.of(
+        {
+            "kind": kind,
+            "settings": dict(MEMBERS[kind]),
+            "seed": recipe.seed,
+            "max_epochs": recipe.max_epochs,
+            "spans": spans,
+            "scaling": hashlib.sha256(mean.tobytes() + scale.tobytes()).hexdigest(),
+        }
+    )
+
+
+def _fit(
+    data: Dataset,
+    recipe: Recipe,
+    report: Reporter,
+    about: About,
+    checkpoints: Checkpoints | None,
+) -> TrainedModel:
+    spans = split(data.day)
+    parts = {name: data.take(rows) for name, rows in spans.items()}
+    train, validation, calibration, test = (parts[name] for name in SPANS)
+    mean, scale = standardisation_of(train)
+    fitted = fitted_members(train, validation, mean, scale, recipe, report, checkpoints)
+    report.say("calibrate", 0.95)
     seen = spans["train"] | spans["validation"] | spans["calibration"]
     base_rate = float(data.is_up[seen].mean())
-    constant = log_loss(np.full(len(validation), float(train.is_up.mean())), validation.is_up)
+    constant = log_loss(
+        np.full(len(validation), float(train.is_up.mean())), validation.is_up, validation.weight
+    )
     weights = member_weights(
         {name: member.validation_log_loss for name, member in fitted.items()}, constant
     )
@@ -188,7 +196,8 @@ def _fit(
         for name, member in fitted.items()
     }
     scaling = {
-        name: _platt(outputs[:, 0], calibration, base_rate, recipe) for name, outputs in raw.items()
+        name: scaling_of(outputs[:, 0], calibration, base_rate, recipe.threshold_bps)
+        for name, outputs in raw.items()
     }
     files = {f"{name}.safetensors": save(_weights_of(fitted[name].network)) for name in fitted}
     manifest = Manifest(
@@ -205,41 +214,41 @@ def _fit(
             MemberFigures(
                 name=kind,
                 kind=kind,
-                settings=dict(settings),
+                settings=dict(MEMBERS[kind]),
                 file=f"{kind}.safetensors",
                 sha256=hashlib.sha256(files[f"{kind}.safetensors"]).hexdigest(),
                 weight=weights[kind],
-                platt=_figures(scaling[kind]),
+                platt=platt_figures(scaling[kind]),
             )
-            for kind, settings in MEMBERS
+            for kind in recipe.members
         ),
         standardisation=Standardisation(
             mean=tuple(map(float, mean)), scale=tuple(map(float, scale))
         ),
-        calibration=_calibrate(
+        calibration=calibrate(
             np.add.reduce([weights[name] * outputs for name, outputs in raw.items()]),
             calibration,
             base_rate,
             recipe,
         ),
-        familiar=_familiar(data.take(seen)),
+        familiar=familiar_range(data.summary[seen]),
         base_rate=base_rate,
         threshold_bps=recipe.threshold_bps,
         trained_until=datetime.fromtimestamp(int(calibration.horizon_end.max()), UTC),
         data=DataFigures(
-            description=description,
-            symbols=tuple(symbols),
+            description=about.description,
+            symbols=about.symbols,
             first=datetime.fromtimestamp(int(data.at.min()), UTC),
             last=datetime.fromtimestamp(int(data.horizon_end.max()), UTC),
             windows=len(data),
-            fingerprint=fingerprint,
+            fingerprint=about.fingerprint,
             spans={name: _span(parts[name]) for name in SPANS},
         ),
         metrics={},
         seed=recipe.seed,
-        created_at=now,
+        created_at=about.now,
     )
-    report.say("measuring on the held-out span", 0.97)
+    report.say("measure", 0.97)
     model = Model(
         manifest=manifest,
         members={name: member.network for name, member in fitted.items()},
@@ -255,7 +264,7 @@ def _fit(
     measured = manifest.model_copy(
         update={
             "metrics": metrics,
-            "threshold": _threshold(model, calibration, recipe),
+            "threshold": threshold_of(model, calibration, recipe),
             "held_out": rows,
             "reliability": table,
         }
@@ -282,71 +291,22 @@ def member_weights(losses: Mapping[str, float], constant: float) -> dict[str, fl
     return {name: gain / total for name, gain in gains.items()}
 
 
-def _standardisation(train: Dataset) -> tuple[Float32Array, Float32Array]:
-    """Return mean and 1 / deviation a feature; a feature that never moved gets scale 0."""
-    columns = train.values.reshape(-1, train.values.shape[2])
-    mean = columns.mean(axis=0, dtype=np.float64)
-    deviation = columns.std(axis=0, dtype=np.float64)
+def standardisation_of(train: Dataset) -> tuple[Float32Array, Float32Array]:
+    """Return mean and 1 / deviation a feature; a feature that never moved gets scale 0.
+
+    In chunks: a second copy of all windows, in double precision at that, would triple the memory.
+    """
+    count = len(train) * WINDOW
+    total = np.zeros(train.values.shape[2])
+    for first in range(0, len(train), _CHUNK):
+        total += train.values[first : first + _CHUNK].sum(axis=(0, 1), dtype=np.float64)
+    mean = total / count
+    squares = np.zeros_like(total)
+    for first in range(0, len(train), _CHUNK):
+        squares += ((train.values[first : first + _CHUNK] - mean) ** 2).sum(axis=(0, 1))
+    deviation = np.sqrt(squares / count)
     scale = np.where(deviation > _CONSTANT, 1.0 / np.maximum(deviation, _CONSTANT), 0.0)
     return mean.astype(np.float32), scale.astype(np.float32)
-
-
-def _platt(logits: FloatArray, data: Dataset, base_rate: float, recipe: Recipe) -> Platt:
-    return fit_platt(
-        logits,
-        data.values[:, -1, HURDLE].astype(np.float64),
-        data.is_up.astype(np.float64),
-        np.full(len(data), 1.0 / OVERLAP),
-        base_rate=base_rate,
-        threshold_bps=recipe.threshold_bps,
-    )
-
-
-def _calibrate(
-    outputs: FloatArray, data: Dataset, base_rate: float, recipe: Recipe
-) -> CalibrationFigures:
-    forecast = np.clip(outputs[:, 1], -FORECAST_LIMIT, FORECAST_LIMIT)
-    power = float(np.mean(forecast**2))
-    slope = float(np.mean(forecast * data.scaled_return)) / power if power > 0 else 0.0
-    slope = min(max(slope, 0.0), 1.0)
-    ratio = np.exp(np.clip(outputs[:, 2], -LOG_RATIO_LIMIT, LOG_RATIO_LIMIT))
-    residual = data.scaled_return - slope * forecast
-    weight = recency_weights(data.day)
-    volatility_scale = float(np.sqrt(np.average((residual / ratio) ** 2, weights=weight)))
-    low, high = interval_quantiles(residual / (ratio * volatility_scale), weight, INTERVAL_LEVEL)
-    return CalibrationFigures(
-        ensemble=_figures(_platt(outputs[:, 0], data, base_rate, recipe)),
-        return_slope=slope,
-        volatility_scale=volatility_scale,
-        interval_level=INTERVAL_LEVEL,
-        interval_low=low,
-        interval_high=high,
-    )
-
-
-def _familiar(seen: Dataset) -> FamiliarFigures:
-    fitted = fit_familiar(seen.summary, SUMMARY_SIDES)
-    return FamiliarFigures(
-        middle=fitted.middle, below=fitted.below, above=fitted.above, limit=fitted.limit
-    )
-
-
-def _threshold(model: Model, data: Dataset, recipe: Recipe) -> ThresholdFigures:
-    """Return what `auto` stands for, from familiar windows of the calibration span."""
-    found = outlooks(model, data.windows)
-    familiar = np.array([outlook.is_familiar for outlook in found])
-    probability = np.array([outlook.probability for outlook in found])
-    profit = np.expm1(data.log_return) - recipe.threshold_bps / 10_000
-    chosen = paying_threshold(
-        probability[familiar], profit[familiar], data.day[familiar], recipe.seed
-    )
-    return ThresholdFigures(
-        level=chosen.level, confidence=CONFIDENCE, outcomes=chosen.outcomes, days=chosen.days
-    )
-
-
-def _figures(platt: Platt) -> PlattFigures:
-    return PlattFigures(slope=platt.slope, offset=platt.offset, hurdle_slope=platt.hurdle_slope)
 
 
 def _weights_of(network: nn.Module) -> dict[str, Tensor]:

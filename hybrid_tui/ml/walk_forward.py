@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hybrid_tui.domain.bars import FloatArray
-from hybrid_tui.ml.calibration import fit_platt
+from hybrid_tui.ml.calibrating import scaling_of
 from hybrid_tui.ml.dataset import LEAST_SESSIONS, SHARES, SPANS, Dataset, concatenate, split
 from hybrid_tui.ml.features import HURDLE
 from hybrid_tui.ml.inference import outlooks
@@ -21,7 +21,6 @@ from hybrid_tui.ml.trees import are_installed, tree_logits
 
 TREES = "boosted trees (baseline)"
 CONSTANT = "base rate (baseline)"
-OVERLAP = 12
 
 
 def steps_of(data: Dataset, steps: int) -> list[Dataset]:
@@ -83,14 +82,7 @@ def _trees(
 ) -> FloatArray:
     train, validation, calibration, test = (parts[name] for name in SPANS)
     logits, later = tree_logits(train, validation, (calibration, test), seed)
-    scaling = fit_platt(
-        logits,
-        _hurdle(calibration),
-        calibration.is_up.astype(np.float64),
-        np.full(len(calibration), 1.0 / OVERLAP),
-        base_rate=base_rate,
-        threshold_bps=threshold_bps,
-    )
+    scaling = scaling_of(logits, calibration, base_rate, threshold_bps)
     return np.array(list(map(scaling, later.tolist(), _hurdle(test).tolist())))
 
 

@@ -39,10 +39,12 @@ def test_outcomes_lie_inside_as_often_as_said_in_calm_and_wild_markets(wilder: f
         ]
         raw = [replace(said(98.355, 101.645), symbol=f"S{n}", at=at) for n in range(5)]
         record.note(
-            replace(tempered(one, 1.0, record.width.factor), horizon_end=at + HOUR) for one in raw
+            replace(tempered(one, 1.0, record.width(one.symbol)), horizon_end=at + HOUR)
+            for one in raw
         )
     assert np.mean(held) == pytest.approx(0.90, abs=0.02)
-    assert record.width.factor == pytest.approx(wilder, rel=0.25)
+    widths = [record.width(f"S{n}") for n in range(5)]
+    assert np.mean(widths) == pytest.approx(wilder, rel=0.25)
 
 
 @given(st.lists(st.lists(st.booleans(), max_size=5), max_size=30))
@@ -83,14 +85,17 @@ def test_an_interval_widens_around_the_forecast_in_log_prices(
     assert tempered(raw, 1.0, 1.0) is raw
 
 
-def test_symbols_of_one_instant_are_one_step_and_another_model_begins_anew() -> None:
+def test_a_symbol_learns_from_its_own_outcomes_and_ends_of_one_instant_are_one_step() -> None:
     record = LiveCalibration()
-    record.note(replace(said(99.0, 101.0), symbol=symbol) for symbol in ("A", "B", "C", "D"))
-    outcomes = record.settle(FIRST + HOUR, lambda one: 0.5 if one.symbol == "A" else 0.0)
-    assert [one.held for one in outcomes] == [False, True, True, True]
-    assert record.width.log == pytest.approx(RATE * (0.25 - 0.1))
+    record.note(replace(said(99.0, 101.0), symbol=symbol) for symbol in ("A", "B", "A"))
+    moves = iter([0.5, 0.0, 0.0])
+    outcomes = record.settle(FIRST + HOUR, lambda _: next(moves))
+    assert [one.held for one in outcomes] == [False, True, True]
+    assert math.log(record.width("A")) == pytest.approx(RATE * (0.5 - 0.1))
+    assert math.log(record.width("B")) == pytest.approx(RATE * (0.0 - 0.1))
+    assert record.width("C") == 1.0
     record.note([replace(said(99.0, 101.0), model_id="other")])
-    assert record.width.factor == 1.0
+    assert record.width("A") == 1.0
 
 
 def test_records_of_before_intervals_were_kept_teach_nothing() -> None:
@@ -100,4 +105,4 @@ def test_records_of_before_intervals_were_kept_teach_nothing() -> None:
     (outcome,) = record.settle(FIRST + HOUR, lambda _: 0.9)
     assert outcome.held is None
     assert outcome == Outcome(symbol="A", horizon_end=FIRST + HOUR, probability=0.5, came_true=True)
-    assert record.width.log == 0.0
+    assert record.widths == {}

@@ -12,8 +12,9 @@ import pytest
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.ml.dataset import Dataset, build_dataset
 from hybrid_tui.ml.model_files import Model, PlattFigures, load_model
+from hybrid_tui.ml.recipe import Recipe
 from hybrid_tui.ml.storing import save_model
-from hybrid_tui.ml.train import Recipe, TrainedModel, train_ensemble
+from hybrid_tui.ml.train import TrainedModel, train_ensemble
 from tests.ml.builders import random_walk
 
 SYMBOLS = ("NVDA", "SPY")

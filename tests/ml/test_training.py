@@ -15,7 +15,8 @@ from hybrid_tui.ml.card import render_card
 from hybrid_tui.ml.dataset import EMBARGO_SESSIONS, SPANS, Dataset, build_dataset, split
 from hybrid_tui.ml.heldout import volatility_gain
 from hybrid_tui.ml.progress import Progress
-from hybrid_tui.ml.train import Recipe, TrainedModel, member_weights, train_ensemble
+from hybrid_tui.ml.recipe import Recipe
+from hybrid_tui.ml.train import TrainedModel, member_weights, train_ensemble
 from tests.ml.builders import random_walk
 from tests.ml.conftest import SYMBOLS
 

@@ -1,0 +1,296 @@
+"""``hybrid-tui ml train``: an ensemble from bars, resumable, written with its card."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hybrid_tui.commands.common import stoppable
+from hybrid_tui.commands.context import CliState, parse_bound, print_json, state_of
+from hybrid_tui.commands.ml_data import (
+    AsJson,
+    End,
+    MoreData,
+    News,
+    Start,
+    Symbols,
+    bars_for,
+    between,
+    headlines_of,
+    scored,
+    summary,
+    symbols_of,
+)
+from hybrid_tui.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from hybrid_tui.domain.bars import BarSeries
+    from hybrid_tui.domain.calendar import TradingCalendar
+    from hybrid_tui.ml.model_files import Market
+    from hybrid_tui.ml.progress import Progress
+    from hybrid_tui.ml.sentiment import SentimentEvents
+
+SIM = "sim"
+# Simulated training days and seeds lie apart from those of the desk's own simulated market.
+SIM_FIRST, SIM_LAST = date(2025, 9, 2), date(2025, 11, 24)
+SIM_SEEDS = 1000
+MOST_WINDOWS = 200_000
+
+
+class Device(StrEnum):
+    """Where to train: networks this small gain nothing elsewhere, and bits have to repeat."""
+
+    CPU = "cpu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """What a model is trained on."""
+
+    market: Market
+    description: str
+    series: Mapping[str, BarSeries]
+    sentiment: Mapping[str, SentimentEvents]
+
+
+def train(
+    context: typer.Context,
+    data: Annotated[
+        list[str], typer.Option("--data", help="file or folder of bars, store, or sim; again")
+    ],
+    symbols: Symbols = None,
+    start: Start = None,
+    end: End = None,
+    news: News = None,
+    members: Annotated[
+        str, typer.Option(help="which, with commas")
+    ] = "lstm,gru,transformer,logistic",
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    epochs: Annotated[int, typer.Option(min=1, max=200, help="at most")] = 20,
+    walk_forward: Annotated[
+        int, typer.Option(min=1, max=8, help="steps of the card's table; 1: none")
+    ] = 3,
+    no_walk_forward: Annotated[
+        bool, typer.Option("--no-walk-forward", help="one fit, no table")
+    ] = False,
+    device: Annotated[Device, typer.Option(help="where to train")] = Device.CPU,
+    model_id: Annotated[str | None, typer.Option("--id", help="the new model's name")] = None,
+    note: Annotated[str | None, typer.Option(help="what the data are, for the card")] = None,
+    more_data: MoreData = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train an ensemble and write it, with its card, to the models folder; killed, it goes on.
+
+    With --json its progress is JSON lines on stderr, unless that is a terminal.
+    """
+    from hybrid_tui.market.rows import fingerprint
+    from hybrid_tui.ml.checkpoints import Checkpoints
+    from hybrid_tui.ml.dataset import build_dataset
+    from hybrid_tui.ml.progress import Progress
+    from hybrid_tui.ml.recipe import Recipe, chosen_members
+    from hybrid_tui.ml.storing import check_free, save_model
+    from hybrid_tui.ml.train import train_ensemble
+
+    state = state_of(context)
+    calendar = state.calendar()
+    chosen = symbols_of(symbols)
+    wanted = chosen_members([name.strip().lower() for name in members.split(",") if name.strip()])
+    if model_id is not None:
+        check_free(state.paths.models, _name(model_id))
+    first, last = (
+        parse_bound(start, "--start", is_end=False),
+        parse_bound(end, "--end", is_end=True),
+    )
+    show, where = _progress(as_json), _Where()
+
+    def tell(progress: Progress) -> None:
+        where.progress = progress
+        if show is not None:
+            show(progress)
+
+    with stoppable(where.words, "the same command goes on after the last whole epoch"):
+        if data == [SIM]:
+            if news:
+                raise ConfigError("--news: the simulated market has headlines of its own")
+            source = _simulated(calendar, chosen, first, last, seed)
+        else:
+            places = [*data, *(more_data or [])]
+            source = _recorded(state, calendar, places, chosen, first, last, news or [])
+        dataset = build_dataset(
+            source.series,
+            calendar,
+            symbols=tuple(chosen) if chosen else None,
+            sentiment=source.sentiment,
+            max_windows=MOST_WINDOWS,
+            on_symbol=lambda done, of: tell(
+                Progress(phase="windows", share=0.0, seconds_left=None, epoch=done, epochs=of)
+            ),
+        )
+        newest = datetime.fromtimestamp(int(dataset.horizon_end.max()), UTC)
+        name = model_id or f"ensemble-{'sim' if data == [SIM] else 'real'}-{newest:%Y%m%d}-{seed}"
+        check_free(state.paths.models, name)
+        checkpoints = Checkpoints(state.paths.cache / "training", dataset.digest(), _warn)
+        trained = train_ensemble(
+            dataset,
+            Recipe(
+                model_id=name,
+                market=source.market,
+                seed=seed,
+                max_epochs=epochs,
+                walk_forward_steps=1 if no_walk_forward else walk_forward,
+                members=wanted,
+            ),
+            description=note or source.description,
+            symbols=tuple(chosen or sorted(source.series)),
+            fingerprint=fingerprint(source.series),
+            now=datetime.now(UTC).replace(microsecond=0),
+            on_progress=tell,
+            checkpoints=checkpoints,
+        )
+        folder = save_model(trained, state.paths.models)
+    checkpoints.clear()
+    manifest = trained.model.manifest
+    if as_json:
+        print_json({**summary(manifest), "folder": str(folder), "metrics": manifest.metrics})
+    else:
+        typer.echo((folder / "CARD.md").read_text(encoding="utf-8"))
+        typer.echo(f"{folder}; to use it: --set ml.model={manifest.id}", err=True)
+
+
+def _name(text: str) -> str:
+    if not text or not all(c.isalnum() or c in "._-" for c in text) or not text[0].isalnum():
+        raise ConfigError(f"--id {text!r} is not a name", hint="use letters, digits, '.', '_', '-'")
+    return text
+
+
+def _recorded(
+    state: CliState,
+    calendar: TradingCalendar,
+    data: list[str],
+    symbols: list[str] | None,
+    first: datetime | None,
+    last: datetime | None,
+    news: list[str],
+) -> TrainingData:
+    # Features and outcomes are ratios: a split of later on tells them nothing once it is worked in.
+    series = bars_for(state, calendar, data, symbols).split_adjusted()
+    if first is not None or last is not None:
+        series = {symbol: between(bars, first, last) for symbol, bars in series.items()}
+    items = headlines_of(state, news, sorted(series))
+    sentiment = scored(state, items)
+    kept = sum(len(events.at_seconds) for events in sentiment.values())
+    heard = f"with {kept:,} headlines from when they were received" if kept else "without headlines"
+    return TrainingData(
+        market="real",
+        description=f"one-minute bars given by the user, {heard}",
+        series=series,
+        sentiment=sentiment,
+    )
+
+
+def _simulated(
+    calendar: TradingCalendar,
+    symbols: list[str] | None,
+    first: datetime | None,
+    last: datetime | None,
+    seed: int,
+) -> TrainingData:
+    from hybrid_tui.domain.calendar import NEW_YORK
+    from hybrid_tui.llm.local import LocalAnalyst
+    from hybrid_tui.market.sim_profiles import SimulatedConfig
+    from hybrid_tui.market.simulated import SimulatedMarket
+    from hybrid_tui.ml.predictor import score_news
+    from hybrid_tui.ml.sentiment import sentiment_events
+
+    first_day = first.astimezone(NEW_YORK).date() if first else SIM_FIRST
+    days = [
+        session.day
+        for session in calendar.sessions
+        if first_day <= session.day
+        and (session.open < last if last is not None else session.day <= SIM_LAST)
+    ]
+    config = SimulatedConfig(seed=SIM_SEEDS + seed)
+    unknown = sorted(set(symbols or ()) - set(config.symbols))
+    if unknown:
+        raise DataError(
+            f"the simulated market has no {unknown[0]}",
+            hint=f"it has {', '.join(config.symbols)}",
+        )
+    if not days:
+        raise DataError("no session lies between --start and --end")
+    series, news = SimulatedMarket(config, calendar).history(days[0], len(days))
+    return TrainingData(
+        market="simulated",
+        description=f"the simulated market, seed {config.seed}, {len(days)} sessions, with a "
+        f"planted edge of {config.edge:g} bp and its {len(news):,} headlines as the local analyst "
+        "scores them",
+        series=series,
+        sentiment=sentiment_events(news, score_news(news, LocalAnalyst().score)),
+    )
+
+
+class _Where:
+    """How far training has come, for the one who interrupts it."""
+
+    progress: Progress | None = None
+
+    def words(self) -> str:
+        """Return it in words."""
+        if self.progress is None:
+            return "while the data were read"
+        return f"at {self.progress.share:.0%} ({_doing(self.progress)})"
+
+
+def _doing(progress: Progress) -> str:
+    words = {
+        "windows": "making windows",
+        "fit": f"fitting {progress.member}",
+        "calibrate": "calibrating",
+        "measure": "measuring on the held-out span",
+        "done": "done",
+    }[progress.phase]
+    return words if progress.steps == 1 else f"{words}, fit {progress.step} of {progress.steps}"
+
+
+def _progress(as_json: bool) -> Callable[[Progress], None] | None:
+    """Return a printer: of a line that rewrites itself on a terminal, of JSON lines elsewhere."""
+    if sys.stderr.isatty():
+        return _show_line
+    return _show_json if as_json else None
+
+
+def _show_line(progress: Progress) -> None:
+    left = "" if progress.seconds_left is None else f", about {progress.seconds_left:.0f} s left"
+    note = ""
+    if progress.loss is not None:
+        note = f"epoch {progress.epoch}, validation loss {progress.loss:.4f}"
+    line = f"{progress.share:4.0%} {_doing(progress)}{left}  {note}"
+    sys.stderr.write(f"\r{line:<100}" + ("\n" if progress.share >= 1 else ""))
+    sys.stderr.flush()
+
+
+def _show_json(progress: Progress) -> None:
+    row = {
+        "phase": progress.phase,
+        "step": progress.step,
+        "steps": progress.steps,
+        "member": progress.member,
+        "epoch": progress.epoch,
+        "of": progress.epochs,
+        "loss": progress.loss,
+        "share": round(progress.share, 4),
+        "eta_s": None if progress.seconds_left is None else round(progress.seconds_left, 1),
+    }
+    sys.stderr.write(json.dumps(row) + "\n")
+    sys.stderr.flush()
+
+
+def _warn(text: str) -> None:
+    typer.echo(f"warning: {text}", err=True)

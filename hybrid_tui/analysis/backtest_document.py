@@ -115,13 +115,17 @@ def held_levels(closes_at: Sequence[datetime], series: Mapping[str, BarSeries]) 
 
     Each is bought at its first open; until then its share is cash. Shape (closes,).
     """
-    traded = [found for found in series.values() if len(found)]
     seconds = np.array([int(at.timestamp()) for at in closes_at], dtype=np.int64)
     total = np.zeros(len(seconds))
-    for found in traded:
+    traded = 0
+    for found in series.values():
+        if not len(found):
+            continue
+        traded += 1
         last = np.searchsorted(found.known_at, seconds, side="right") - 1
         total += np.where(last >= 0, found.close[last] / found.open[0], 1.0)
-    levels: FloatArray = total / len(traded)
+        found.release()
+    levels: FloatArray = total / traded
     return levels
 
 

@@ -32,6 +32,7 @@ def settle(run: LeanRun, grid: Grid, config: Config, ledger: Ledger) -> None:
         held.symbol: held for held in (telling.held(book.lots[number]) for number in book.names)
     }
     desk.closes = {symbol: float(bars.close[-1]) for symbol, bars in grid.series.items()}
+    grid.release()
     desk.trades.extend(ledger.trades)
     desk.trades_closed = len(ledger.trades)
     desk.realized = sum(trade.pnl for trade in ledger.trades)

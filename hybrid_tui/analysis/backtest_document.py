@@ -47,7 +47,7 @@ def summary_of(
     mean_equity = float(marks.equity.mean()) if len(marks) else None
     return {
         **asdict(performance(returns)),
-        "trades": len(ledger.trades) + len(state.positions),
+        "trades": ledger.closed + len(state.positions),
         "win_rate": sum(pnl > 0 for pnl in closed) / len(closed) if closed else None,
         "profit_factor": won / lost if lost > 0 else None,
         "exposure": float((marks.gross / marks.equity).mean()) if len(marks) else None,

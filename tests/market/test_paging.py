@@ -15,8 +15,7 @@ from typer.testing import CliRunner
 from hybrid_tui.cli import app
 from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.errors import DataError
-from hybrid_tui.market import store
-from hybrid_tui.market.paging import COLUMNS, paged, sharing_times
+from hybrid_tui.market.paging import COLUMNS, MOST_IN_MEMORY, paged, sharing_times
 from hybrid_tui.market.store import BarStore
 from tests.bench.backtest.market import market
 from tests.market.builders import series
@@ -113,8 +112,8 @@ def test_a_backtest_over_paged_bars_prints_the_same(
     """By the lean loop, and, with capped fills, by the engine that skips."""
     words = ["backtest", "--data", "store", "--start", "2024-01-04", "--equity", "bars", "--json"]
     texts = []
-    for most in (store.MOST_IN_MEMORY, 0):
-        stored.setattr(store, "MOST_IN_MEMORY", most)
+    for most in (MOST_IN_MEMORY, 0):
+        stored.setattr("hybrid_tui.market.store.MOST_IN_MEMORY", most)
         done = CliRunner().invoke(app, [*words, *more])
         assert done.exit_code == 0, done.stderr
         document = json.loads(done.stdout)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter, itemgetter, le
+from operator import itemgetter, le
 
 from hybrid_tui.domain.bars import Bar, BarSlice
 from hybrid_tui.domain.orders import ExitReason, Fill, Order, OrderKind, Position, Side
@@ -40,21 +40,15 @@ def check_cash(cash: float, cost: float, symbol: str) -> None:
 
 
 BAR_LOW = itemgetter(Bar._fields.index("low"))
-LEVEL, TOUCHED = attrgetter("level"), attrgetter("touched")
 
 
 @dataclass(slots=True)
 class _Stop:
-    """The resting protective stop of a held symbol.
-
-    Once touched it is an order at the market: what a bar's volume left over is sold at the next
-    open, whatever the price.
-    """
+    """The resting protective stop of a held symbol."""
 
     order_id: str
     level: float
     reason: str
-    touched: bool = False
 
 
 class PaperBroker:
@@ -80,6 +74,10 @@ class PaperBroker:
         self.quantities: dict[str, float] = {}
         self.orders: dict[str, Order] = {}
         self._stops: dict[str, _Stop] = {}
+        # A touched stop is an order at the market: what a bar's volume left over is sold at the
+        # next open, whatever the price.
+        self._touched: set[str] = set()
+        self._levels: list[float] | None = None
         self._seen: set[str] = set()
         self._left: dict[str, float] = {}
         self._peaks: dict[str, float] = {}
@@ -101,9 +99,9 @@ class PaperBroker:
         for held in positions:
             self.quantities[held.symbol] = held.quantity
             identity = f"{held.entry_order_id}-stop"
-            self._stops[held.symbol] = _Stop(
-                identity, held.level, held.level_from, touched=identity in filled
-            )
+            self._stops[held.symbol] = _Stop(identity, held.level, held.level_from)
+            if identity in filled:
+                self._touched.add(held.symbol)
         for order in orders:
             self.submit(order)
             self._left[order.id] -= filled.get(order.id, 0.0)
@@ -129,6 +127,7 @@ class PaperBroker:
         if stop is None:
             raise HybridError(f"no position in {symbol} to protect")
         stop.level, stop.reason = level, reason
+        self._levels = None
 
     def collect(self, on_update: OnUpdate) -> None:
         """Do nothing: what happens, happens while bars are traded through."""
@@ -147,31 +146,33 @@ class PaperBroker:
         for symbol in sorted(self._stops):
             bar = prices.get(symbol)
             stop = self._stops[symbol]
-            if bar is not None and (stop.touched or bar.open <= stop.level):
+            if bar is not None and (symbol in self._touched or bar.open <= stop.level):
                 self._sell_by_stop(bars, symbol, bar.open, on_update)
         if self.orders:
             self._entries_at_open(bars, cap, on_update)
         for symbol in sorted(self._stops):
             bar = prices.get(symbol)
             stop = self._stops[symbol]
-            if bar is not None and not stop.touched and bar.low <= stop.level:
+            if bar is not None and symbol not in self._touched and bar.low <= stop.level:
                 self._sell_by_stop(bars, symbol, stop.level, on_update)
         if self.orders:
             self._resting_orders(bars, on_update)
 
     def stops_touched(self) -> set[str]:
         """Return the symbols of which the rest is sold at the next open, whatever the price."""
-        return {symbol for symbol, stop in self._stops.items() if stop.touched}
+        return set(self._touched)
 
     def _any_stop_reached(self, prices: Mapping[str, Bar]) -> bool:
         stops = self._stops
         if not stops:
             return False
-        if any(map(TOUCHED, stops.values())):
+        if self._touched:
             return True
+        if self._levels is None:
+            self._levels = [stop.level for stop in stops.values()]
         try:
             lows = map(BAR_LOW, map(prices.__getitem__, stops))
-            return any(map(le, lows, map(LEVEL, stops.values())))
+            return any(map(le, lows, self._levels))
         except KeyError:
             # Not every symbol with a stop has a bar now.
             found = ((stop, prices.get(symbol)) for symbol, stop in stops.items())
@@ -295,7 +296,7 @@ class PaperBroker:
             price=stop.level,
         )
         self._left[order.id] = order.quantity
-        stop.touched = True
+        self._touched.add(symbol)
         quantity = self._available(symbol, order.quantity, bars.bars[symbol])
         if quantity > 0:
             self._fill(order, bars, quantity, base, order.quantity, on_update)
@@ -339,11 +340,14 @@ class PaperBroker:
             self._stops.setdefault(
                 symbol, _Stop(f"{order.id}-stop", -math.inf, ExitReason.HARD_STOP)
             )
+            self._levels = None
         elif quantity < self.quantities[symbol]:
             self.quantities[symbol] -= quantity
         else:
             del self.quantities[symbol]
             del self._stops[symbol]
+            self._touched.discard(symbol)
+            self._levels = None
         if final:
             self.cancel(order.id)
         on_update(fill)
@@ -363,3 +367,4 @@ class PaperBroker:
         self.cash += held * amount
         self.quantities[symbol] = held * ratio
         self._stops[symbol].level /= ratio
+        self._levels = None

@@ -345,14 +345,16 @@ class Engine:
         if hard is not None:
             event = self.recorder.emit(ev.LockSet, now, lock=hard)
             self.orders.flatten(now, ExitReason.DAILY_LOSS, by="risk", cause=event)
-        confirmed = self.board.confirmed()
-        holds = confirmed & ended if confirmed else confirmed
+        # What is held is not bought: nobody has to know whether it is confirmed.
+        is_all_held = ended <= state.positions.keys()
+        holds = NOTHING_ENDED if is_all_held else self.board.confirmed() & ended
         if not holds:
             self._refusals.clear()
             return
         entries, refusals = decide_entries(
             state,
             now,
+            equity=equity,
             confirmed=holds,
             stale=stale_symbols(state, self.setup.symbols, now, config.rules)
             if self.setup.quotes_age

@@ -94,6 +94,7 @@ def _entry(known: Known, symbol: str) -> dict[str, Any]:
         entries, refusals = decide_entries(
             state,
             now,
+            equity=state.equity(),
             confirmed=[symbol],
             stale=stale,
             halted=state.halts,

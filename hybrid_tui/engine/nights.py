@@ -31,9 +31,9 @@ class NightWatch:
         if session is not None and session.day != self._day:
             self._day = session.day
             self._measured.clear()
-        fresh = sorted(state.positions.keys() - self._measured)
-        if not fresh:
+        if self._measured.issuperset(state.positions):
             return
+        fresh = sorted(state.positions.keys() - self._measured)
         self._measured.update(fresh)
         view = self._market.view(now)
         found = {symbol: overnight_gaps(view.bars(symbol), self._calendar) for symbol in fresh}

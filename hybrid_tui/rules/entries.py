@@ -53,6 +53,7 @@ def decide_entries(
     state: DeskState,
     now: datetime,
     *,
+    equity: float,
     confirmed: Iterable[str],
     stale: Collection[str],
     halted: Mapping[str, str] | None = None,
@@ -62,14 +63,14 @@ def decide_entries(
 ) -> tuple[list[EntryDecision], list[Refusal]]:
     """Return the entries decided at ``now`` in their order, and what was refused.
 
-    ``confirmed`` are the symbols with technical confirmation on a bar ending now; ``stale`` those
-    without a recent quote, ``halted`` says why nothing may be bought in a symbol now;
-    ``volatility_of`` gives a symbol's volatility of a day, where a loss budget asks for it. Order:
-    higher buy probability first, then symbol.
+    ``equity`` is that of ``now``, dollars. ``confirmed`` are the symbols with technical
+    confirmation on a bar ending now; ``stale`` those without a recent quote, ``halted`` says why
+    nothing may be bought in a symbol now; ``volatility_of`` gives a symbol's volatility of a day,
+    where a loss budget asks for it. Order: higher buy probability first, then symbol.
     """
     entries: list[EntryDecision] = []
     refusals: list[Refusal] = []
-    factor, equity = size_factor(state, now, setup.risk), state.equity()
+    factor = size_factor(state, now, setup.risk)
     for symbol in sorted(confirmed):
         if is_taken(state, symbol):
             continue

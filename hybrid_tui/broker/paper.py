@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter, le
 
 from hybrid_tui.domain.bars import Bar, BarSlice
 from hybrid_tui.domain.orders import ExitReason, Fill, Order, OrderKind, Position, Side
@@ -39,7 +38,7 @@ def check_cash(cash: float, cost: float, symbol: str) -> None:
         raise HybridError(f"buying {symbol} for {cost:.2f} leaves cash at {cash - cost:.2f}")
 
 
-BAR_LOW = itemgetter(Bar._fields.index("low"))
+LOW = Bar._fields.index("low")
 
 
 @dataclass(slots=True)
@@ -77,7 +76,6 @@ class PaperBroker:
         # A touched stop is an order at the market: what a bar's volume left over is sold at the
         # next open, whatever the price.
         self._touched: set[str] = set()
-        self._levels: list[float] | None = None
         self._seen: set[str] = set()
         self._left: dict[str, float] = {}
         self._peaks: dict[str, float] = {}
@@ -127,7 +125,6 @@ class PaperBroker:
         if stop is None:
             raise HybridError(f"no position in {symbol} to protect")
         stop.level, stop.reason = level, reason
-        self._levels = None
 
     def collect(self, on_update: OnUpdate) -> None:
         """Do nothing: what happens, happens while bars are traded through."""
@@ -163,20 +160,13 @@ class PaperBroker:
         return set(self._touched)
 
     def _any_stop_reached(self, prices: Mapping[str, Bar]) -> bool:
-        stops = self._stops
-        if not stops:
-            return False
         if self._touched:
             return True
-        if self._levels is None:
-            self._levels = [stop.level for stop in stops.values()]
-        try:
-            lows = map(BAR_LOW, map(prices.__getitem__, stops))
-            return any(map(le, lows, self._levels))
-        except KeyError:
-            # Not every symbol with a stop has a bar now.
-            found = ((stop, prices.get(symbol)) for symbol, stop in stops.items())
-            return any(bar is not None and bar.low <= stop.level for stop, bar in found)
+        for symbol, stop in self._stops.items():
+            bar = prices.get(symbol)
+            if bar is not None and bar[LOW] <= stop.level:
+                return True
+        return False
 
     def session_closed(self, on_update: OnUpdate) -> None:
         """Cancel the buys that found no bar in their session."""
@@ -340,14 +330,12 @@ class PaperBroker:
             self._stops.setdefault(
                 symbol, _Stop(f"{order.id}-stop", -math.inf, ExitReason.HARD_STOP)
             )
-            self._levels = None
         elif quantity < self.quantities[symbol]:
             self.quantities[symbol] -= quantity
         else:
             del self.quantities[symbol]
             del self._stops[symbol]
             self._touched.discard(symbol)
-            self._levels = None
         if final:
             self.cancel(order.id)
         on_update(fill)
@@ -367,4 +355,3 @@ class PaperBroker:
         self.cash += held * amount
         self.quantities[symbol] = held * ratio
         self._stops[symbol].level /= ratio
-        self._levels = None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import reduce
-from operator import add, attrgetter, mul
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import NewsItem
@@ -21,8 +19,6 @@ from hybrid_tui.domain.tiers import Beat, Meter, SignalState
 RECENT_TRADES = 200
 RECENT_NEWS = 400
 RECENT_LESSONS = 120
-
-QUANTITY = attrgetter("quantity")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,10 +90,11 @@ class DeskState:
 
     def gross(self) -> float:
         """Return the gross exposure in dollars: quantity x last known close."""
-        positions = self.positions
-        closes = map(self.closes.__getitem__, positions)
+        closes, gross = self.closes, 0.0
         # One by one in the positions' order: sum() adds otherwise from Python 3.12 on.
-        return reduce(add, map(mul, map(QUANTITY, positions.values()), closes), 0.0)
+        for symbol, held in self.positions.items():
+            gross += held.quantity * closes[symbol]
+        return gross
 
     def equity(self) -> float:
         """Return cash plus quantity x last known close, in dollars."""

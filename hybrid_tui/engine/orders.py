@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from itertools import compress
-from operator import attrgetter, gt, itemgetter
 
 from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
@@ -22,7 +20,7 @@ from hybrid_tui.rules.risk import StopWidths, stop_widths, stop_widths_now
 from hybrid_tui.rules.sizing import shares_at_fill
 from hybrid_tui.rules.stops import first_level, next_level
 
-BAR_HIGH, HELD_HIGH = itemgetter(Bar._fields.index("high")), attrgetter("high")
+HIGH = Bar._fields.index("high")
 SPLIT_NEAR = timedelta(days=4)
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 TWO = tuple(f"{number:02}" for number in range(60))
@@ -185,6 +183,7 @@ class OrderDesk:
             self._unlevelled &= positions.keys()
             moving |= self._unlevelled & prices.keys()
             self._unlevelled -= moving
+        highs: dict[str, float] = {}
         for symbol in sorted(moving):
             held, bar = positions[symbol], prices[symbol]
             high = max(held.high, bar.high)
@@ -200,15 +199,9 @@ class OrderDesk:
             if level != held.level:
                 self._move_stop(now, symbol, level, high, level_from, cause)
             elif high != held.high:
-                self._recorder.emit(
-                    ev.StopMoved,
-                    now,
-                    cause=cause,
-                    symbol=symbol,
-                    level=level,
-                    high=high,
-                    level_from=level_from,
-                )
+                highs[symbol] = high
+        if highs:
+            self._recorder.emit(ev.HighsRose, now, cause=cause, highs=highs)
 
     def tighten(self, now: datetime, symbol: str, level: float) -> None:
         """Raise a position's stop by hand, here and at the broker; its trail goes on from there."""
@@ -335,15 +328,11 @@ def order_id_at(second: int, symbol: str, side: Side) -> str:
 
 def _raised(positions: Mapping[str, Position], prices: Mapping[str, Bar]) -> set[str]:
     """Return the positions of which a bar is higher than all before."""
-    try:
-        highs = map(BAR_HIGH, map(prices.__getitem__, positions))
-        return set(compress(positions, map(gt, highs, map(HELD_HIGH, positions.values()))))
-    except KeyError:
-        # Not every position has a bar now.
-        found = ((symbol, prices.get(symbol)) for symbol in positions)
-        return {
-            symbol for symbol, bar in found if bar is not None and bar.high > positions[symbol].high
-        }
+    return {
+        symbol
+        for symbol, held in positions.items()
+        if (bar := prices.get(symbol)) is not None and bar[HIGH] > held.high
+    }
 
 
 @lru_cache(maxsize=64)

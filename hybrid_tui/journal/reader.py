@@ -36,6 +36,7 @@ FINGERPRINTED = (
     "OrderFilled",
     "OrderCancelled",
     "StopMoved",
+    "HighsRose",
     "LockSet",
     "LockLifted",
     "EquityMarked",

@@ -106,6 +106,11 @@ def _stop_moved(run: str, event: ev.StopMoved, state: DeskState) -> Iterator[Wri
     yield from _position(run, event.symbol, state)
 
 
+def _highs_rose(run: str, event: ev.HighsRose, state: DeskState) -> Iterator[Write]:
+    for symbol in event.highs:
+        yield from _position(run, symbol, state)
+
+
 def _acted(run: str, event: ev.ActionApplied, state: DeskState) -> Iterator[Write]:
     yield from _position(run, event.action.symbol, state)
 
@@ -254,6 +259,7 @@ _PROJECTIONS: dict[type[ev.Event], Callable[[str, Any, DeskState], Iterator[Writ
     ev.OrderFilled: _filled,
     ev.OrderCancelled: _cancelled,
     ev.StopMoved: _stop_moved,
+    ev.HighsRose: _highs_rose,
     ev.ActionApplied: _acted,
     ev.PositionObserved: _observed,
     ev.PredictionsMade: _predicted,

@@ -173,7 +173,8 @@ def recorded_day(home: Path, profile: str, speed: str, tiers: str) -> list[dict[
 
 KEPT = {
     "SignalProposed", "SignalDecided", "PredictionsMade", "OrderIntended", "OrderFilled",
-    "OrderCancelled", "StopMoved", "LockSet", "EquityMarked", "SessionOpened", "SessionClosed",
+    "OrderCancelled", "StopMoved", "HighsRose", "LockSet", "EquityMarked", "SessionOpened",
+    "SessionClosed",
 }  # fmt: skip
 
 

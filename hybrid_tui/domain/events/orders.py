@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from hybrid_tui.domain.orders import Fill, Order
 
 __all__ = [
     "EntryRefused",
+    "HighsRose",
     "OrderCancelled",
     "OrderFilled",
     "OrderIntended",
@@ -62,6 +64,13 @@ class StopMoved(Event):
     level: float
     high: float
     level_from: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HighsRose(Event):
+    """The highs that positions' stops trail rose (symbol to dollars), and no stop moved by it."""
+
+    highs: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

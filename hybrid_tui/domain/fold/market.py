@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.bars import Bar
 from hybrid_tui.domain.calendar import Session
 from hybrid_tui.domain.fold.table import Handlers
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.state import DeskState
 
-CLOSE = itemgetter(3)
+# By place: a bar's fields by name take three times as long.
+CLOSE = Bar._fields.index("close")
 
 
 def _started(state: DeskState, event: ev.EngineStarted) -> None:
@@ -63,9 +64,10 @@ def _halts(state: DeskState, event: ev.HaltsChanged) -> None:
 
 
 def _bars(state: DeskState, event: ev.BarsClosed) -> None:
-    bars = event.bars
-    state.closes.update(zip(bars, map(CLOSE, bars.values()), strict=True))
-    state.closed_at.update(dict.fromkeys(bars, event.at))
+    closes, closed_at, at = state.closes, state.closed_at, event.at
+    for symbol, bar in event.bars.items():
+        closes[symbol] = bar[CLOSE]
+        closed_at[symbol] = at
 
 
 def _moved(state: DeskState, event: ev.PriceMoved) -> None:

@@ -182,6 +182,11 @@ def _stop_moved(state: DeskState, event: ev.StopMoved) -> None:
     held.level_from = type(held.level_from)(event.level_from)
 
 
+def _highs_rose(state: DeskState, event: ev.HighsRose) -> None:
+    for symbol, high in event.highs.items():
+        state.positions[symbol].high = high
+
+
 def _lock_set(state: DeskState, event: ev.LockSet) -> None:
     state.locks.append(event.lock)
 
@@ -225,6 +230,7 @@ HANDLERS: Handlers = {
     ev.PositionObserved: _position,
     ev.ExternalsObserved: _externals,
     ev.StopMoved: _stop_moved,
+    ev.HighsRose: _highs_rose,
     ev.LockSet: _lock_set,
     ev.LockLifted: _lock_lifted,
     ev.EntriesPaused: _paused,

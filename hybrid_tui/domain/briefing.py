@@ -35,6 +35,14 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vetoed:
+    """What a person vetoed of a proposal at once (no symbols: the whole of it), and why."""
+
+    symbols: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastStrategy:
     """An earlier proposal and what became of it.
 
@@ -54,8 +62,7 @@ class PastStrategy:
     status: str
     in_force: bool
     approved: tuple[str, ...] = ()
-    vetoed: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
+    vetoes: tuple[Vetoed, ...] = ()
     returns: Mapping[str, float] = field(default_factory=dict)
     market: float | None = None
 

@@ -9,7 +9,14 @@ from typing import Final
 import numpy as np
 
 from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries
-from hybrid_tui.domain.briefing import EarningsDue, Holding, PastStrategy, SymbolFacts, TrackRecord
+from hybrid_tui.domain.briefing import (
+    EarningsDue,
+    Holding,
+    PastStrategy,
+    SymbolFacts,
+    TrackRecord,
+    Vetoed,
+)
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar, strategy_expiry
 from hybrid_tui.domain.live_calibration import LiveCalibration
 from hybrid_tui.domain.orders import Position
@@ -245,8 +252,11 @@ def _past(
         status=found.status,
         in_force=in_force,
         approved=tuple(s for s, status in found.symbols.items() if status == "approved"),
-        vetoed=tuple(s for s, status in found.symbols.items() if status == "vetoed"),
-        reasons=tuple(found.reasons),
+        vetoes=tuple(
+            Vetoed(symbols=made.symbols, reason=made.reason)
+            for made in found.decisions
+            if made.decision == "vetoed"
+        ),
         returns={symbol: value for symbol, value in returns.items() if value is not None},
         market=market_return(view, watchlist, signal.at, until),
     )

@@ -145,15 +145,22 @@ def _past(one: PastStrategy) -> str:
 
 
 def veto_lines(brief: StrategistBrief) -> list[str]:
-    """Return what the person vetoed, and why, the newest first."""
+    """Return each veto of the person with its reason, the newest first.
+
+    One line a veto: many reasons within one strategy do not push each other out.
+    """
     lines = []
     for one in sorted(brief.past, key=lambda one: -one.at.timestamp()):
-        if one.at >= brief.now or not (one.vetoed or one.status == "vetoed"):
+        if one.at >= brief.now:
             continue
-        reasons = [clean_text(reason)[:LONGEST_NOTE] for reason in one.reasons]
-        lines.append(
-            _line({"strategy": one.id, "vetoed": list(one.vetoed) or "whole", "reasons": reasons})
-        )
+        for veto in reversed(one.vetoes):
+            fields: dict[str, object] = {
+                "strategy": one.id,
+                "vetoed": list(veto.symbols) or "whole",
+            }
+            if veto.reason:
+                fields["reason"] = clean_text(veto.reason)[:LONGEST_NOTE]
+            lines.append(_line(fields))
     return lines
 
 

@@ -43,7 +43,7 @@ BUDGETS: Final[Mapping[str, int]] = {
     "PREDICTIONS": 950,
     "EARNINGS": 150,
     "STRATEGIES": 500,
-    "VETOES": 200,
+    "VETOES": 300,
     "LESSONS": 350,
     "HEADLINES": 1_800,
 }

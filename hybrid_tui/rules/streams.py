@@ -98,7 +98,7 @@ class IndicatorBoard:
         self._copied = [(row, line.name) for line, row in rows.items() if line.name in COLUMNS]
         used = {name for _, name in self._copied} | {n for g in self._groups for n in g.inputs}
         self._used = [(name, COLUMNS.index(name)) for name in COLUMNS if name in used]
-        self._instants = [name for name in ("start", "known_at") if name in used]
+        self._has_instants = not used.isdisjoint(("start", "known_at"))
         self._values = np.full((len(lines), depth + SPARE_ROWS, len(self.symbols)), np.nan)
         self._end = depth
         self._tail: Indicators | None = None
@@ -124,8 +124,9 @@ class IndicatorBoard:
         inputs: dict[str, Sequence[float]] = {
             name: [row[index] for row in rows] for name, index in self._used
         }
-        for name in self._instants:
-            inputs[name] = (getattr(bars, name).timestamp(),) * count
+        if self._has_instants:
+            inputs["start"] = (bars.start.timestamp(),) * count
+            inputs["known_at"] = (bars.known_at.timestamp(),) * count
         names = tuple(bars.bars)
         columns = None if names == self.symbols else [self.column[symbol] for symbol in names]
         fresh: list[Sequence[float]] = [()] * len(self.lines)

@@ -13,6 +13,7 @@ from hybrid_tui.domain.briefing import (
     PastStrategy,
     SymbolFacts,
     TrackRecord,
+    Vetoed,
 )
 from hybrid_tui.domain.ports import StrategistBrief
 
@@ -65,8 +66,7 @@ def past(
         status="approved",
         in_force=in_force,
         approved=("NVDA",),
-        vetoed=("TSLA",),
-        reasons=("too expensive before the recall",),
+        vetoes=(Vetoed(symbols=("TSLA",), reason="too expensive before the recall"),),
         returns={"NVDA": 0.012},
         market=0.003,
     )

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_tui.config import WATCHLIST
-from hybrid_tui.domain.briefing import Lesson, SymbolFacts
+from hybrid_tui.domain.briefing import Lesson, SymbolFacts, Vetoed
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.llm.prompt import BUDGETS, Prompt, PromptLimits, build_prompt, estimate_tokens
 from hybrid_tui.llm.wording import kind_of
@@ -42,7 +42,7 @@ def test_every_part_is_said() -> None:
     }  # fmt: skip
     assert part(prompt, "EARNINGS")[0] == {"symbol": "NVDA", "earnings": ["2026-05-20"]}
     assert part(prompt, "STRATEGIES")[0]["since_pct"] == {"NVDA": 1.2}
-    assert part(prompt, "VETOES")[0]["reasons"] == ["too expensive before the recall"]
+    assert part(prompt, "VETOES")[0]["reason"] == "too expensive before the recall"
     assert "wrong side" in part(prompt, "LESSONS")[0]
     assert {part.name for part in prompt.parts} == {name.lower() for name in BUDGETS}
 
@@ -134,7 +134,7 @@ def test_nothing_later_is_said() -> None:
         brief(
             news=(headline(1, "SECRET merger", "NVDA", minutes=-1),),
             lessons=(later,),
-            past=(replace(past(), at=NOW, reasons=("SECRET",)),),
+            past=(replace(past(), at=NOW, vetoes=(Vetoed(reason="SECRET"),)),),
         )
     )
     assert "SECRET" not in prompt.text

@@ -313,19 +313,40 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "market/test_simulated::test_resuming_anywhere_gives_the_same_market",
         "engine/test_crash::test_fifty_kills_lose_and_double_nothing_and_change_no_decision",
     ),
+    "stop.7 the engine sells where no stop rests": (
+        "broker/test_alpaca_orders::test_a_touched_stop_is_booked_with_its_reason",
+        "broker/test_alpaca_reconcile::test_a_stop_that_the_price_has_passed_sells_at_the_market",
+    ),
+    "protections.3 deposits": (
+        "broker/test_alpaca_reconcile::test_a_deposit_is_cash_and_no_profit",
+    ),
+    "approval.5 sectors never bind": ("semantics/test_approval::test_sectors_bind_nothing",),
+    "approval.7 a veto's reason in the next prompt": ("semantics/test_approval::"
+        "test_a_vetos_reason_is_in_the_next_prompt_beside_its_symbols",),
+    "llm.1 recorded answers": (
+        "engine/test_briefs::test_a_recorded_answer_counts_from_its_arrival",
+    ),
+    "money.0 reserved and settled": (
+        "commands/test_llm_cost::test_a_session_is_reserved_asked_settled_and_shown",
+        "llm/test_killed::test_killed_at_each_point_of_the_ledger_the_sum_is_right",
+    ),
+    "money.1 New York's month": (
+        "llm/test_budget::test_the_month_turns_at_new_yorks_midnight",
+    ),
+    "money.2 the cap": ("commands/test_llm_cost::"
+        "test_at_the_cap_the_local_analyst_takes_the_session_and_says_so",),
+    "money.3 event sessions' slice": (
+        "llm/test_budget::test_event_sessions_leave_the_rest_to_the_others",
+        "llm/test_budget::test_no_sequence_of_calls_passes_a_cap",
+    ),
+    "confidence.0b live calibration error": (
+        "domain/test_live_calibration::test_the_error_is_unknown_before_100_outcomes",
+        "domain/test_live_calibration::"
+        "test_confidence_shrinks_by_three_hundredths_over_the_error",
+    ),
 }  # fmt: skip
 
 NOT_SHOWN: dict[str, str] = {
-    "stop.7 the engine sells where no stop rests": "orders go to the paper broker only",
-    "protections.3 deposits": "the paper broker has none",
-    "approval.5 sectors never bind": "nothing reads them but the screen",
-    "approval.7 a veto's reason in the next prompt": "the brief names vetoed symbols only",
-    "llm.1 recorded answers": "no endpoint answers in this version",
-    "money.0 reserved and settled": "no call costs anything in this version",
-    "money.1 New York's month": "no call costs anything in this version",
-    "money.2 the cap": "no call costs anything in this version",
-    "money.3 event sessions' slice": "no call costs anything in this version",
-    "confidence.0b live calibration error": "outcomes are not counted live in this version",
     "modes.0b rl": "the mode is refused in this version",
 }
 """Sentences without a test of their own, and why; built later, they move up."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -10,8 +12,11 @@ import pytest
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Ack, Approve, Command, Undo, Veto
 from hybrid_tui.domain.signals import StrategySignal
+from hybrid_tui.engine.briefing import brief_of
+from hybrid_tui.llm.prompt import build_prompt
+from hybrid_tui.market.view import KnownMarket
 
-from .desk import Outcome, Row, at, bars, run_desk, signal
+from .desk import Outcome, Row, at, bars, calendar, run_desk, signal
 from .warm import BAND, warm
 
 NEXT = date(2025, 10, 2)
@@ -84,6 +89,38 @@ def test_a_vetoed_symbol_is_not_bought_while_the_rest_is() -> None:
         symbols=("AAA", "BBB"),
     )
     assert [fill.symbol for fill in out.buys] == ["BBB"]
+
+
+def test_a_vetos_reason_is_in_the_next_prompt_beside_its_symbols() -> None:
+    names = ("AAA", "BBB", "CCC")
+    long = "too dear for what it earns, and every one of these words is worth the paper " * 3
+    out = asked(
+        [signal("old", at("09:40"), *names), signal("new", at("09:50"), "AAA")],
+        {
+            "09:45": Veto(signal_id="old", symbols=("AAA",), reason="earnings tonight"),
+            "09:46": Veto(signal_id="old", symbols=("BBB",), reason=long),
+            "09:47": Approve(signal_id="old", symbols=("CCC",)),
+            "09:51": Veto(signal_id="new"),
+        },
+        symbols=names,
+    )
+    view = KnownMarket(names, 60, "test").view(at("12:00"))
+    prompt = build_prompt(brief_of(out.state, view, calendar(), names))
+    sections = prompt.messages[1]["content"].split("\n\n")
+    _heading, *lines = next(part for part in sections if part.startswith("VETOES")).split("\n")
+    said = [json.loads(line) for line in lines]
+    assert said[0] == {"strategy": "new", "vetoed": ["AAA"]}
+    assert said[1].pop("reason") == long[:160]
+    assert said[1:] == [
+        {"strategy": "old", "vetoed": ["BBB"]},
+        {"strategy": "old", "vetoed": ["AAA"], "reason": "earnings tonight"},
+    ]
+
+
+def test_sectors_bind_nothing() -> None:
+    proposed = replace(signal("s", at("09:40"), "AAA"), sectors=("Energy",))
+    out = asked([proposed], {"09:45": Approve(signal_id="s")})
+    assert out.bought() == [("AAA", at("09:52"), 100.0, 200)]
 
 
 def test_the_first_approval_puts_the_new_strategy_in_place_of_the_old() -> None:

@@ -13,16 +13,19 @@ from datetime import timedelta
 
 import numpy as np
 
-from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.orders import Side
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.state import DeskState
+from hybrid_tui.rules.overnight import gaps_of
 
 QUANTILE_95 = 1.6448536269514722
 REGULAR_DAY = timedelta(hours=6, minutes=30)
 SESSIONS = 20
 FEWEST_RETURNS = 15
+FEWEST_NIGHTS = 5
+"""The nights that the 2,000 one-minute bars hold which are loaded at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,24 +36,40 @@ class Cut:
     reason: str = ""
 
 
-def forecast_day_volatility(prediction: MLPrediction) -> float | None:
-    """Return tier 2's volatility forecast as the deviation of a regular session's log return.
+def night_variance(bars: BarSeries | None, calendar: TradingCalendar, session: float) -> float:
+    """Return the variance of a night's log return: the mean square of the last 20 (or fewer).
 
-    Scaled by the square root of time from its horizon to 6.5 hours; the night is not in it.
-    None where there is no forecast above 0.
+    Below 5 nights it is that of a ``session``: more than it was for any of 17 liquid symbols in
+    2025, whose nights had 0.10 to 0.77 of their sessions' variance.
+    """
+    gaps = gaps_of(bars, calendar)[-SESSIONS:] if bars is not None else np.empty(0)
+    if len(gaps) < FEWEST_NIGHTS:
+        return session
+    return float(np.square(np.log1p(gaps)).mean())
+
+
+def forecast_day_volatility(
+    prediction: MLPrediction, bars: BarSeries | None, calendar: TradingCalendar
+) -> float | None:
+    """Return the deviation of a day's log return by tier 2's volatility forecast.
+
+    The forecast is scaled by the square root of time from its horizon to the 6.5 hours of a regular
+    session; a night's variance comes to it. None where there is no forecast above 0.
     """
     horizon = prediction.horizon_end - prediction.at
     if prediction.volatility_forecast <= 0 or horizon <= timedelta(0):
         return None
-    return prediction.volatility_forecast * math.sqrt(REGULAR_DAY / horizon)
+    session = prediction.volatility_forecast**2 * (REGULAR_DAY / horizon)
+    return math.sqrt(session + night_variance(bars, calendar, session))
 
 
 def realised_day_volatility(bars: BarSeries | None, calendar: TradingCalendar) -> float | None:
     """Return the deviation of a day's log return, realised over the last 20 sessions (or fewer).
 
-    The square root of realised variance (the sum of squared returns between neighbouring closes,
-    nights included) a session; the session under way counts by the part of it that is over
-    (Andersen and Bollerslev 1998, International Economic Review 39). None below 15 returns.
+    The square root of realised variance (the sum of squared returns between neighbouring closes) a
+    session; the session under way counts by the part of it that is over (Andersen and Bollerslev
+    1998, International Economic Review 39). A night's variance comes to it, or, with daily bars, is
+    in it. None below 15 returns.
     """
     if bars is None or len(bars) < 2:
         return None
@@ -58,6 +77,9 @@ def realised_day_volatility(bars: BarSeries | None, calendar: TradingCalendar) -
     last = int(session[-1])
     first = max(1, int(np.searchsorted(session, last - SESSIONS + 1)))
     returns = np.diff(np.log(bars.close[first - 1 :]))
+    is_daily = bars.interval >= DAY_SECONDS
+    if not is_daily:
+        returns = returns[np.diff(session[first - 1 :]) == 0]
     if len(returns) < FEWEST_RETURNS:
         return None
     opens, closes = int(calendar.open_seconds[last]), int(calendar.close_seconds[last])
@@ -66,14 +88,18 @@ def realised_day_volatility(bars: BarSeries | None, calendar: TradingCalendar) -
     if sessions <= 0:
         return None
     variance = float(np.square(returns).sum()) / sessions
+    if not is_daily:
+        variance += night_variance(bars, calendar, variance)
     return math.sqrt(variance) if variance > 0 else None
 
 
 def day_volatility(
     prediction: MLPrediction | None, bars: BarSeries | None, calendar: TradingCalendar
 ) -> float | None:
-    """Return tier 2's forecast for a day, else what the symbol's own bars realised."""
-    found = forecast_day_volatility(prediction) if prediction is not None else None
+    """Return tier 2's forecast for a day and night, else what the symbol's own bars realised."""
+    found = None
+    if prediction is not None:
+        found = forecast_day_volatility(prediction, bars, calendar)
     return found if found is not None else realised_day_volatility(bars, calendar)
 
 

@@ -11,51 +11,87 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_tui.domain import events as ev
-from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.rules.guardian import (
     forecast_day_volatility,
+    night_variance,
     realised_day_volatility,
     under_loss_budget,
     under_sector_cap,
 )
-from tests.semantics.desk import Outcome, Row, at, bars, daily, prediction, run_desk, series_of
+from tests.semantics.desk import (
+    Outcome,
+    Row,
+    at,
+    bars,
+    calendar,
+    daily,
+    prediction,
+    run_desk,
+    series_of,
+)
 from tests.semantics.warm import BAND, warm
 
 SECTORS = {"sectors": {"AAA": "chips", "BBB": "chips", "CCC": "oil"}}
 
 
-def test_a_forecast_is_scaled_by_the_square_root_of_time() -> None:
-    # 1 % over one hour; 6.5 hours: 0.01 x sqrt(6.5) = 0.025495.
-    found = forecast_day_volatility(prediction("AAA", at("10:00")))
-    assert found == pytest.approx(0.0254951, abs=1e-7)
+def nights(*gaps: float) -> BarSeries:
+    """Return a bar at the open of each session from 2 September on: a gap before all but one."""
+    session = calendar().session_on(date(2025, 9, 2))
+    rows: list[Row] = []
+    for gap in (0.0, *gaps):
+        assert session is not None
+        rows += bars("09:30", (100.0 * math.exp(gap), 130.0, 70.0, 100.0), day=session.day)
+        session = calendar().session_after(session)
+    return series_of("AAA", rows, 60)
+
+
+def test_a_forecast_is_scaled_by_the_square_root_of_time_and_a_night_comes_to_it() -> None:
+    # 1 % over one hour; 6.5 hours: 0.01 x sqrt(6.5) = 0.025495, and five nights of 3 %.
+    forecast = prediction("AAA", at("10:00"))
+    found = forecast_day_volatility(forecast, nights(0.03, -0.03, 0.03, 0.03, -0.03), calendar())
+    assert found == pytest.approx(math.sqrt(0.0254951**2 + 0.03**2), abs=1e-7)
+
+
+def test_below_five_nights_a_night_counts_as_a_session() -> None:
+    forecast = prediction("AAA", at("10:00"))
+    for few in (None, nights(0.0, 0.0, 0.0, 0.0)):
+        found = forecast_day_volatility(forecast, few, calendar())
+        assert found == pytest.approx(0.0254951 * math.sqrt(2), abs=1e-7)
+
+
+def test_only_the_last_twenty_nights_count() -> None:
+    found = night_variance(nights(0.5, *[0.02, -0.02] * 10), calendar(), 1.0)
+    assert found == pytest.approx(0.02**2)
 
 
 def test_realised_volatility_of_daily_bars_is_the_root_mean_square_return() -> None:
     # Closes go up and down by a factor of e^0.02 in turns: every return is +-0.02.
     closes = [100.0 * math.exp(0.02 * (n % 2)) for n in range(25)]
     series = series_of("AAA", daily(date(2025, 9, 2), *closes), 86_400)
-    assert realised_day_volatility(series, _calendar()) == pytest.approx(0.02)
+    assert realised_day_volatility(series, calendar()) == pytest.approx(0.02)
 
 
 def test_a_session_under_way_counts_by_the_part_that_is_over() -> None:
-    # 39 minutes of 390 with returns of +-0.001: 38 x 1e-6 / 0.1 sessions = 0.00038.
+    # 39 minutes of 390 with returns of +-0.001: 38 x 1e-6 / 0.1 sessions = 0.00038. No night is
+    # known: it counts as much again.
     prices = [100.0 * math.exp(0.001 * (n % 2)) for n in range(39)]
     series = series_of("AAA", bars("09:30", *prices), 60)
-    found = realised_day_volatility(series, _calendar())
-    assert found == pytest.approx(math.sqrt(38e-6 / 0.1))
+    found = realised_day_volatility(series, calendar())
+    assert found == pytest.approx(math.sqrt(2 * 38e-6 / 0.1))
 
 
 def test_fifteen_returns_are_needed() -> None:
     closes = [100.0 + n % 2 for n in range(16)]
     rows = daily(date(2025, 9, 2), *closes)
-    assert realised_day_volatility(series_of("AAA", rows[:15], 86_400), _calendar()) is None
-    assert realised_day_volatility(series_of("AAA", rows, 86_400), _calendar()) is not None
-    assert realised_day_volatility(None, _calendar()) is None
+    assert realised_day_volatility(series_of("AAA", rows[:15], 86_400), calendar()) is None
+    assert realised_day_volatility(series_of("AAA", rows, 86_400), calendar()) is not None
+    assert realised_day_volatility(None, calendar()) is None
 
 
 def test_prices_that_stand_still_have_no_volatility() -> None:
     rows = daily(date(2025, 9, 2), *[100.0] * 30)
-    assert realised_day_volatility(series_of("AAA", rows, 86_400), _calendar()) is None
+    assert realised_day_volatility(series_of("AAA", rows, 86_400), calendar()) is None
 
 
 def with_forecast(figures: dict[str, object]) -> Outcome:
@@ -69,36 +105,38 @@ def with_forecast(figures: dict[str, object]) -> Outcome:
 
 
 def test_a_loss_budget_cuts_an_entry_and_says_why() -> None:
-    # A day loses 1.644854 x 0.0254951 = 4.19357 % one time in 20. 0.5 % of 100,000 is 500 dollars:
-    # 500 / (0.0419357 x 100) = 119.2 shares.
+    # A session moves by 0.0254951 and a night that nobody knows as much: a day and night lose
+    # 1.644854 x 0.0254951 x sqrt(2) = 5.93062 % one time in 20. 0.5 % of 100,000 is 500 dollars:
+    # 500 / (0.0593062 x 100) = 84.3 shares.
     out = with_forecast({"risk.loss_budget": 0.005})
-    assert out.bought() == [("AAA", at("09:52"), 100.0, 119)]
+    assert out.bought() == [("AAA", at("09:52"), 100.0, 84)]
     (intended,) = out.of(ev.OrderIntended)
     assert intended.order.note == (
-        "loss budget 0.50%: a day loses 4.2% one time in 20; 200 -> 119 shares"
+        "loss budget 0.50%: a day loses 5.9% one time in 20; 200 -> 84 shares"
     )
 
 
 def test_a_loss_budget_that_is_met_cuts_nothing() -> None:
-    out = with_forecast({"risk.loss_budget": 0.01})
+    out = with_forecast({"risk.loss_budget": 0.012})
     assert [fill.quantity for fill in out.buys] == [200]
     assert out.of(ev.OrderIntended)[0].order.note == ""
 
 
 def test_a_loss_budget_that_leaves_less_than_the_smallest_position_refuses() -> None:
-    # 0.02 % of 100,000 is 20 dollars: 4 shares, 400 dollars; the smallest position is 1,000.
+    # 0.02 % of 100,000 is 20 dollars: 3 shares, 300 dollars; the smallest position is 1,000.
     out = with_forecast({"risk.loss_budget": 0.0002})
     assert out.buys == []
-    assert out.of(ev.EntryRefused)[0].reason.endswith("200 -> 4 shares")
+    assert out.of(ev.EntryRefused)[0].reason.endswith("200 -> 3 shares")
 
 
 def test_without_tier_two_the_symbols_own_bars_say_it() -> None:
-    # warm() is 22 minutes of 390: 20 closes at 100, then 95, then 100: two returns of ln(0.95).
-    variance = 2 * math.log(0.95) ** 2 / (22 / 390)
+    # warm() is 22 minutes of 390: 20 closes at 100, then 95, then 100: two returns of ln(0.95); a
+    # night that nobody knows counts as a session.
+    variance = 2 * 2 * math.log(0.95) ** 2 / (22 / 390)
     shares = math.floor(0.02 * 100_000 / (1.6448536 * math.sqrt(variance) * 100))
     rows = {"AAA": [*warm("09:52"), *bars("09:52", 100.0)]}
     out = run_desk(rows, BAND | {"risk.loss_budget": 0.02})
-    assert [fill.quantity for fill in out.buys] == [shares] == [39]
+    assert [fill.quantity for fill in out.buys] == [shares] == [28]
 
 
 def test_without_any_volatility_nothing_is_bought_under_a_loss_budget() -> None:
@@ -143,12 +181,6 @@ def test_a_sector_cap_holds_at_the_fill_too() -> None:
     held_after = (20_000 + bought["BBB"].quantity * 110.0) / 98_000
     assert bought["BBB"].quantity == math.floor((0.30 * 98_000 - 20_000) / 110.0) == 85
     assert held_after <= 0.30
-
-
-def _calendar() -> TradingCalendar:
-    from tests.semantics.desk import calendar
-
-    return calendar()
 
 
 POSITIVE = st.floats(min_value=1e-6, max_value=1e6)
@@ -224,8 +256,8 @@ def test_the_realised_figure_knows_only_the_bars_it_is_given() -> None:
     known = whole.known_by(int(then.timestamp()))
     assert 15 < len(known) < len(whole)
     later = series_of("AAA", [*rows[: len(known)], *daily(date(2025, 10, 2), 500.0)], 86_400)
-    before = realised_day_volatility(known, _calendar())
+    before = realised_day_volatility(known, calendar())
     after = realised_day_volatility(
-        later.known_by(int((then + timedelta(hours=1)).timestamp())), _calendar()
+        later.known_by(int((then + timedelta(hours=1)).timestamp())), calendar()
     )
     assert before == after

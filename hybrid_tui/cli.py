@@ -140,6 +140,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:
+        if _was_interrupted(error):
+            typer.echo("hybrid-tui: interrupted", err=True)
+            sys.exit(INTERRUPTED)
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             # What is left in the buffer would fail once more at the exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -149,6 +152,15 @@ def main() -> None:
         where = _keep_traceback()
         typer.echo(f"hybrid-tui: internal error: {type(error).__name__}: {error}{where}", err=True)
         sys.exit(1)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether an error began as Ctrl+C: libraries that are being imported make others of it."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _keep_traceback() -> str:

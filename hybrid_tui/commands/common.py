@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +25,16 @@ def split_symbols(text: str | None) -> list[str] | None:
     if not symbols:
         raise ConfigError(f"--symbols {text!r} names no symbol", hint="such as --symbols NVDA,SPY")
     return symbols
+
+
+def symbol_of(text: str) -> str:
+    """Return a symbol as it is written everywhere; raises ConfigError where it cannot be one."""
+    from hybrid_tui.config_fields import SYMBOL
+
+    symbol = text.upper()
+    if not re.fullmatch(SYMBOL, symbol):
+        raise ConfigError(f"{text!r} is not a symbol", hint="such as NVDA or BRK-B")
+    return symbol
 
 
 class BareOptions(TyperCommand):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hybrid_tui.commands.common import symbol_of
 from hybrid_tui.commands.context import CliState, print_json, state_of
 from hybrid_tui.domain.commands import (
     Ack,
@@ -83,8 +84,9 @@ def resume(context: typer.Context, as_json: AsJson = False) -> None:
 
 def close(context: typer.Context, symbol: str, yes: Yes = False, as_json: AsJson = False) -> None:
     """Sell one whole position at the next open."""
-    _confirm(yes, f"close {symbol.upper()}")
-    send(context, ClosePosition(symbol=symbol.upper(), by=BY), as_json, alone=True)
+    wanted = symbol_of(symbol)
+    _confirm(yes, f"close {wanted}")
+    send(context, ClosePosition(symbol=wanted, by=BY), as_json, alone=True)
 
 
 def flatten(context: typer.Context, yes: Yes = False, as_json: AsJson = False) -> None:

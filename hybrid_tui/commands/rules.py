@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hybrid_tui.commands.common import symbol_of
 from hybrid_tui.commands.context import print_json, state_of
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def explain(context: typer.Context, symbol: str, as_json: AsJson = False) -> Non
     from hybrid_tui.engine.explanation import explain as explained
 
     cli = state_of(context)
-    document = explained(gather(cli, symbol.upper()), symbol.upper())
+    wanted = symbol_of(symbol)
+    document = explained(gather(cli, wanted), wanted)
     document["running"] = is_held(cli.paths)
     if as_json:
         print_json(document)

@@ -58,6 +58,8 @@ def test_help_loads_nothing_heavy(empty: Path) -> None:
         (("backtest", "--data", "absent.csv"), "does not exist"),
         (("backtest", "--data", "store", "--tiers", "rulez"), "unknown tier 'rulez'"),
         (("flatten",), "--yes"),
+        (("close", "nv da", "--yes"), "'nv da' is not a symbol"),
+        (("rules", "explain", "nv da"), "'nv da' is not a symbol"),
         (("data", "import", "absent.csv"), "does not exist"),
         (("news", "import", "absent.jsonl"), "absent.jsonl"),
     ],
@@ -254,12 +256,48 @@ def test_an_interrupt_is_said(tmp_path: Path) -> None:
         "def wait() -> None:\n    raise KeyboardInterrupt\n"
         "cli.main()\n"
     )
-    done = subprocess.run(
+    done = ended(program, tmp_path)
+    assert (done.returncode, done.stderr) == (130, "hybrid-tui: interrupted\n")
+
+
+@pytest.mark.parametrize("module", ["hybrid_tui.cli", "typer", "hybrid_tui.journal.reader"])
+def test_an_interrupt_while_modules_load_is_said(tmp_path: Path, module: str) -> None:
+    program = (
+        "import signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name == {module!r}: signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "sys.argv = ['hybrid-tui', 'status']\n"
+        "from hybrid_tui.__main__ import main\n"
+        "main()\n"
+    )
+    done = ended(program, tmp_path)
+    assert (done.returncode, done.stderr) == (130, "hybrid-tui: interrupted\n")
+
+
+def test_an_interrupt_that_a_library_makes_an_import_error_of_is_said(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.argv = ['hybrid-tui', 'wait']\n"
+        "from hybrid_tui import cli\n"
+        "@cli.app.command('wait')\n"
+        "def wait() -> None:\n"
+        "    try:\n        raise KeyboardInterrupt\n"
+        "    except KeyboardInterrupt:\n        raise ImportError('initialization failed')\n"
+        "cli.main()\n"
+    )
+    done = ended(program, tmp_path)
+    assert (done.returncode, done.stderr) == (130, "hybrid-tui: interrupted\n")
+
+
+def ended(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a Python program to its end."""
+    return subprocess.run(
         [sys.executable, "-c", program],
-        env=environment(tmp_path / "home"),
+        env=environment(folder / "home"),
         capture_output=True,
         text=True,
         timeout=60,
         cwd=ROOT,
+        check=False,
     )
-    assert (done.returncode, done.stderr) == (130, "hybrid-tui: interrupted\n")

@@ -97,6 +97,10 @@ class AlpacaBroker:
             clock=clock,
         )
 
+    def requests_left(self) -> float:
+        """Return how many requests the rate limit allows at once."""
+        return self._budget.left()
+
     def restore(self) -> None:
         """Take over what the journal knows of an earlier life of the engine."""
         self.book.restore(self._desk)

@@ -51,6 +51,11 @@ class RequestBudget:
         closed = self._closed_until if urgency is not Urgency.EXIT else self._exits_closed_until
         return max(missing / self._rate, closed - self._clock(), 0.0)
 
+    def left(self) -> float:
+        """Return how many requests may go at once; exits and stops may use them all."""
+        self._refill()
+        return self._tokens
+
     async def take(self, urgency: Urgency) -> None:
         """Wait for a token and take it."""
         while (wait := self.wait_s(urgency)) > 0:

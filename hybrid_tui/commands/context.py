@@ -17,6 +17,7 @@ from hybrid_tui.errors import ConfigError
 if TYPE_CHECKING:
     from hybrid_tui.config import Config, Paths
     from hybrid_tui.domain.calendar import TradingCalendar
+    from hybrid_tui.domain.inquiries import Setting
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,11 +46,22 @@ class CliState:
         self, overrides: Sequence[str] = (), forced: Mapping[str, object] | None = None
     ) -> Config:
         """Return the effective configuration; raises ConfigError."""
-        from hybrid_tui.config import load_config
+        from hybrid_tui.config_file import load_config
 
         return load_config(
             self.paths.config, overrides=(*self.overrides, *overrides), forced=forced
         )
+
+    def settings(self, forced: Mapping[str, object] | None = None) -> list[Setting]:
+        """Return every effective setting, and where it comes from; raises ConfigError."""
+        from hybrid_tui.config_file import sources_of
+        from hybrid_tui.domain.inquiries import Setting
+
+        sources = sources_of(self.paths.config, overrides=self.overrides, forced=forced)
+        return [
+            Setting(key=key, value=json.dumps(value), source=sources.get(key, "default"))
+            for key, value in self.config(forced=forced).flat().items()
+        ]
 
     def calendar(self) -> TradingCalendar:
         """Return the XNYS calendar."""

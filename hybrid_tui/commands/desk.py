@@ -68,6 +68,7 @@ class Desk:
     begins_at: datetime
     mode: str
     account: OpenAccount | None = None
+    requests_left: Callable[[], float] | None = None
 
 
 def forced_by(options: DeskOptions) -> dict[str, object]:
@@ -225,6 +226,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         begins_at=begins_at,
         mode=config.app.mode,
         account=account,
+        requests_left=link.requests_left if link is not None else None,
     )
 
 

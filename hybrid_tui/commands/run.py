@@ -69,7 +69,7 @@ def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_j
             printer = Printer(desk.runtime.stop, lossless=desk.runtime.clock.is_scaled)
             desk.publisher.listen(printer)
         try:
-            reason = asyncio.run(_serve(state, desk, until, printer))
+            reason = asyncio.run(_serve(state, options, desk, until, printer))
         finally:
             if printer is not None:
                 printer.close()
@@ -81,8 +81,13 @@ def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_j
 
 
 async def _serve(
-    state: CliState, desk: Desk, until: datetime | None, printer: Printer | None
+    state: CliState,
+    options: DeskOptions,
+    desk: Desk,
+    until: datetime | None,
+    printer: Printer | None,
 ) -> str:
+    from hybrid_tui.commands.process_health import process_health
     from hybrid_tui.engine.answers import Answers
     from hybrid_tui.engine.endpoint import Endpoint, new_token, publish
     from hybrid_tui.engine.server import EngineServer
@@ -100,7 +105,12 @@ async def _serve(
         token,
         lambda: runtime.between_cycles(lambda: dump_state(desk.state)),
         runtime.obey,
-        Answers(runtime, past).tell,
+        Answers(
+            runtime,
+            past,
+            process=process_health(state, options),
+            requests_left=desk.requests_left,
+        ).tell,
     )
     port = await server.start()
 

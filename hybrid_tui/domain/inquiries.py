@@ -14,11 +14,16 @@ from typing import Any
 class Inquiry:
     """The base of all inquiries."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolInquiry(Inquiry):
+    """The base of those about one symbol."""
+
     symbol: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChartInquiry(Inquiry):
+class ChartInquiry(SymbolInquiry):
     """The last ``count`` known bars of ``interval`` seconds, with the indicators of the rules."""
 
     interval: int
@@ -26,8 +31,13 @@ class ChartInquiry(Inquiry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RulesInquiry(Inquiry):
+class RulesInquiry(SymbolInquiry):
     """Which conditions of an entry and of an exit hold now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthInquiry(Inquiry):
+    """How the engine's process is, how long its work takes, and what it was set up with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,56 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """How long one kind of work took of late, in seconds; ``count`` since the start."""
+
+    count: int
+    p50: float
+    p99: float
+    longest: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """An effective setting and where it comes from."""
+
+    key: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessHealth:
+    """The engine's process: bytes of memory, of its journal and free beside it; its settings.
+
+    ``resident_is_peak`` says that the system tells only the most it ever was.
+    """
+
+    pid: int
+    version: str
+    resident_bytes: int
+    resident_is_peak: bool
+    journal: str
+    journal_bytes: int
+    free_bytes: int
+    log: str
+    settings: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the engine is; ``requests_left`` is what the broker's rate limit leaves right now.
+
+    ``latencies`` are by the kind of work. ``process`` is None where nobody can tell.
+    """
+
+    latencies: Mapping[str, Latency]
+    requests_left: float | None = None
+    process: ProcessHealth | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the engine answered: a document, or why there is none."""
 
@@ -63,4 +123,6 @@ class Answer:
     refused: str = ""
 
 
-INQUIRIES: dict[str, type[Inquiry]] = {kind.__name__: kind for kind in (ChartInquiry, RulesInquiry)}
+INQUIRIES: dict[str, type[Inquiry]] = {
+    kind.__name__: kind for kind in (ChartInquiry, RulesInquiry, HealthInquiry)
+}

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from hybrid_tui.config import RulesConfig
 from hybrid_tui.domain.bars import BarSeries, FloatArray, joined
 from hybrid_tui.domain.calendar import TradingCalendar
-from hybrid_tui.domain.inquiries import Chart, ChartInquiry, Inquiry, RulesInquiry
+from hybrid_tui.domain.inquiries import (
+    Chart,
+    ChartInquiry,
+    Health,
+    HealthInquiry,
+    Inquiry,
+    Latency,
+    ProcessHealth,
+    RulesInquiry,
+    SymbolInquiry,
+)
 from hybrid_tui.engine.engine import Engine
 from hybrid_tui.engine.explanation import Known, explain
 from hybrid_tui.engine.runtime import Runtime
 from hybrid_tui.engine.theses import ThesisWatch
 from hybrid_tui.errors import Refused
-from hybrid_tui.journal.codec import dump_chart
+from hybrid_tui.journal.codec import dump_chart, dump_health
 from hybrid_tui.market.resample import resample
 from hybrid_tui.rules.checks import EntryRules
 from hybrid_tui.rules.indicators import Line, indicators_of
@@ -39,12 +49,25 @@ class Past(Protocol):
 
 
 class Answers:
-    """Answers inquiries about one engine; ``past`` has bars from before its own."""
+    """Answers inquiries about one engine.
 
-    def __init__(self, runtime: Runtime, past: Past | None = None) -> None:
+    ``past`` has bars from before its own, ``process`` tells of the process it runs in, and
+    ``requests_left`` what the broker's rate limit leaves.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        past: Past | None = None,
+        *,
+        process: Callable[[], ProcessHealth] | None = None,
+        requests_left: Callable[[], float] | None = None,
+    ) -> None:
         engine = runtime.engine
         self._runtime = runtime
         self._past = past
+        self._process = process
+        self._requests_left = requests_left
         self._lines = chart_lines(engine.setup.config.rules)
         self._technicals = Technicals.of(engine.setup.config.rules)
         # Not the engine's own: what is asked here must not touch what decisions are made on.
@@ -53,13 +76,15 @@ class Answers:
     async def tell(self, inquiry: Inquiry) -> bytes:
         """Return the answer as JSON; raises Refused where there is none."""
         engine = self._runtime.engine
-        if inquiry.symbol not in engine.setup.symbols:
+        if isinstance(inquiry, SymbolInquiry) and inquiry.symbol not in engine.setup.symbols:
             raise Refused(f"{inquiry.symbol} is not on the watchlist")
         match inquiry:
             case ChartInquiry():
                 return await self._chart(engine, inquiry)
             case RulesInquiry():
                 return await self._runtime.between_cycles(lambda: self._explained(engine, inquiry))
+            case HealthInquiry():
+                return await asyncio.to_thread(self._examined, self._runtime.latencies.summary())
             case _:
                 raise Refused(f"{type(inquiry).__name__} is not for this engine")
 
@@ -92,7 +117,16 @@ class Answers:
         earlier = self._past.before(inquiry.symbol, inquiry.interval, int(own.start[0]))
         return series if earlier is None or not len(earlier) else joined(earlier, own)
 
-    def _explained(self, engine: Engine, inquiry: Inquiry) -> bytes:
+    def _examined(self, latencies: dict[str, Latency]) -> bytes:
+        return dump_health(
+            Health(
+                latencies=latencies,
+                requests_left=self._requests_left() if self._requests_left is not None else None,
+                process=self._process() if self._process is not None else None,
+            )
+        )
+
+    def _explained(self, engine: Engine, inquiry: RulesInquiry) -> bytes:
         state, setup = engine.state, engine.setup
         now = state.now
         if now is None:

@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Protocol, TypeVar
 
 from hybrid_tui.domain import events as ev
@@ -15,7 +16,8 @@ from hybrid_tui.domain.ports import Feed, MarketUpdate
 from hybrid_tui.engine.backtest import NOTHING
 from hybrid_tui.engine.clock import Clock
 from hybrid_tui.engine.engine import Cycle, Engine
-from hybrid_tui.engine.jobs import Job, JobResult, ProposeJob, ScoreJob
+from hybrid_tui.engine.jobs import Job, JobResult, PredictJob, ProposeJob, ScoreJob
+from hybrid_tui.engine.latencies import Latencies
 from hybrid_tui.engine.ledger import Handover
 from hybrid_tui.engine.tier_host import TierHost
 from hybrid_tui.errors import HybridError
@@ -27,6 +29,7 @@ LAST_SECONDS = 2.0
 BETWEEN = timedelta(milliseconds=1)
 CHECKPOINT_EVERY = 5_000
 DATA_ENDED = "the data has ended"
+WORK: dict[type[Job], str] = {PredictJob: "predict", ProposeJob: "propose", ScoreJob: "score"}
 Read = TypeVar("Read")
 
 
@@ -91,6 +94,7 @@ class Runtime:
         self._background: set[asyncio.Task[None]] = set()
         self._notices: list[str] = []
         self._cycling = asyncio.Lock()
+        self.latencies = Latencies()
 
     async def obey(self, command: Command) -> Ack:
         """Have a command carried out between two instants; return the answer after the commit."""
@@ -161,6 +165,8 @@ class Runtime:
                 update = self.feed.read(instant)
                 with_data = self.feed.upcoming(instant)
             now = instant
+            if not self.clock.is_scaled:
+                self.latencies.note("late", max(0.0, -self.clock.seconds_until(instant)))
             self.clock.start(now)
             await self._cycle(now, update)
             if self.engine.state.last_id - self._checkpointed >= CHECKPOINT_EVERY:
@@ -323,12 +329,16 @@ class Runtime:
         cycle: Cycle = self.engine.cycle(now, update, commands or (), answers)
         self._last = now
         result: JobResult | None = None
+        worked = 0.0
         while True:
+            began = perf_counter()
             try:
                 job = cycle.send(result)
             except StopIteration as done:
+                self.latencies.note("instant", worked + perf_counter() - began)
                 acks: list[Ack] = done.value
                 return acks
+            worked += perf_counter() - began
             waits = self.clock.is_scaled and not self._host.takes_time(job)
             if waits or isinstance(job, ScoreJob):
                 result = await self._run(job)
@@ -340,9 +350,13 @@ class Runtime:
                 task.add_done_callback(self._background.discard)
 
     async def _run(self, job: Job) -> JobResult:
-        return await asyncio.get_running_loop().run_in_executor(
-            None, self._host.run_supervised, job
-        )
+        began = perf_counter()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                None, self._host.run_supervised, job
+            )
+        finally:
+            self.latencies.note(WORK[type(job)], perf_counter() - began)
 
     async def _answer_later(self, job: Job) -> None:
         try:

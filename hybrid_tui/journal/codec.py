@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hybrid_tui.domain.commands import COMMANDS, Command
 from hybrid_tui.domain.events import EVENTS, Event
-from hybrid_tui.domain.inquiries import INQUIRIES, Chart, Inquiry
+from hybrid_tui.domain.inquiries import INQUIRIES, Chart, Health, Inquiry
 from hybrid_tui.errors import DataError
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {}
@@ -79,12 +79,28 @@ def dump_chart(chart: Chart) -> bytes:
 
 def load_chart(document: Any) -> Chart:
     """Return the chart of an answer; raises DataError where it is not one."""
+    chart: Chart = _load_answer(Chart, document)
+    return chart
+
+
+def dump_health(health: Health) -> bytes:
+    """Return the engine's health as a JSON object."""
+    text: bytes = _adapter(Health).dump_json(health)
+    return text
+
+
+def load_health(document: Any) -> Health:
+    """Return the health of an answer; raises DataError where it is not one."""
+    health: Health = _load_answer(Health, document)
+    return health
+
+
+def _load_answer(kind: type[Any], document: Any) -> Any:
     try:
-        chart: Chart = _adapter(Chart).validate_python(document)
+        return _adapter(kind).validate_python(document)
     except ValidationError as error:
         problem = error.errors()[0]
-        raise DataError(f"chart: {problem['loc']}: {problem['msg']}") from error
-    return chart
+        raise DataError(f"{kind.__name__}: {problem['loc']}: {problem['msg']}") from error
 
 
 def _dump(what: str, asked: Command | Inquiry) -> dict[str, Any]:

@@ -117,6 +117,5 @@ def fingerprint(series: Mapping[str, BarSeries]) -> str:
         bars = series[symbol]
         digest.update(f"{symbol}\0{bars.interval}\0{bars.feed}\0{len(bars)}\0".encode())
         for column in (bars.start, bars.open, bars.high, bars.low, bars.close, bars.volume):
-            digest.update(np.ascontiguousarray(column).data)
-        bars.release()
+            digest.update(np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()

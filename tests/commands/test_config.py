@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hybrid_tui.config import Config, Paths, RulesConfig, load_config
+from hybrid_tui.config import Config, Paths, RulesConfig
+from hybrid_tui.config_file import load_config, sources_of
 from hybrid_tui.domain.signals import RiskLevel
 from hybrid_tui.errors import ConfigError
 
@@ -198,3 +199,22 @@ def test_the_configuration_that_the_readme_shows_is_one(file: Path) -> None:
     shown = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
     assert len(shown) == 1
     assert load(file, shown[0]).rules.entry == "dip_buyer"
+
+
+def test_each_setting_says_where_it_comes_from(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        "[rules]\nrsi_below = 30\nrsi_period = 9\n[risk.levels]\nmoderate = [0.1, 0.05, 1]\n"
+    )
+    found = sources_of(
+        path,
+        environment={"HYBRID_TUI__RULES__RSI_PERIOD": "10", "PATH": "/"},
+        overrides=("app.mode=paper",),
+        forced={"app.mode": "recorded"},
+    )
+    assert found == {
+        "rules.rsi_below": "config.toml",
+        "rules.rsi_period": "HYBRID_TUI__RULES__RSI_PERIOD",
+        "risk.levels.moderate": "config.toml",
+        "app.mode": "--set app.mode=paper",
+    }

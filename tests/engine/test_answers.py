@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,14 +15,15 @@ import pytest
 
 from hybrid_tui.commands.context import CliState, parse_bound
 from hybrid_tui.commands.desk import Desk, DeskOptions, compose_desk
+from hybrid_tui.commands.process_health import process_health
 from hybrid_tui.domain.bars import BarSeries
-from hybrid_tui.domain.inquiries import Chart, ChartInquiry, Inquiry, RulesInquiry
+from hybrid_tui.domain.inquiries import Chart, ChartInquiry, HealthInquiry, Inquiry, RulesInquiry
 from hybrid_tui.engine.answers import Answers
 from hybrid_tui.engine.client import EngineClient
 from hybrid_tui.engine.endpoint import Endpoint, publish
 from hybrid_tui.engine.server import EngineServer
 from hybrid_tui.errors import Refused
-from hybrid_tui.journal.codec import load_chart
+from hybrid_tui.journal.codec import load_chart, load_health
 from hybrid_tui.journal.reader import dump_state
 from hybrid_tui.market.past import StoredPast
 from hybrid_tui.market.store import BarStore
@@ -168,3 +170,20 @@ async def test_answers_come_over_the_socket(desk: Desk, tmp_path: Path) -> None:
         refused = await client.ask(ChartInquiry(symbol="ZZZ", interval=60))
         assert refused.document is None
         assert refused.refused == "ZZZ is not on the watchlist"
+
+
+def test_health_tells_how_long_the_work_took_and_how_the_process_is(desk: Desk) -> None:
+    state = CliState(overrides=("rules.rsi_below=30", "app.tiers=rules"))
+    answers = Answers(desk.runtime, process=process_health(state, DeskOptions()))
+    found = load_health(json.loads(asyncio.run(answers.tell(HealthInquiry()))))
+    instants = found.latencies["instant"]
+    assert instants.count > 47
+    assert 0 < instants.p50 <= instants.p99 <= instants.longest
+    assert found.requests_left is None
+    assert found.process is not None
+    assert found.process.pid == os.getpid()
+    assert found.process.resident_bytes > 20_000_000
+    assert found.process.journal_bytes >= state.paths.journal.stat().st_size > 0
+    told = {setting.key: (setting.value, setting.source) for setting in found.process.settings}
+    assert told["rules.rsi_below"] == ("30.0", "--set rules.rsi_below=30")
+    assert told["rules.rsi_period"] == ("14", "default")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hybrid_tui.cli import app
-from hybrid_tui.config import load_config
+from hybrid_tui.config_file import load_config
 
 from .desk import at, calendar
 from .oracle import Oracle

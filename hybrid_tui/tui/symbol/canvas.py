@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hybrid_tui.tui.lines import Line, Span
+from hybrid_tui.tui.widgets.lines import Line, Span
 
 PARTS = {
     ("", ""): " ",
     ("wick", "wick"): "│",
     ("wick", ""): "╵",
     ("", "wick"): "╷",
-    ("body", "body"): "┃",
-    ("body", ""): "╹",
-    ("", "body"): "╻",
-    ("wick", "body"): "╽",
-    ("body", "wick"): "╿",
+    ("thin", "thin"): "┃",
+    ("thin", ""): "╹",
+    ("", "thin"): "╻",
+    ("wick", "thin"): "╽",
+    ("thin", "wick"): "╿",
+    ("full", "full"): "█",
+    ("full", ""): "▀",
+    ("", "full"): "▄",
+    ("wick", "full"): "▄",
+    ("full", "wick"): "▀",
 }
-"""Box characters by what stands in the upper and in the lower half of a cell."""
+"""Characters by what stands in the upper and in the lower half of a cell."""
 
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 BRAILLE = 0x2800
@@ -69,26 +74,28 @@ class Canvas:
         for (x, y), mask in dots.items():
             self.put_under(x, y, chr(BRAILLE + mask), style)
 
-    def bar(self, x: int, top: float, bottom: float, style: str, part: str = "body") -> None:
+    def bar(self, x: int, top: float, bottom: float, style: str) -> None:
         """Draw a thin bar between two heights (cells from the top), to half a cell."""
-        self.candle(x, (top, bottom) if part == "wick" else None, (top, bottom), style, part=part)
+        self._halves(x, {half: "thin" for half in _halves(top, bottom)}, style)
 
     def candle(
         self,
         x: int,
-        wick: tuple[float, float] | None,
+        wick: tuple[float, float],
         body: tuple[float, float],
         style: str,
         *,
-        part: str = "body",
+        hollow: bool,
     ) -> None:
-        """Draw a wick and a body, each (top, bottom) in cells from the top."""
-        halves: dict[int, str] = {}
-        if wick is not None:
-            for half in _halves(*wick):
-                halves[half] = "wick"
-        for half in _halves(*body):
-            halves[half] = part
+        """Draw a candle; wick and body are (top, bottom) in cells from the top.
+
+        A hollow body is thin, the other fills its cell, so that they differ without colours.
+        """
+        halves = dict.fromkeys(_halves(*wick), "wick")
+        halves |= dict.fromkeys(_halves(*body), "thin" if hollow else "full")
+        self._halves(x, halves, style)
+
+    def _halves(self, x: int, halves: dict[int, str], style: str) -> None:
         for y in {half // 2 for half in halves}:
             key = (halves.get(2 * y, ""), halves.get(2 * y + 1, ""))
             self.put(x, y, PARTS[key], style)

@@ -76,7 +76,7 @@ class Canvas:
 
     def bar(self, x: int, top: float, bottom: float, style: str) -> None:
         """Draw a thin bar between two heights (cells from the top), to half a cell."""
-        self._halves(x, {half: "thin" for half in _halves(top, bottom)}, style)
+        self._halves(x, dict.fromkeys(_halves(top, bottom), "thin"), style)
 
     def candle(
         self,
@@ -128,9 +128,7 @@ def _dot(dots: dict[tuple[int, int], int], x: int, y: int) -> None:
     dots[cell] = dots.get(cell, 0) | DOTS[x % 2][y % DOT_ROWS]
 
 
-def _stroke(
-    dots: dict[tuple[int, int], int], start: tuple[int, int], end: tuple[int, int]
-) -> None:
+def _stroke(dots: dict[tuple[int, int], int], start: tuple[int, int], end: tuple[int, int]) -> None:
     """Set the dots of a straight line between two dots."""
     (x0, y0), (x1, y1) = start, end
     steps = max(abs(x1 - x0), abs(y1 - y0), 1)

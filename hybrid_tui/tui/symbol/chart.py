@@ -130,9 +130,7 @@ def _heights(height: int, *, with_panels: bool) -> dict[str, int]:
     return {"volume": volume, "rsi": panel, "macd": panel if height >= 17 else 0}
 
 
-def _prices(
-    frame: Frame, scene: Scene, overlay: str, height: int, cursor: int | None
-) -> list[Row]:
+def _prices(frame: Frame, scene: Scene, overlay: str, height: int, cursor: int | None) -> list[Row]:
     lines = _overlay(frame, overlay)
     scale = Scale.of(
         [*frame.values("high"), *frame.values("low"), *_held(frame, scene.stops)], height, 0.03
@@ -182,7 +180,10 @@ def _fills(canvas: Canvas, frame: Frame, scene: Scene, scale: Scale) -> None:
     for index, marks in scene.marks.items():
         if not frame.first <= index < frame.last:
             continue
-        for sign, edge, by in (("B", frame.chart.low[index], 1), ("S", frame.chart.high[index], -1)):
+        for sign, edge, by in (
+            ("B", frame.chart.low[index], 1),
+            ("S", frame.chart.high[index], -1),
+        ):
             if any(mark.sign == sign for mark in marks):
                 y = min(canvas.height - 1, max(0, int(scale.y(edge)) + by))
                 canvas.put(frame.x(index), y, sign, "buy" if sign == "B" else "sell")
@@ -342,9 +343,7 @@ def _at(frame: Frame, name: str, cursor: int | None) -> float | None:
     return values[at] if 0 <= at < len(values) else None
 
 
-def _row(
-    tick: str, axis: str, line: Line, label: tuple[str, str] | None, frame: Frame
-) -> Row:
+def _row(tick: str, axis: str, line: Line, label: tuple[str, str] | None, frame: Frame) -> Row:
     spans: list[Span] = [(f.fit(tick, AXIS - 1, "right"), "dim"), (axis, "dim"), *line]
     text, style = label or ("", "")
     spans.append((f.fit(f" {text}", frame.gutter), style))
@@ -357,5 +356,3 @@ def short_count(value: float) -> str:
         if value >= limit:
             return f"{value / limit:.3g}{unit}"
     return f"{value:.0f}"
-
-

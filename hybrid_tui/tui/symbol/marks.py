@@ -54,7 +54,9 @@ def marks_of(state: DeskState, symbol: str, fills: Iterable[Fill]) -> list[Mark]
         if found.decided_at is not None and status in ("approved", "vetoed"):
             by = {"person": "you"}.get(found.decided_by, f.clean(found.decided_by))
             text = f"{status} by {by}"
-            marks.append(Mark(sign="a" if status == "approved" else "v", at=found.decided_at, text=text))
+            marks.append(
+                Mark(sign="a" if status == "approved" else "v", at=found.decided_at, text=text)
+            )
     for item in state.news:
         if symbol in item.symbols:
             score = state.scores.get(item.id)

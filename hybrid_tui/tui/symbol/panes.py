@@ -268,5 +268,3 @@ def _words(reason: str) -> str:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
-
-

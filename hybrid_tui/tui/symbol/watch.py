@@ -61,7 +61,7 @@ class Watch:
         self.version += 1
 
     def look(self, state: DeskState, wall: float) -> None:
-        """Ask for what is out of date, at most every half second, one question of a kind at once."""
+        """Ask for what is out of date: one question of a kind at once, at most two a second."""
         symbol = self.symbol
         bar = (state.closed_at.get(symbol), state.splits_seen.get(symbol))
         held = state.positions.get(symbol)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from hybrid_tui.analysis.story_words import Facts, Step, exit_words, lasted, rule_words
@@ -94,7 +95,7 @@ def trade_steps(
     yield from _stops(connection, run, symbol, bought, until)
     for row in trades:
         if row[9]:
-            yield from order_steps(connection, run, row[9])
+            yield from order_steps(connection, run, row[9]) or _fills(connection, run, row[9])
         invested = row[1] * row[3]
         share = f" ({row[8] / invested:+.2%})" if invested else ""
         duration = datetime.fromisoformat(row[4]) - datetime.fromisoformat(row[2])
@@ -161,27 +162,36 @@ def _fills(connection: sqlite3.Connection, run: str, name: str) -> Iterator[Step
 def _stops(
     connection: sqlite3.Connection, run: str, symbol: str, first: int, last: int | None
 ) -> Iterator[Step]:
-    """Yield the first stop, the first of each other rule, and the last; the rest is counted."""
+    """Yield the first stop, each change of its rule, and where it stood last."""
     rows = connection.execute(
         "select id, at, body from events where run = ? and id > ? and id <= ?"
         " and kind = 'StopMoved' and json_extract(body, '$.symbol') = ? order by id",
         (run, first, last if last is not None else 1 << 62, symbol),
     ).fetchall()
-    before = ""
-    for number, (event_id, at, body) in enumerate(rows):
+    told: tuple[str, float] | None = None
+    raised = 0
+    kept: Step | None = None
+    for event_id, at, body in rows:
         event = load_event("StopMoved", body)
         assert isinstance(event, ev.StopMoved)
-        if event.level_from == before and number != len(rows) - 1:
+        if told == (event.level_from, event.level):
             continue
-        before = event.level_from
-        counted = f", moved {number} times" if number == len(rows) - 1 and number > 1 else ""
-        yield Step(
+        raised += told is not None
+        step = Step(
             at=datetime.fromisoformat(at),
             kind="stop",
-            text=f"{event.level:,.2f} ({exit_words(event.level_from)}){counted}",
+            text=f"{event.level:,.2f} ({exit_words(event.level_from)})",
             facts=(("high", f"{event.high:,.2f}"),),
             event_id=event_id,
         )
+        if told is None or told[0] != event.level_from:
+            yield step
+            kept = None
+        else:
+            kept = step
+        told = (event.level_from, event.level)
+    if kept is not None:
+        yield replace(kept, text=f"{kept.text}, raised {raised} times so far")
 
 
 def _locks(connection: sqlite3.Connection, run: str, cause: int) -> Iterator[Step]:

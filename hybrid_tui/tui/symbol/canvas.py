@@ -16,11 +16,11 @@ PARTS = {
     ("", "thin"): "╻",
     ("wick", "thin"): "╽",
     ("thin", "wick"): "╿",
-    ("full", "full"): "█",
-    ("full", ""): "▀",
-    ("", "full"): "▄",
-    ("wick", "full"): "▄",
-    ("full", "wick"): "▀",
+    ("full", "full"): "▐",
+    ("full", ""): "▝",
+    ("", "full"): "▗",
+    ("wick", "full"): "▗",
+    ("full", "wick"): "▝",
 }
 """Characters by what stands in the upper and in the lower half of a cell."""
 
@@ -89,7 +89,7 @@ class Canvas:
     ) -> None:
         """Draw a candle; wick and body are (top, bottom) in cells from the top.
 
-        A hollow body is thin, the other fills its cell, so that they differ without colours.
+        A hollow body is thin, the other half a cell wide, so that they differ without colours.
         """
         halves = dict.fromkeys(_halves(*wick), "wick")
         halves |= dict.fromkeys(_halves(*body), "thin" if hollow else "full")

@@ -20,7 +20,7 @@ from hybrid_tui.tui.widgets.lines import Line, Row, Span, row
 
 AXIS = 9
 GUTTER = 14
-NARROW_GUTTER = 10
+NARROW_GUTTER = 13
 ROOMY = 100
 OVERLAYS = ("bands", "averages", "none")
 LEVELS = (35.0, 70.0)
@@ -317,7 +317,7 @@ def _macd(frame: Frame, height: int, cursor: int | None) -> list[Row]:
     if macd is not None:
         notes[0] = (f"{macd:+.3f}", "blue")
     if signal is not None:
-        notes[1] = (f"{signal:+.3f} signal"[: frame.gutter - 1], "accent")
+        notes[1] = (f"{signal:+.3f} sig.", "accent")
     return [
         _row("MACD" if y == 0 else "", "│", line, notes.get(y), frame)
         for y, line in enumerate(canvas.rows())

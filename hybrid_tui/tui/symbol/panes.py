@@ -22,6 +22,7 @@ from hybrid_tui.tui.widgets.lines import Row, Span, row, width_of
 TIMEFRAMES = {"1m": 60, "5m": 300, "1h": 3_600, "1d": DAY_SECONDS}
 STOPS = {ExitReason.HARD_STOP: "hard", ExitReason.TRAILING_STOP: "trail"}
 MOST_NEWS = 40
+ROOMY = 56
 
 
 def head_row(
@@ -51,9 +52,10 @@ def head_row(
     held = state.positions.get(symbol)
     parts = _held(state, held, price) if held is not None else [((" not held", "dim"),)]
     for part in parts:
-        if width_of(part) <= room:
-            spans += part
-            room -= width_of(part)
+        if width_of(part) > room:
+            break
+        spans += part
+        room -= width_of(part)
     return row(*spans, (" " * max(0, room), ""), *frames)
 
 
@@ -177,7 +179,7 @@ def record_title(predictions: Sequence[Came]) -> str:
     if not known:
         return "Predictions"
     inside = sum(bool(came.is_inside) for came in known)
-    return f"Predictions · {inside} of {len(known)} inside the {known[0].level:.0%} band"
+    return f"{inside} of {len(known)} inside the {known[0].level * 100:.0f} % band"
 
 
 def record_rows(
@@ -196,22 +198,26 @@ def record_rows(
 
 def _came(came: Came, width: int) -> Row:
     expected = came.forecast / came.reference_price - 1
+    is_roomy = width >= ROOMY
+    digits = 2 if is_roomy else 1
+    low, high = (_moved(price, came, digits) for price in (came.low, came.high))
     spans: list[Span] = [
         (f"{f.new_york(came.at, '%H:%M')} ", "dim"),
         (f"p {f.probability(came.buy_probability):>3} ", ""),
-        (f"{expected * 100:+.2f} ", ""),
-        (f"[{_part(came.low, came)}, {_part(came.high, came)}] ", "dim"),
     ]
+    if is_roomy:
+        spans.append((f"{expected * 100:+.2f} ", ""))
+    spans.append((f"[{low},{high}] ", "dim"))
     if came.close is None:
         spans.append(("… ", "dim"))
     else:
         style = f.direction(round(came.close / came.reference_price - 1, 6))
         spans += [
             ("→ ", "dim"),
-            (f"{_part(came.close, came)} ", style),
-            ("inside", "dim") if came.is_inside else ("OUTSIDE", "warn"),
+            (f"{_moved(came.close, came)} ", style),
+            ("✓ in", "dim") if came.is_inside else ("✗ out", "warn"),
         ]
-        if width_of(tuple(spans)) + 11 <= width:
+        if is_roomy:
             spans.append((", came true" if came.came_true else ", did not", "dim"))
     if not came.familiar:
         spans.append((" unfamiliar", "warn"))
@@ -258,8 +264,8 @@ def _wrapped(text: str, width: int) -> list[Row]:
     return [row(line) for line in f.wrap(text, width)]
 
 
-def _part(price: float, came: Came) -> str:
-    return f"{(price / came.reference_price - 1) * 100:+.2f}"
+def _moved(price: float, came: Came, digits: int = 2) -> str:
+    return f"{(price / came.reference_price - 1) * 100:+.{digits}f}"
 
 
 def _words(reason: str) -> str:

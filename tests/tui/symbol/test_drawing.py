@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hybrid_tui.domain.inquiries import Chart
 from hybrid_tui.tui.symbol.axes import Scale, price_ticks, time_ticks
 from hybrid_tui.tui.symbol.canvas import Canvas
-from hybrid_tui.tui.symbol.chart import AXIS, Frame, Level, Look, Scene, chart_rows, short_count
-from hybrid_tui.tui.symbol.marks import Mark, by_bar
+from hybrid_tui.tui.symbol.chart import AXIS, Frame, Look, Scene, chart_rows, short_count
+from hybrid_tui.tui.symbol.marks import Level, Mark, by_bar
 from hybrid_tui.tui.widgets.lines import text_of, width_of
 from tests.tui.builders import OPEN, at
 from tests.tui.symbol.scenes import chart

@@ -15,6 +15,7 @@ from textual.widgets import Button
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Approve, ClosePosition
 from hybrid_tui.domain.inquiries import Answer, ChartInquiry, RulesInquiry
+from hybrid_tui.tui import registry
 from hybrid_tui.tui.app import DeskApp
 from hybrid_tui.tui.history import JournalHistory
 from hybrid_tui.tui.symbol.page import SymbolPage
@@ -31,6 +32,12 @@ Compare = Callable[..., bool]
 def history(tmp_path_factory: pytest.TempPathFactory) -> JournalHistory:
     """The morning's journal."""
     return journal_of(morning(), tmp_path_factory.mktemp("symbol"))
+
+
+@pytest.fixture(autouse=True)
+def pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know these pages alone, so that a picture does not change with each page that is added."""
+    monkeypatch.setattr(registry, "PAGES", (registry.DESK, registry.SYMBOL))
 
 
 @dataclass

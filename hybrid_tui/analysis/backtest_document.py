@@ -47,7 +47,7 @@ def summary_of(
     mean_equity = float(marks.equity.mean()) if len(marks) else None
     return {
         **asdict(performance(returns)),
-        "trades": len(ledger.trades) + len(state.positions),
+        "trades": ledger.closed + len(state.positions),
         "win_rate": sum(pnl > 0 for pnl in closed) / len(closed) if closed else None,
         "profit_factor": won / lost if lost > 0 else None,
         "exposure": float((marks.gross / marks.equity).mean()) if len(marks) else None,
@@ -115,13 +115,17 @@ def held_levels(closes_at: Sequence[datetime], series: Mapping[str, BarSeries]) 
 
     Each is bought at its first open; until then its share is cash. Shape (closes,).
     """
-    traded = [found for found in series.values() if len(found)]
     seconds = np.array([int(at.timestamp()) for at in closes_at], dtype=np.int64)
     total = np.zeros(len(seconds))
-    for found in traded:
+    traded = 0
+    for found in series.values():
+        if not len(found):
+            continue
+        traded += 1
         last = np.searchsorted(found.known_at, seconds, side="right") - 1
         total += np.where(last >= 0, found.close[last] / found.open[0], 1.0)
-    levels: FloatArray = total / len(traded)
+        found.release()
+    levels: FloatArray = total / traded
     return levels
 
 

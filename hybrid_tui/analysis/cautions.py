@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -113,16 +114,18 @@ def large_fills(
         if at is not None:
             filled[row["symbol"], at] += row["quantity"]
     worst, large = 0.0, 0
-    for (symbol, at), quantity in filled.items():
+    for symbol, fills in groupby(sorted(filled.items()), key=lambda one: one[0][0]):
         series = traded[symbol]
-        second = int(datetime.fromisoformat(at).timestamp())
-        index = int(np.searchsorted(series.start, second))
-        if index == len(series) or int(series.start[index]) != second:
-            continue
-        volume = float(series.volume[index])
-        if quantity > MOST_OF_VOLUME * volume:
-            large += 1
-            worst = max(worst, quantity / volume if volume else float("inf"))
+        for (_, at), quantity in fills:
+            second = int(datetime.fromisoformat(at).timestamp())
+            index = int(np.searchsorted(series.start, second))
+            if index == len(series) or int(series.start[index]) != second:
+                continue
+            volume = float(series.volume[index])
+            if quantity > MOST_OF_VOLUME * volume:
+                large += 1
+                worst = max(worst, quantity / volume if volume else float("inf"))
+        series.release()
     if large == 0:
         return None
     most = "a bar without volume" if worst == float("inf") else f"at most {worst:.1%}"

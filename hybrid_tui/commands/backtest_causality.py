@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -115,22 +115,23 @@ def causality_warnings(found: dict[str, Any]) -> list[str]:
     return warnings
 
 
-def _whole(run: Run) -> dict[str, BarSeries]:
+def _whole(run: Run) -> Mapping[str, BarSeries]:
     """Return each symbol's bars with those that warm up, and splits worked in."""
-    from hybrid_tui.domain.bars import joined
+    from hybrid_tui.domain.bars import DerivedSeries, joined
     from hybrid_tui.domain.splits import split_adjusted
 
     history = run.history
-    found = {}
-    for symbol, series in sorted(history.traded.items()):
-        later = [action for action in history.actions if action.ex_at > history.begins_at]
-        past = history.before.get(symbol)
+    later = [action for action in history.actions if action.ex_at > history.begins_at]
+
+    def make(symbol: str) -> BarSeries:
+        past, series = history.before.get(symbol), history.traded[symbol]
         bars = joined(past, series) if past is not None else series
-        found[symbol] = split_adjusted(bars, later, history.ends_at) if later else bars
-    return found
+        return split_adjusted(bars, later, history.ends_at) if later else bars
+
+    return DerivedSeries(sorted(history.traded), make)
 
 
-def _technicals(run: Run, verdict: Verdict, whole: dict[str, BarSeries], how: str | int) -> None:
+def _technicals(run: Run, verdict: Verdict, whole: Mapping[str, BarSeries], how: str | int) -> None:
     import numpy as np
 
     from hybrid_tui.analysis.causality import check_technicals, decisive_rows, technicals_of
@@ -151,19 +152,21 @@ def _technicals(run: Run, verdict: Verdict, whole: dict[str, BarSeries], how: st
         anywhere = rng.integers(first, len(series))
         asked = sorted({*chosen.tolist(), int(anywhere)})
         check_technicals(verdict, series, run.config.rules, found, asked, seed=run.seed)
+        series.release()
 
 
-def _features(run: Run, verdict: Verdict, whole: dict[str, BarSeries], how: str | int) -> None:
+def _features(run: Run, verdict: Verdict, whole: Mapping[str, BarSeries], how: str | int) -> None:
     import numpy as np
 
     from hybrid_tui.analysis.causality_features import check_features, sampled_instants
     from hybrid_tui.ml.features import INDEX_SYMBOL
 
-    strategist, count, series = _strategist(run), FULL_INSTANTS, whole
+    strategist, count = _strategist(run), FULL_INSTANTS
+    series: Mapping[str, BarSeries] = whole
     if how == SAMPLE:
         rng, count = np.random.default_rng(run.seed), SAMPLE_INSTANTS
         chosen = rng.choice(list(whole), min(SAMPLE_WINDOWS, len(whole)), replace=False).tolist()
-        series = {name: bars for name, bars in whole.items() if name in (*chosen, INDEX_SYMBOL)}
+        series = {name: whole[name] for name in whole if name in (*chosen, INDEX_SYMBOL)}
     calendar, history = run.state.calendar(), run.history
     check_features(
         verdict,
@@ -295,17 +298,17 @@ def _instants(run: Run, base: Sequence[Row], how: str | int) -> list[datetime]:
     return sorted({*decided, *(datetime.fromtimestamp(s, UTC) for s in more.tolist())})
 
 
-def _warm_up(run: Run, whole: dict[str, BarSeries]) -> dict[str, Any] | None:
+def _warm_up(run: Run, whole: Mapping[str, BarSeries]) -> dict[str, Any] | None:
     """Say how many bars the indicators need, and which symbols began with fewer."""
     from hybrid_tui.analysis.warm_up import LADDER, warm_up_needed
 
-    longest = max(whole, key=lambda symbol: len(whole[symbol]))
+    before, traded = run.history.before, run.history.traded
+    have = {symbol: len(before[symbol]) if symbol in before else 0 for symbol in whole}
+    longest = max(whole, key=lambda symbol: have[symbol] + len(traded[symbol]))
     found = warm_up_needed(whole[longest], run.config.rules)
     if found is None:
         return None
     least = found.needed if found.needed is not None else LADDER[-1] + 1
-    before = run.history.before
-    have = {symbol: len(before[symbol]) if symbol in before else 0 for symbol in whole}
     return {
         "needed": found.needed,
         "worst": found.worst,

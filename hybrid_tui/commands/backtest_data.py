@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -82,7 +82,7 @@ def load_history(
 ) -> History:
     """Return the bars of files, folders or the bar store, cut at start <= bar start < end."""
     from hybrid_tui.commands.bars import load_bars
-    from hybrid_tui.domain.bars import DAY_SECONDS
+    from hybrid_tui.domain.bars import DAY_SECONDS, DerivedSeries
     from hybrid_tui.market.actions import adjusted
 
     if start is not None and end is not None and end <= start:
@@ -122,7 +122,7 @@ def load_history(
     session = calendar.session_at(known - timedelta(seconds=1))
     begins_at = datetime.fromtimestamp(opening, UTC) - timedelta(seconds=1)
     actions = tuple(action for action in loaded.actions if action.symbol in traded)
-    through = {s: adjusted(series, actions, known) for s, series in traded.items()}
+    through = DerivedSeries(traded, lambda symbol: adjusted(traded[symbol], actions, known))
     told = {seam.detail for seam in loaded.seams}
     warnings = [text for text in loaded.warnings if text not in told]
     warnings += _doubtful(through, calendar, loaded.seams)
@@ -152,19 +152,23 @@ def _spreads(quotes: Sequence[Path], tz: str, traded: dict[str, BarSeries]) -> S
 
 
 def _doubtful(
-    traded: dict[str, BarSeries], calendar: TradingCalendar, seams: Sequence[Seam]
+    traded: Mapping[str, BarSeries], calendar: TradingCalendar, seams: Sequence[Seam]
 ) -> list[str]:
     """Return what in the tested bars would make a result wrong: unadjusted splits, volumes."""
     from hybrid_tui.analysis.cautions import false_volumes, feed_seams
     from hybrid_tui.market.quality import misleading
 
-    findings = [found for series in traded.values() for found in misleading(series, calendar)]
+    findings = []
+    spans = {}
+    for symbol, series in traded.items():
+        findings += misleading(series, calendar)
+        spans[symbol] = (int(series.start[0]), int(series.start[-1]))
+        series.release()
     splits = [
         f"{found.symbol}: {found.detail} at {iso(found.at)}: the result across it means nothing"
         for found in findings
         if found.kind == SPLIT
     ]
-    spans = {symbol: (int(s.start[0]), int(s.start[-1])) for symbol, s in traded.items()}
     changes: dict[str, datetime] = {}
     for seam in seams:
         low, high = spans.get(seam.symbol, (0, 0))
@@ -179,11 +183,12 @@ def _doubtful(
     return [*splits, *(text for text in (feed_seams(changes), false_volumes(totals)) if text)]
 
 
-def held_through(history: History) -> dict[str, BarSeries]:
+def held_through(history: History) -> Mapping[str, BarSeries]:
     """Return the traded bars as someone who held them saw them: splits and dividends worked in."""
+    from hybrid_tui.domain.bars import DerivedSeries
     from hybrid_tui.market.actions import adjusted
 
-    return {
-        symbol: adjusted(series, history.actions, history.ends_at, "all")
-        for symbol, series in history.traded.items()
-    }
+    return DerivedSeries(
+        history.traded,
+        lambda symbol: adjusted(history.traded[symbol], history.actions, history.ends_at, "all"),
+    )

@@ -101,7 +101,7 @@ def _from_store(state: CliState, symbols: list[str] | None, interval: int | None
     from hybrid_tui.market.store import BarStore
 
     store = BarStore(state.paths.bars)
-    series, actions = store.load_with_actions(symbols, interval)
+    series, actions = store.load_with_actions(symbols, interval, paging=state.paths.cache)
     if not series:
         raise DataError(
             f"{state.paths.bars}: the bar store has no such bars",

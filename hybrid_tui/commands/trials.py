@@ -131,7 +131,7 @@ def run_span(
     outcome = run_history(state, config, history, headlines, tier2=tier2)
     daily = [equity for _, equity in outcome.ledger.daily]
     returns = daily_returns(daily, outcome.desk.starting_cash)
-    return Result(returns=tuple(returns.tolist()), trades=len(outcome.ledger.trades))
+    return Result(returns=tuple(returns.tolist()), trades=outcome.ledger.closed)
 
 
 def run_trial(

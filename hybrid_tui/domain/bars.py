@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,16 @@ class BarSlice:
     feeds: tuple[tuple[str, str], ...] = ()
 
 
+class Pages(Protocol):
+    """Where columns lie that need not stay in memory: what was read of them can be let go."""
+
+    def release(self) -> None:
+        """Let go what was read of one symbol; it is read again where it is looked at again."""
+
+    def release_all(self) -> None:
+        """Let go what was read of every symbol."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarSeries:
     """The regular-session bars of one symbol, oldest first.
@@ -47,6 +57,7 @@ class BarSeries:
     ``start`` and ``known_at`` are UTC epoch seconds; prices are dollars, volume is shares. A bar is
     known at the smaller of its end and the close of its session. ``feed`` is that of the last bar;
     where it changes on the way ``feeds`` holds each stretch as (start of its first bar, feed).
+    ``pages`` are those of columns that lie outside of memory, where they do.
     """
 
     symbol: str
@@ -60,12 +71,20 @@ class BarSeries:
     close: FloatArray
     volume: FloatArray
     feeds: tuple[tuple[int, str], ...] = ()
+    pages: Pages | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.start)
 
+    def release(self) -> None:
+        """Say that this series is not looked at for a while: memory that it can do without goes."""
+        if self.pages is not None:
+            self.pages.release()
+
     def slice(self, first: int, last: int) -> BarSeries:
         """Return bars ``first`` (included) to ``last`` (excluded) without copying."""
+        if first == 0 and last >= len(self):
+            return self
         return BarSeries(
             symbol=self.symbol,
             interval=self.interval,
@@ -78,6 +97,7 @@ class BarSeries:
             close=self.close[first:last],
             volume=self.volume[first:last],
             feeds=self.feeds,
+            pages=self.pages,
         )
 
     @property
@@ -103,6 +123,25 @@ class BarSeries:
     def known_by(self, instant: int) -> BarSeries:
         """Return the bars whose end is not after ``instant`` (UTC epoch seconds)."""
         return self.slice(0, int(np.searchsorted(self.known_at, instant, side="right")))
+
+
+class DerivedSeries(Mapping[str, BarSeries]):
+    """Series by symbol that are made each time one is asked for, and not kept."""
+
+    def __init__(self, symbols: Iterable[str], make: Callable[[str], BarSeries]) -> None:
+        self._symbols = dict.fromkeys(symbols)
+        self._make = make
+
+    def __getitem__(self, symbol: str) -> BarSeries:
+        if symbol not in self._symbols:
+            raise KeyError(symbol)
+        return self._make(symbol)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._symbols)
+
+    def __len__(self) -> int:
+        return len(self._symbols)
 
 
 def feed_changes(stretches: Sequence[tuple[int, str]]) -> tuple[tuple[int, str], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,10 +23,10 @@ NOT_KEPT: tuple[type[ev.Event], ...] = (ev.Ticked, ev.Heartbeat, ev.NightsMeasur
 
 @dataclass(slots=True)
 class Ledger:
-    """What a backtest keeps of the events."""
+    """What a backtest keeps of the events; ``closed`` counts its trades."""
 
     state: DeskState
-    trades: list[Trade] = field(default_factory=list)
+    closed: int = 0
     marks: Marks = field(default_factory=Marks)
     daily: list[tuple[datetime, float]] = field(default_factory=list)
     bars: int = 0
@@ -42,6 +42,21 @@ class Ledger:
     entries_decided: int = 0
     entries_refused: Counter[str] = field(default_factory=Counter)
     _had_bar: bool = False
+    _trades: list[Trade] = field(default_factory=list)
+    _untold: Callable[[], Iterable[Trade]] | None = None
+
+    @property
+    def trades(self) -> list[Trade]:
+        """The closed trades, in the order of their exits."""
+        if self._untold is not None:
+            self._trades.extend(self._untold())
+            self._untold = None
+        return self._trades
+
+    def tell_later(self, count: int, tell: Callable[[], Iterable[Trade]]) -> None:
+        """Take ``count`` trades, which ``tell`` gives when somebody looks: a search never does."""
+        self.closed += count
+        self._untold = tell
 
     @property
     def equity(self) -> list[tuple[datetime, float]]:
@@ -76,7 +91,8 @@ class Ledger:
                 self.fees += fill.commission
                 self.slippage += fill.slippage
                 if fill.side is Side.SELL:
-                    self.trades.append(self.state.trades[-1])
+                    self._trades.append(self.state.trades[-1])
+                    self.closed += 1
             case ev.OrderCancelled():
                 self.entries_cancelled += 1
             case ev.PredictionsMade():

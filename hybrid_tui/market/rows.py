@@ -117,5 +117,6 @@ def fingerprint(series: Mapping[str, BarSeries]) -> str:
         bars = series[symbol]
         digest.update(f"{symbol}\0{bars.interval}\0{bars.feed}\0{len(bars)}\0".encode())
         for column in (bars.start, bars.open, bars.high, bars.low, bars.close, bars.volume):
-            digest.update(np.ascontiguousarray(column).tobytes())
+            digest.update(np.ascontiguousarray(column).data)
+        bars.release()
     return digest.hexdigest()

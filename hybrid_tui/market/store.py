@@ -19,11 +19,13 @@ import numpy as np
 from hybrid_tui.domain.bars import BarSeries, CorporateAction, feed_changes
 from hybrid_tui.errors import ConfigError, DataError
 from hybrid_tui.market.actions_file import ACTIONS, read_actions, sync_folder, write_actions
+from hybrid_tui.market.paging import MOST_IN_MEMORY, paged, sharing_times
 from hybrid_tui.market.stretches import (
     Adjusted,
     Stretch,
     all_as_traded,
     feeds_of,
+    merge_spans,
     merge_stretches,
     seams_told,
     stretches_in,
@@ -94,7 +96,7 @@ class BarStore:
         if path.exists():
             known = self._describe(path)
             known_spans = known.spans
-            stored = self._read(path)
+            stored = self._read(known)
             before = len(stored)
             merged = merge_series(series, stored) if replacing else merge_series(stored, series)
             winner = series if replacing else stored
@@ -143,20 +145,27 @@ class BarStore:
         symbols: Collection[str] | None = None,
         interval: int | None = None,
         feed: str | None = None,
+        *,
+        paging: Path | None = None,
     ) -> tuple[dict[str, BarSeries], list[CorporateAction]]:
         """Return series as ``load`` does, and the actions that they have still to be adjusted for.
 
         Those are the actions of the symbols with raw bars; bars that came adjusted have none. Where
-        a series has both, all its bars are given as they were traded.
+        a series has both, all its bars are given as they were traded. More than MOST_IN_MEMORY bars
+        are laid out in a temporary file in the folder ``paging``, if there is one.
         """
         chosen = self._choose(symbols, interval, feed)
-        series = {symbol: self._read(chosen[symbol].path) for symbol in sorted(chosen)}
         stretches = {symbol: stored.stretches for symbol, stored in chosen.items()}
-        raw = [s for s, parts in stretches.items() if any(p.adjusted == "none" for p in parts)]
+        raw = {s for s, parts in stretches.items() if any(p.adjusted == "none" for p in parts)}
         actions = self.actions(raw)
-        for symbol in raw:
-            series[symbol] = all_as_traded(series[symbol], stretches[symbol], actions)
-        return series, actions
+        found = (
+            all_as_traded(series, stretches[symbol], actions) if symbol in raw else series
+            for symbol in sorted(chosen)
+            for series in (self._read(chosen[symbol]),)
+        )
+        if paging is not None and sum(s.bars for s in chosen.values()) > MOST_IN_MEMORY:
+            return paged(found, paging), actions
+        return {series.symbol: series for series in sharing_times(found)}, actions
 
     def seams(
         self,
@@ -184,7 +193,7 @@ class BarStore:
         Raises DataError where a symbol that was asked for is not there.
         """
         chosen = self._choose(symbols, interval, feed)
-        return {symbol: self._read(chosen[symbol].path) for symbol in sorted(chosen)}
+        return {symbol: self._read(chosen[symbol]) for symbol in sorted(chosen)}
 
     def _choose(
         self, symbols: Collection[str] | None, interval: int | None, feed: str | None
@@ -255,20 +264,19 @@ class BarStore:
         except (pa.ArrowException, OSError, KeyError, ValueError, ConfigError) as error:
             raise DataError(f"{path} is not a file of the bar store: {error}", hint=HINT) from error
 
-    def _read(self, path: Path) -> BarSeries:
+    def _read(self, stored: StoredSeries) -> BarSeries:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        stored = self._describe(path)
         try:
             wanted = [*TIMES, *VALUES]
             # Not read_table: looking for more than one file takes it longer than reading a year.
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(stored.path) as file:
                 table = file.read(columns=wanted, use_threads=False)
             times = {name: table[name].to_numpy().view(np.int64) // 1000 for name in TIMES}
             values: dict[str, Any] = {name: table[name].to_numpy() for name in VALUES}
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-            raise DataError(f"{path} cannot be read: {error}", hint=HINT) from error
+            raise DataError(f"{stored.path} cannot be read: {error}", hint=HINT) from error
         return BarSeries(
             symbol=stored.symbol,
             interval=stored.interval,
@@ -357,17 +365,6 @@ def merge_series(first: BarSeries, second: BarSeries) -> BarSeries:
     at = np.flatnonzero(np.diff(code, prepend=-1)).tolist()
     feeds = feed_changes([(int(start[i]), names[int(code[i])]) for i in at])
     return replace(first, start=start, feeds=feeds, **columns)
-
-
-def merge_spans(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Return stretches [first, end) in order, those that touch or overlap made one."""
-    merged: list[tuple[int, int]] = []
-    for first, end in sorted(spans):
-        if merged and first <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((first, end))
-    return tuple(merged)
 
 
 def interval_text(seconds: int) -> str:

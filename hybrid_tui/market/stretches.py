@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -76,6 +76,17 @@ def merge_stretches(
     names = list(dict.fromkeys((one.feed, one.adjusted) for one in (*first, *second)))
     codes = np.where(is_first, _codes(start, first, names), _codes(start, second, names))
     return _runs(start, codes, names)
+
+
+def merge_spans(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return stretches [first, end) in order, those that touch or overlap made one."""
+    merged: list[tuple[int, int]] = []
+    for first, end in sorted(spans):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((first, end))
+    return tuple(merged)
 
 
 def feeds_of(stretches: Sequence[Stretch]) -> tuple[tuple[int, str], ...]:

@@ -18,7 +18,8 @@ from hybrid_tui.market.calendar import xnys
 from hybrid_tui.market.recorded import RecordedMarket
 from hybrid_tui.market.resample import resample
 from hybrid_tui.market.sessions import regular_session
-from hybrid_tui.market.store import merge_series, merge_spans
+from hybrid_tui.market.store import merge_series
+from hybrid_tui.market.stretches import merge_spans
 from hybrid_tui.market.view import KnownMarket
 from tests.market.builders import OPEN, headline, series
 

@@ -23,7 +23,8 @@ class Columns:
 
     ``known`` and ``start`` are the instants' ends and starts (UTC epoch seconds). ``signal_index``,
     ``signal_symbol``, ``signal_verdict``, ``signal_target`` and ``signal_priority`` are all
-    occasions to buy by instant, then symbol, the first with an end mark.
+    occasions to buy by instant, then symbol, the first with an end mark; ``signal_close`` is the
+    close then, ``signal_open`` that of the symbol's next bar (NaN: there is none).
     """
 
     def __init__(
@@ -42,15 +43,20 @@ class Columns:
         self.closes = [closes.data for closes in self.close_arrays]
         self._own = [bars.known_at.data for bars in series]
         entries, verdicts, targets, priorities, exits = [], [], [], [], []
+        closes, opens = [], []
         for bars, name in zip(series, self.names, strict=True):
             silent = _silent(bars.known_at, closes_at)
             found = occasions[name]
             deciding = _deciding(found.entries, silent)
-            entries.append(self._indices(bars.known_at, found.entries[deciding]))
+            rows = found.entries[deciding]
+            entries.append(self._indices(bars.known_at, rows))
+            closes.append(bars.close[rows])
+            opens.append(_opens_after(bars.open, rows))
             verdicts.append(found.verdicts[deciding])
             targets.append(found.targets[deciding])
             priorities.append(found.priorities[deciding])
             exits.append(found.exits[_deciding(found.exits, silent)].data)
+            bars.release()
         self.exits = exits
         index = np.concatenate(entries)
         symbol = np.repeat(np.arange(len(series)), [len(found) for found in entries])
@@ -60,6 +66,8 @@ class Columns:
         self.signal_verdict = np.concatenate(verdicts)[order].data
         self.signal_target = np.concatenate(targets)[order].data
         self.signal_priority = np.concatenate(priorities)[order].data
+        self.signal_close = np.concatenate(closes)[order].data
+        self.signal_open = np.concatenate(opens)[order].data
 
     def _indices(self, known_at: IntArray, rows: IntArray) -> IntArray:
         """Return the instants of a symbol's rows."""
@@ -76,14 +84,6 @@ class Columns:
     def next_index(self, symbol: int, index: int) -> int:
         """Return the instant of a symbol's next bar; NEVER: there is none."""
         return index + 1 if index + 1 < self.lengths[symbol] else NEVER
-
-    def open(self, symbol: int, index: int) -> float:
-        """Return the open of the bar that is known at an instant."""
-        return self.opens[symbol][index]
-
-    def close(self, symbol: int, index: int) -> float:
-        """Return the last close known at an instant."""
-        return self.closes[symbol][index]
 
     def gross(self, names: Sequence[int], lots: Mapping[int, Lot], index: int) -> float:
         """Return quantity x last close known at an instant, summed in the symbols' order."""
@@ -123,19 +123,11 @@ class RaggedColumns(Columns):
         row = self.row(symbol, index) + 1
         return self.index(symbol, row) if row < self.lengths[symbol] else NEVER
 
-    def open(self, symbol: int, index: int) -> float:
-        """Return the open of the bar that is known at an instant."""
-        return self.opens[symbol][self.row(symbol, index)]
-
-    def close(self, symbol: int, index: int) -> float:
-        """Return the last close known at an instant."""
-        return self.closes[symbol][self.row(symbol, index)]
-
     def gross(self, names: Sequence[int], lots: Mapping[int, Lot], index: int) -> float:
         """Return quantity x last close known at an instant, summed in the symbols' order."""
         gross = 0.0
         for symbol in names:
-            gross += lots[symbol].quantity * self.close(symbol, index)
+            gross += lots[symbol].quantity * self.closes[symbol][self.row(symbol, index)]
         return gross
 
     def closes_between(self, symbol: int, first: int, last: int) -> FloatArray:
@@ -150,6 +142,14 @@ def columns_of(
     """Return the columns of a grid; bars known at one of ``closes_at`` decide nothing."""
     kind = Columns if grid.is_whole else RaggedColumns
     return kind(grid, occasions, closes_at)
+
+
+def _opens_after(opens: FloatArray, rows: IntArray) -> FloatArray:
+    """Return the open of the bar after each of ``rows``, NaN after the last."""
+    found = np.full(len(rows), np.nan)
+    inside = int(rows.searchsorted(len(opens) - 1))
+    found[:inside] = opens[rows[:inside] + 1]
+    return found
 
 
 def _deciding(rows: IntArray, silent: BoolArray) -> IntArray:

@@ -72,6 +72,8 @@ class SkippingRun:
                 return
             finish(engine.cycle(nxt, feed.read(nxt)), run)
             self._begun = True
+            if nxt.date() > now.date():
+                self._grid.release()
             now = nxt
             if progress is not None:
                 progress(now)

@@ -33,6 +33,7 @@ class Grid:
             if symbol in self._whole:
                 return bars.start
             starts[self.known.searchsorted(bars.known_at)] = bars.start
+            bars.release()
         return starts
 
     @cached_property
@@ -41,16 +42,23 @@ class Grid:
         starts = self.starts
         if (starts[1:] < self.known[:-1]).any():
             return False
-        return all(
-            bars.start is starts or bool((bars.start == self._at(symbol, starts)).all())
-            for symbol, bars in self.series.items()
-        )
+        for symbol, bars in self.series.items():
+            if bars.start is not starts and (bars.start != self._at(symbol, starts)).any():
+                return False
+            bars.release()
+        return True
 
     def _at(self, symbol: str, values: IntArray) -> IntArray:
         if symbol in self._whole:
             return values
         found: IntArray = values[self.known.searchsorted(self.series[symbol].known_at)]
         return found
+
+    def release(self) -> None:
+        """Let go what was read of bars outside of memory."""
+        pages = next(iter(self.series.values())).pages
+        if pages is not None:
+            pages.release_all()
 
     @property
     def is_whole(self) -> bool:
@@ -118,6 +126,7 @@ class Grid:
             if symbol not in self._whole:
                 where = self.known.searchsorted(bars.known_at)
                 counts += np.bincount(where, minlength=len(counts))
+                bars.release()
         return np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(counts)))
 
 
@@ -134,12 +143,16 @@ def _union(series: Mapping[str, BarSeries]) -> tuple[IntArray, set[str]]:
         if _equal(bars.known_at, known):
             whole.add(symbol)
         else:
-            others.append(bars.known_at)
+            others.append(bars)
+        bars.release()
     if not others:
         return known, whole
     widest = known
     for first in range(0, len(others), ARRAYS_AT_ONCE):
-        known = np.unique(np.concatenate((known, *others[first : first + ARRAYS_AT_ONCE])))
+        some = others[first : first + ARRAYS_AT_ONCE]
+        known = np.unique(np.concatenate((known, *(bars.known_at for bars in some))))
+        for bars in some:
+            bars.release()
     return known, whole if len(known) == len(widest) else set()
 
 

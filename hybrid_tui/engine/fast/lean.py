@@ -110,6 +110,7 @@ class LeanRun:
                 self.daily.append((self._close, self.reference))
             self.peak = max(self.peak, float(equity.max()))
             self.book.steps.clear()
+            self._grid.release()
             if progress is not None:
                 progress(self._grid.instant(last - 1))
 
@@ -181,10 +182,11 @@ class LeanRun:
                 factor=self._factor,
                 max_position=risk.max_position,
                 equity=equity,
-                close=columns.close(symbol, index),
+                close=columns.signal_close[number],
             )
             if quantity >= 1:
-                wanted.append((-columns.signal_priority[number], symbol, quantity))
+                rank = -columns.signal_priority[number]
+                wanted.append((rank, symbol, quantity, columns.signal_open[number]))
             else:
                 self._refuse(index, NO_TARGET if target == 0 else TOO_SMALL)
         wanted.sort()
@@ -194,23 +196,25 @@ class LeanRun:
                 self._refuse(index, TOO_MANY)
             del wanted[room:]
         book.judged[0] += len(wanted)
-        for rank, symbol, quantity in wanted:
+        for rank, symbol, quantity, base in wanted:
             assert equity is not None
-            self._order(index, rank, symbol, quantity, equity)
+            self._order(index, rank, symbol, quantity, base, equity)
 
     def _refuse(self, index: int, verdict: int) -> None:
         if self._judges:
             self.book.judged[verdict] += 1
             self.book.last_decided = index
 
-    def _order(self, index: int, rank: float, symbol: int, quantity: int, equity: float) -> None:
+    def _order(
+        self, index: int, rank: float, symbol: int, quantity: int, base: float, equity: float
+    ) -> None:
         book, columns = self.book, self._columns
         book.last_decided = index
         book.entries_today += 1
         filled = columns.next_index(symbol, index)
         if filled < NEVER and columns.known[filled] <= self._deadline:
             book.buying.add(symbol)
-            heappush(book.events, (filled, ENTRY, index, rank, symbol, quantity, equity))
+            heappush(book.events, (filled, ENTRY, index, rank, symbol, quantity, base, equity))
         elif self._deadline <= self._ends_at:
             book.cancelled += 1
         if self._counts_entries and index + 1 < self._last_decision:
@@ -229,11 +233,11 @@ class LeanRun:
         _rank: float,
         symbol: int,
         wanted: int,
+        base: float,
         equity: float,
     ) -> None:
         """Fill an entry at the open, cut or cancelled by the caps."""
         book, columns, risk = self.book, self._columns, self._risk
-        base = columns.open(symbol, index)
         price = bought_at(base, self._slip)
         quantity = shares_at_fill(
             wanted=wanted,

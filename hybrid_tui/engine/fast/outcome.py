@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hybrid_tui.config import Config
 from hybrid_tui.domain.orders import ExitReason, Position, Side, Trade, profit
 from hybrid_tui.domain.signals import RiskLevel
+from hybrid_tui.domain.state import RECENT_TRADES
 from hybrid_tui.engine.backtest import Ledger
 from hybrid_tui.engine.fast.book import Lot, Sale
 from hybrid_tui.engine.fast.grid import Grid
@@ -19,7 +20,7 @@ def settle(run: LeanRun, grid: Grid, config: Config, ledger: Ledger) -> None:
     """Write a finished run into a ledger and the desk that it belongs to."""
     book, desk = run.book, ledger.state
     telling = _Telling(grid, config)
-    ledger.trades.extend(map(telling.trade, run.sales))
+    ledger.tell_later(len(run.sales), lambda: map(telling.trade, run.sales))
     ledger.extend(
         grid.known.astype(float), run.equity, run.gross, sum(map(len, grid.series.values()))
     )
@@ -32,9 +33,10 @@ def settle(run: LeanRun, grid: Grid, config: Config, ledger: Ledger) -> None:
         held.symbol: held for held in (telling.held(book.lots[number]) for number in book.names)
     }
     desk.closes = {symbol: float(bars.close[-1]) for symbol, bars in grid.series.items()}
-    desk.trades.extend(ledger.trades)
-    desk.trades_closed = len(ledger.trades)
-    desk.realized = sum(trade.pnl for trade in ledger.trades)
+    grid.release()
+    desk.trades.extend(map(telling.trade, run.sales[-RECENT_TRADES:]))
+    desk.trades_closed = len(run.sales)
+    desk.realized = sum(map(telling.profit, run.sales))
 
 
 class _Telling:
@@ -46,14 +48,19 @@ class _Telling:
         self._known, self._start = grid.known.data, grid.starts.data
         self._config = config
         self._commission = config.broker.commission
+        self._fees = self._commission + self._commission
         self._reason = config.rules.entry
+
+    def profit(self, sale: Sale) -> float:
+        """Return what a sale earned net of its fees, dollars."""
+        lot = sale.lot
+        return profit(lot.quantity, lot.price, sale.price, self._fees)
 
     def trade(self, sale: Sale) -> Trade:
         """Return a sale as the row of a closed trade."""
         lot, symbol = sale.lot, self._names[sale.lot.symbol]
         bought = self._order(lot.decided, symbol, Side.BUY)
         sold = self._order(sale.decided, symbol, Side.SELL) if sale.decided >= 0 else None
-        fees = self._commission + self._commission
         return Trade(
             symbol=symbol,
             quantity=lot.quantity,
@@ -63,8 +70,8 @@ class _Telling:
             exit_at=_instant(self._start[sale.sold]),
             exit_price=sale.price,
             exit_reason=sale.reason,
-            fees=fees,
-            pnl=profit(lot.quantity, lot.price, sale.price, fees),
+            fees=self._fees,
+            pnl=self.profit(sale),
             entry_order_id=bought,
             exit_order_id=sold or f"{bought}-stop",
         )

@@ -57,10 +57,12 @@ class Record:
 
     def signals(self, technicals: Technicals) -> dict[str, SymbolSignals]:
         """Return the technical signals of each traded symbol."""
-        return {
-            symbol: signals_of(self.before.get(symbol), series, technicals, self._splits(symbol))
-            for symbol, series in sorted(self.traded.items())
-        }
+        found = {}
+        for symbol, series in sorted(self.traded.items()):
+            before = self.before.get(symbol)
+            found[symbol] = signals_of(before, series, technicals, self._splits(symbol))
+            series.release()
+        return found
 
     def _splits(self, symbol: str) -> list[CorporateAction]:
         found = [a for a in self.actions if a.symbol == symbol and a.ratio != 1.0]

@@ -28,8 +28,11 @@ def market(
     if archive:
         return _from_archive(Path(archive), symbols, bars)
     start = _minutes(calendar, bars)
+    known_at = start + 60
     rng = np.random.default_rng(7)
-    return {f"S{i:03}": _series(f"S{i:03}", start, *_walk(rng, bars)) for i in range(symbols)}
+    return {
+        f"S{i:03}": _series(f"S{i:03}", start, known_at, *_walk(rng, bars)) for i in range(symbols)
+    }
 
 
 def _minutes(calendar: TradingCalendar, bars: int) -> IntArray:
@@ -60,20 +63,22 @@ def _from_archive(path: Path, symbols: int, bars: int) -> dict[str, BarSeries]:
     with np.load(path) as archive:
         start = archive["ts"][:bars] // 10**9
         columns = [archive[name][:symbols, :bars].copy() for name in "OHLCV"]
+    known_at = start + 60
     return {
-        f"S{i:03}": _series(f"S{i:03}", start, *(column[i] for column in columns))
+        f"S{i:03}": _series(f"S{i:03}", start, known_at, *(column[i] for column in columns))
         for i in range(len(columns[0]))
     }
 
 
-def _series(symbol: str, start: IntArray, *columns: FloatArray) -> BarSeries:
+def _series(symbol: str, start: IntArray, known_at: IntArray, *columns: FloatArray) -> BarSeries:
+    """Return bars of one symbol; all share their times, as those that are loaded do."""
     opened, high, low, close, volume = columns
     return BarSeries(
         symbol=symbol,
         interval=60,
         feed="bench",
         start=start,
-        known_at=start + 60,
+        known_at=known_at,
         open=opened,
         high=high,
         low=low,

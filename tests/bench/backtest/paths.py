@@ -75,6 +75,6 @@ def figure_of(name: str, series: Mapping[str, BarSeries], config: Config) -> Fig
         name=f"{name}, {config.rules.entry}",
         cpu=cpu,
         bars=outcome.ledger.bars,
-        trades=len(outcome.ledger.trades) + len(outcome.desk.positions),
+        trades=outcome.ledger.closed + len(outcome.desk.positions),
         peak_mib=peak_mib(),
     )

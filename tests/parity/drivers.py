@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
@@ -65,9 +65,16 @@ class Case:
 
     @property
     def begins_at(self) -> datetime:
-        """Just before the first bar."""
+        """Just before the first bar, with tier 3 just before its session opens.
+
+        A desk that starts after tier 3's hour holds the session late; a backtest does not start.
+        """
         first = min(int(series.start[0]) for series in self.traded.values())
-        return datetime.fromtimestamp(first - 1, tz=calendar().sessions[0].open.tzinfo)
+        instant = datetime.fromtimestamp(first, UTC)
+        session = calendar().session_at(instant)
+        if "llm" in self.tiers and session is not None:
+            instant = session.open
+        return instant - timedelta(seconds=1)
 
 
 SESSIONS = [time(9, 40), time(10, 5), time(15, 30), time(15, 50)]
@@ -264,7 +271,8 @@ def _foretold(
     market = RecordedPast(case.traded, case.interval, "test")
     for series in case.before.values():
         market.warm(series)
-    agenda = Agenda(calendar(), prediction_minutes=5, strategist_clocks=None)
+    minutes = case.config.ml.interval_minutes
+    agenda = Agenda(calendar(), prediction_minutes=minutes, strategist_clocks=None)
     predictor, symbols = FakePredictor(case.seed), tuple(sorted(case.traded))
     said: dict[str, list[MLPrediction]] = {symbol: [] for symbol in symbols}
     now = agenda.upcoming(after)

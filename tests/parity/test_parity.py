@@ -46,8 +46,10 @@ def cases(draw: st.DrawFn, *, tiers: tuple[str, ...]) -> Case:
         rows[symbol] = (
             found[part:] if shape == "late" else found[:part] if shape == "early" else found
         )
-    cut = rows["AAA"][draw(st.sampled_from([0, 40]))][0]
     sessions = _sessions(count)
+    cut = rows["AAA"][draw(st.sampled_from([0, 40]))][0]
+    if "llm" in tiers:
+        cut = sessions[draw(st.integers(0, 1))].open
     symbols = sorted(rows)
     actions: list[CorporateAction] = []
     if draw(st.booleans()):
@@ -83,6 +85,7 @@ def cases(draw: st.DrawFn, *, tiers: tuple[str, ...]) -> Case:
     if draw(st.booleans()):
         choice |= {key: value for key, value in unusual.items() if draw(st.booleans())}
     if len(tiers) > 1:
+        choice["ml.interval_minutes"] = draw(st.sampled_from([5, 5, 1, 7, 15, 60]))
         choice["app.hybrid"] = draw(st.sampled_from(["hierarchical", "sequential", "parallel"]))
     before = {s: [r for r in found if r[0] < cut] for s, found in rows.items()}
     after = {s: [r for r in found if r[0] >= cut] for s, found in rows.items()}

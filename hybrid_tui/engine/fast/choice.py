@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from hybrid_tui.config import BrokerConfig, Config, MlConfig, RiskConfig, RulesConfig
+from hybrid_tui.config import BrokerConfig, Config, RiskConfig, RulesConfig
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.engine.fast.grid import Grid
 
@@ -37,20 +37,13 @@ def is_plain(
     ``is_foretold`` says whether the predictions of the whole run can be made ahead of it.
     """
     return (
-        _are_known(tiers, config, is_foretold=is_foretold)
+        (set(tiers) == {"rules"} or (is_foretold and set(tiers) == {"rules", "ml"}))
         and _are_defaults(config.risk, RiskConfig(), KNOWN_RISK)
         and _are_defaults(config.broker, BrokerConfig(), KNOWN_BROKER)
         and _are_defaults(config.rules, RulesConfig(), KNOWN_RULES)
         and grid.is_plain
         and _are_in_sessions(grid, calendar, begins_at)
     )
-
-
-def _are_known(tiers: Collection[str], config: Config, *, is_foretold: bool) -> bool:
-    if set(tiers) == {"rules"}:
-        return True
-    is_usual = config.ml.interval_minutes == MlConfig().interval_minutes
-    return is_foretold and is_usual and set(tiers) == {"rules", "ml"}
 
 
 def _are_defaults(given: BaseModel, default: BaseModel, known: set[str]) -> bool:

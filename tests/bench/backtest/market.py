@@ -7,6 +7,7 @@ archive of ``gen.py`` beside the peers' scripts, so that all run over the same p
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,16 @@ def market(
     archive = os.environ.get("BENCH_DATA")
     if archive:
         return _from_archive(Path(archive), symbols, bars)
+    return {series.symbol: series for series in walks(calendar, symbols, bars)}
+
+
+def walks(calendar: TradingCalendar, symbols: int, bars: int) -> Iterator[BarSeries]:
+    """Yield made-up bars, symbol by symbol."""
     start = _minutes(calendar, bars)
     known_at = start + 60
     rng = np.random.default_rng(7)
-    return {
-        f"S{i:03}": _series(f"S{i:03}", start, known_at, *_walk(rng, bars)) for i in range(symbols)
-    }
+    for number in range(symbols):
+        yield _series(f"S{number:03}", start, known_at, *_walk(rng, bars))
 
 
 def _minutes(calendar: TradingCalendar, bars: int) -> IntArray:

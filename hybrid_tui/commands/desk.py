@@ -23,7 +23,6 @@ from hybrid_tui.commands.compose import (
     MarketKind,
     check_hybrid,
     find_manifest,
-    labelled,
     make_predictor,
     minimum_probability,
     seldom_fresh,
@@ -130,7 +129,6 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     if "llm" in tiers:
         keep = partial(_keep_exchanges, handover, journal)
         strategist = make_strategist(state, config, ledger, hang_up, keep)
-    reader = labelled(state, strategist) if strategist is not None else None
     begins_at = desk_state.now if resumed and desk_state.now else market.begins_at
     recorder.emit(
         EngineStarted,
@@ -199,7 +197,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             config,
             calendar,
             market.kind,
-            reader,
+            strategist,
             trained_after=oldest if market.source is not None else None,
             record=desk_state.live_calibration,
         )
@@ -210,7 +208,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         ScaledClock(calendar, speed) if market.source is None else WallClock(),
         TierHost(
             load_predictor if "ml" in tiers else None,
-            reader,
+            strategist,
             thinks=config.llm.provider == "openai",
             hang_up=hang_up.set,
         ),

@@ -23,6 +23,13 @@ class SymbolInquiry(Inquiry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewInquiry(Inquiry):
+    """What approving all that waits of a list would make possible now, symbol by symbol."""
+
+    signal_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChartInquiry(SymbolInquiry):
     """The last ``count`` known bars of ``interval`` seconds, with the indicators of the rules."""
 
@@ -124,5 +131,5 @@ class Answer:
 
 
 INQUIRIES: dict[str, type[Inquiry]] = {
-    kind.__name__: kind for kind in (ChartInquiry, RulesInquiry, HealthInquiry)
+    kind.__name__: kind for kind in (ChartInquiry, RulesInquiry, HealthInquiry, PreviewInquiry)
 }

@@ -12,6 +12,8 @@ from hybrid_tui.errors import DataError
 
 PREDICTION_EXPIRY = timedelta(minutes=10)
 """How long a prediction is fresh."""
+BAD_SENTIMENT = -0.5
+"""A held symbol with this sentiment, or a worse one, has a tighter trail, asked or not."""
 
 
 class Direction(StrEnum):

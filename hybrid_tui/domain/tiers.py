@@ -45,6 +45,24 @@ class SignalState:
             self.status == "pending" or "pending" in self.symbols.values()
         )
 
+    def why_not_undone(self, now: datetime, *, in_force: bool) -> str:
+        """Return why the last decision cannot be taken back; empty where it can.
+
+        An approval can be, as long as some of its symbols were not acted on, also after the time to
+        decide: that only lowers risk. A veto can be within that time.
+        """
+        if not self.decisions:
+            return f"nothing was decided on {self.signal.id!r}"
+        last = self.decisions[-1]
+        if last.decision != "approved":
+            is_over = now >= self.pending_until
+            return f"the time to decide on {self.signal.id} is over" if is_over else ""
+        if not in_force:
+            return f"{self.signal.id} is not in force any more"
+        if last.symbols and all(symbol in self.acted for symbol in last.symbols):
+            return f"acted on already: {', '.join(last.symbols)}; x closes a position"
+        return ""
+
     def approved(self) -> set[str]:
         """Return the symbols that may be bought."""
         return {symbol for symbol, status in self.symbols.items() if status == "approved"}

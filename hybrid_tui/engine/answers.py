@@ -21,12 +21,14 @@ from hybrid_tui.domain.inquiries import (
     HealthInquiry,
     Inquiry,
     Latency,
+    PreviewInquiry,
     ProcessHealth,
     RulesInquiry,
     SymbolInquiry,
 )
 from hybrid_tui.engine.engine import Engine
 from hybrid_tui.engine.explanation import Known, explain
+from hybrid_tui.engine.preview import preview
 from hybrid_tui.engine.runtime import Runtime
 from hybrid_tui.engine.theses import ThesisWatch
 from hybrid_tui.errors import Refused
@@ -83,6 +85,8 @@ class Answers:
                 return await self._chart(engine, inquiry)
             case RulesInquiry():
                 return await self._runtime.between_cycles(lambda: self._explained(engine, inquiry))
+            case PreviewInquiry():
+                return await self._runtime.between_cycles(lambda: self._preview(engine, inquiry))
             case HealthInquiry():
                 return await asyncio.to_thread(self._examined, self._runtime.latencies.summary())
             case _:
@@ -127,11 +131,20 @@ class Answers:
         )
 
     def _explained(self, engine: Engine, inquiry: RulesInquiry) -> bytes:
+        return json.dumps(explain(self._known(engine), inquiry.symbol)).encode()
+
+    def _preview(self, engine: Engine, inquiry: PreviewInquiry) -> bytes:
+        found = engine.state.signals.get(inquiry.signal_id)
+        if found is None:
+            raise Refused(f"there is no signal {inquiry.signal_id!r}")
+        return json.dumps(preview(self._known(engine), found)).encode()
+
+    def _known(self, engine: Engine) -> Known:
         state, setup = engine.state, engine.setup
         now = state.now
         if now is None:
             raise Refused("the engine has not begun yet")
-        known = Known(
+        return Known(
             state=state,
             now=now,
             view=engine.market.view(now),
@@ -142,7 +155,6 @@ class Answers:
             theses=self._theses,
             is_live=state.started is not None and state.started.mode in LIVE_MODES,
         )
-        return json.dumps(explain(known, inquiry.symbol)).encode()
 
 
 def chart_lines(rules: RulesConfig) -> tuple[Line, ...]:

@@ -102,20 +102,16 @@ class Approvals:
         were raised stay. An approval can be taken back after the list's time is over, a veto not.
         """
         found = self._state.signals.get(command.signal_id)
-        if found is None or not found.decisions:
+        if found is None:
             return Ack(ok=False, message=f"nothing was decided on {command.signal_id!r}")
-        name, last = found.signal.id, found.decisions[-1]
+        name = found.signal.id
+        refusal = found.why_not_undone(now, in_force=self._state.strategy_id == name)
+        if refusal:
+            return Ack(ok=False, message=refusal)
+        last, symbols = found.decisions[-1], found.decisions[-1].symbols
         is_first = last.decision == "approved" and last.status_before != "approved"
-        symbols = last.symbols
         if last.decision == "approved":
-            if self._state.strategy_id != name:
-                return Ack(ok=False, message=f"{name} is not in force any more")
             symbols = tuple(symbol for symbol in last.symbols if symbol not in found.acted)
-            if not symbols and last.symbols:
-                acted = ", ".join(last.symbols)
-                return Ack(ok=False, message=f"acted on already: {acted}; x closes a position")
-        elif now >= found.pending_until:
-            return Ack(ok=False, message=f"the time to decide on {name} is over")
         is_whole = symbols == last.symbols and not (is_first and found.acted)
         restores = last.replaced if is_first and is_whole else ""
         old = self._state.signals.get(restores)

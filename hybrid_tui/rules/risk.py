@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from hybrid_tui.config import RiskConfig
-from hybrid_tui.domain.signals import Direction, RiskLevel
+from hybrid_tui.domain.signals import BAD_SENTIMENT, Direction, RiskLevel
 from hybrid_tui.domain.state import DeskState
 
-BAD_SENTIMENT = -0.5
 BAD_SENTIMENT_TRAIL = 0.03
 
 

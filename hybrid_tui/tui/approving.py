@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hybrid_tui.domain.commands import Ack, Approve, Command, Veto
+from hybrid_tui.domain.commands import Ack, Approve, Command, Undo, Veto
+from hybrid_tui.tui import format as f
+from hybrid_tui.tui.commanding import REPEAT_SECONDS
 from hybrid_tui.tui.page import Page
+from hybrid_tui.tui.questions import veto_rows
+from hybrid_tui.tui.widgets.dialogs import Asking
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.tiers import SignalState
-
-REPEAT_SECONDS = 0.3
 
 
 class Approving(Page):
@@ -18,7 +20,6 @@ class Approving(Page):
 
     _waiting: SignalState | None = None
     _waiting_since: float = 0.0
-    _pressed: tuple[str, float] = ("", -1.0)
 
     def chosen_waiting(self) -> str | None:
         """Return the symbol under the cursor of the list."""
@@ -40,6 +41,8 @@ class Approving(Page):
         """Decisions apply where something waits for one."""
         if action.startswith(("approve", "veto")):
             return self._waiting is not None
+        if action == "undo":
+            return self._undoable() is not None
         return super().applies(action)
 
     def action_approve(self) -> None:
@@ -47,7 +50,7 @@ class Approving(Page):
         self._decide("a", Approve, one=True)
 
     def action_veto(self) -> None:
-        """Veto the symbol under the strategy's cursor."""
+        """Ask why, and veto the symbol under the strategy's cursor."""
         self._decide("v", Veto, one=True)
 
     def action_approve_all(self) -> None:
@@ -55,8 +58,18 @@ class Approving(Page):
         self._decide("A", Approve, one=False)
 
     def action_veto_all(self) -> None:
-        """Veto all that still waits."""
+        """Ask why, and veto all that still waits."""
         self._decide("V", Veto, one=False)
+
+    def action_undo(self) -> None:
+        """Take back the last decision on the list."""
+        if self.is_repeated("u"):
+            return
+        found = self._undoable()
+        if found is None:
+            self.say("nothing was decided that could be taken back", "warn")
+            return
+        self.send(Undo(signal_id=found.signal.id))
 
     def answered(self, command: Command, ack: Ack) -> None:
         """Move the list's cursor from a decided symbol to the next that waits."""
@@ -66,8 +79,7 @@ class Approving(Page):
     def _decide(self, key: str, kind: type[Approve] | type[Veto], *, one: bool) -> None:
         """Send a decision on the list that the person sees, once for a key that is held down."""
         wall = self.desk.wall()
-        before, self._pressed = self._pressed, (key, wall)
-        if before[0] == key and wall - before[1] < REPEAT_SECONDS:
+        if self.is_repeated(key):
             return
         waiting = self._waiting
         now = self.desk.model.now(wall)
@@ -88,7 +100,40 @@ class Approving(Page):
                 self.say(f"{symbol} is {status or 'not on the list'} already", "warn")
                 return
             symbols = (symbol,)
-        self.send(kind(signal_id=waiting.signal.id, symbols=symbols))
+        if kind is Approve:
+            self.send(Approve(signal_id=waiting.signal.id, symbols=symbols))
+        elif not self.refuses():
+            self._ask_why(waiting, symbols)
+
+    def _ask_why(self, waiting: SignalState, symbols: tuple[str, ...]) -> None:
+        undecided = [symbol for symbol, status in waiting.symbols.items() if status == "pending"]
+
+        def answered(reason: str | None) -> None:
+            if reason is not None:
+                signal_id = waiting.signal.id
+                self.send(Veto(signal_id=signal_id, symbols=symbols, reason=reason))
+
+        asking = Asking(
+            f"Veto · {f.clean(waiting.signal.session)}",
+            veto_rows(symbols or undecided),
+            placeholder="why? may stay empty",
+            wall=self.desk.wall,
+        )
+        self.app.push_screen(asking, answered)
+
+    def _undoable(self) -> SignalState | None:
+        """Return the list on which something was decided that could be taken back."""
+        model = self.desk.model
+        now = model.now(self.desk.wall())
+        if model.state is None or now is None:
+            return None
+        lists = (model.focus(now), model.state.strategy(now))
+        for found in lists:
+            if found is not None:
+                in_force = model.state.strategy_id == found.signal.id
+                if not found.why_not_undone(now, in_force=in_force):
+                    return found
+        return None
 
     def _to_next_waiting(self, decided: str) -> None:
         waiting = self._waiting

@@ -26,7 +26,9 @@ COMMON_BINDINGS: list[BindingType] = [
             tooltip="Pause entries, or allow them again; exits always go on"),
     Binding("X", "flatten", "flatten", id="safety.flatten",
             tooltip="Pause entries and sell everything; asks first and says exactly what"),
-    Binding("L", "locks", "locks", id="safety.locks", show=False,
+    Binding("L", "run_session", "session now", id="decide.session", show=False,
+            tooltip="Have the strategist hold a session now, within its budget"),
+    Binding("l", "locks", "locks", id="safety.locks", show=False,
             tooltip="The locks in force with their reasons; asks which to lift"),
     Binding("j,down", "move(1)", "down", id="look.down", show=False, key_display="j ↓",
             tooltip="The next line"),
@@ -56,17 +58,21 @@ APPROVE_BINDINGS: list[BindingType] = [
     Binding("a", "approve", "approve", id="decide.approve",
             tooltip="Approve the symbol under the strategy's cursor"),
     Binding("v", "veto", "veto", id="decide.veto",
-            tooltip="Veto the symbol under the strategy's cursor"),
+            tooltip="Veto the symbol under the strategy's cursor; asks why, which may stay empty"),
     Binding("A", "approve_all", "approve all", id="decide.approve_all",
             tooltip="Approve all symbols of the list that still wait"),
     Binding("V", "veto_all", "veto all", id="decide.veto_all",
-            tooltip="Veto all symbols of the list that still wait"),
+            tooltip="Veto all symbols of the list that still wait; asks why"),
+    Binding("u", "undo", "undo", id="decide.undo",
+            tooltip="Take back the last decision on the list, until it is acted on"),
 ]  # fmt: skip
 """For pages that show the list that waits (they are an ``Approving``)."""
 
 POSITION_BINDINGS: list[BindingType] = [
     Binding("x", "close_position", "close", id="safety.close",
             tooltip="Sell the selected position; asks first"),
+    Binding("s", "tighten", "tighten stop", id="safety.tighten", show=False,
+            tooltip="Raise the stop of the selected position; it is never lowered"),
 ]  # fmt: skip
 """For pages that select a symbol (``chosen_symbol``)."""
 

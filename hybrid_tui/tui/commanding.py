@@ -15,22 +15,35 @@ from hybrid_tui.domain.commands import (
     LiftLock,
     Pause,
     Resume,
+    RunSession,
     SetSpeed,
     Stop,
+    TightenStop,
 )
 from hybrid_tui.tui.model import Phase
-from hybrid_tui.tui.questions import close_rows, flatten_rows, lock_rows, quit_rows
-from hybrid_tui.tui.widgets.dialogs import CANCEL, Question
+from hybrid_tui.tui.questions import (
+    close_rows,
+    flatten_rows,
+    lock_rows,
+    quit_rows,
+    tighten_rows,
+    wrong_level,
+)
+from hybrid_tui.tui.widgets.dialogs import CANCEL, Asking, Question
 
 if TYPE_CHECKING:
     from hybrid_tui.tui.app import DeskApp
 
 MOST_LIFTED = 4
+REPEAT_SECONDS = 0.3
+"""A key that comes again within this time is held down, and counts once."""
 SPEEDS = (1.0, 10.0, 60.0, 300.0, 0.0)
 
 
 class Commanding(Screen[None]):
     """What a page can ask of the engine."""
+
+    _pressed: tuple[str, float] = ("", -1.0)
 
     @property
     def desk(self) -> DeskApp:
@@ -63,6 +76,12 @@ class Commanding(Screen[None]):
             return True
         return False
 
+    def is_repeated(self, key: str) -> bool:
+        """Whether a key is held down or was just pressed."""
+        wall = self.desk.wall()
+        before, self._pressed = self._pressed, (key, wall)
+        return before[0] == key and wall - before[1] < REPEAT_SECONDS
+
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Tell what failed in the background."""
         self.desk.on_worker_state_changed(event)
@@ -71,6 +90,11 @@ class Commanding(Screen[None]):
         """Pause entries, or allow them again."""
         state = self.desk.model.state
         self.send(Resume() if state is not None and state.paused else Pause())
+
+    def action_run_session(self) -> None:
+        """Have tier 3 hold a session now."""
+        if not self.is_repeated("L"):
+            self.send(RunSession())
 
     def action_speed(self, step: int) -> None:
         """Run a simulated or recorded clock faster or slower."""
@@ -101,6 +125,33 @@ class Commanding(Screen[None]):
         self.app.push_screen(
             Question(f"Close {symbol}", close_rows(state, symbol), choices), answered
         )
+
+    def action_tighten(self) -> None:
+        """Ask for a higher stop of the selected position, and set it."""
+        state = self.desk.model.state
+        symbol = self.chosen_symbol()
+        if state is None or symbol is None or symbol not in state.positions:
+            self.say("no position is selected", "warn")
+            return
+        if self.refuses():
+            return
+
+        def check(text: str) -> str:
+            price = state.last_price(symbol)
+            return wrong_level(text, state.positions.get(symbol), price)
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self.send(TightenStop(symbol=symbol, level=float(text)))
+
+        asking = Asking(
+            f"Tighten the stop of {symbol}",
+            tighten_rows(state, symbol),
+            placeholder="dollars",
+            check=check,
+            wall=self.desk.wall,
+        )
+        self.app.push_screen(asking, answered)
 
     def action_flatten(self) -> None:
         """Say exactly what would be sold, ask, then sell everything."""

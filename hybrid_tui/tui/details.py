@@ -13,7 +13,8 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.rules.overnight import gap_risk
 from hybrid_tui.tui import format as f
-from hybrid_tui.tui.desk.strategy import numbered, thesis_of
+from hybrid_tui.tui.desk.reasoning import numbered
+from hybrid_tui.tui.desk.strategy import thesis_of
 from hybrid_tui.tui.model import DeskModel, last_price
 from hybrid_tui.tui.tape import WORDS, Entry
 from hybrid_tui.tui.widgets.lines import Row, row

@@ -171,6 +171,14 @@ def spark(values: Sequence[float], width: int) -> str:
     return "".join(SPARKS[round((value - low) / step)] for value in shown)
 
 
+def thinned(values: Sequence[float], most: int) -> list[float]:
+    """Return at most ``most`` of the values, evenly chosen, the last always."""
+    if len(values) <= most or most <= 0:
+        return list(values)
+    step = len(values) / most
+    return [values[int((index + 1) * step) - 1] for index in range(most)]
+
+
 def names(symbols: Sequence[str], most: int = 6) -> str:
     """Return symbols as a list in words, the rest counted."""
     listed = ", ".join(symbols[:most])

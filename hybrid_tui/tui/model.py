@@ -13,7 +13,8 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.tui.tape import Tape
 
-CHART_BARS = 60
+CHART_BARS = 390
+"""The minutes of a whole session."""
 SILENT_SECONDS = 10.0
 SILENT_STEPS = 2.5
 LONGEST_STEP = timedelta(minutes=1)
@@ -83,7 +84,8 @@ class DeskModel:
         charts = {symbol: list(points) for symbol, points in self.charts.items()}
         self.charts.clear()
         for event in events:
-            self._chart(event)
+            if not isinstance(event, ev.BarsClosed) or self._is_of_this_session(event):
+                self._chart(event)
             earlier.take(event, self.state)
         for symbol, points in charts.items():
             self._points(symbol).extend(points)
@@ -150,7 +152,9 @@ class DeskModel:
         return value if isinstance(value, (int, float)) else default
 
     def _chart(self, event: ev.Event) -> None:
-        if isinstance(event, ev.BarsClosed):
+        if isinstance(event, ev.SessionOpened):
+            self.charts.clear()
+        elif isinstance(event, ev.BarsClosed):
             for symbol, bar in event.bars.items():
                 self._points(symbol).append(bar[3])
         elif isinstance(event, ev.ActionApplied) and event.action.symbol in self.charts:
@@ -158,6 +162,10 @@ class DeskModel:
             self.charts[event.action.symbol] = deque(
                 (point / event.action.ratio for point in points), maxlen=CHART_BARS
             )
+
+    def _is_of_this_session(self, event: ev.BarsClosed) -> bool:
+        session = self.state.session if self.state is not None else None
+        return session is None or event.at > session.open
 
     def _points(self, symbol: str) -> deque[float]:
         found = self.charts.get(symbol)

@@ -5,7 +5,7 @@ To add a page (take ``desk/page.py`` as the example):
 1. A folder ``tui/<name>/`` with ``page.py``: ``class NamePage(Page)`` (``Approving`` where the list
    that waits is shown), ``NAME = "Name"``, ``BINDINGS`` of its own keys, each with an ``id``
    ("group.word", the groups are in ``bindings.py``) and a ``tooltip``. Keys of ``COMMON_BINDINGS``
-   (1-6, esc, p, X, L, j k g G, r, ?, q ...) are there already; add ``APPROVE_BINDINGS`` and
+   (1-6, esc, p, X, L, l, j k g G, r, ?, q ...) are there already; add ``APPROVE_BINDINGS`` and
    ``POSITION_BINDINGS`` where they apply. Styles go to a ``.tcss`` beside it (``CSS_PATH``).
 2. ``body()`` yields its widgets, ``paint_body(wall)`` fills them from ``self.desk.model``: called
    at most 4 times a second and only while the page shows. Give whole rows to a ``RowsView``: it

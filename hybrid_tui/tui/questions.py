@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from hybrid_tui.domain.orders import Lock, Side
+from hybrid_tui.domain.orders import Lock, Position, Side
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.model import last_price
@@ -53,6 +53,44 @@ def close_rows(state: DeskState, symbol: str) -> list[Row]:
         row(("result about ", "dim"), (f"{f.arrow(pnl)} {f.signed(pnl)}", f.direction(pnl))),
         row(("Filled at the next open of its bar.", "dim")),
     ]  # fmt: skip
+
+
+def tighten_rows(state: DeskState, symbol: str) -> list[Row]:
+    """Return where a position's stop is, and between what it can be set."""
+    held = state.positions[symbol]
+    price = state.last_price(symbol)
+    last = f.money(price) if price is not None else "not known"
+    return [
+        row(("last ", "dim"), last, ("   entry ", "dim"), f.money(held.entry_price)),
+        row(
+            ("stop ", "dim"), f.money(held.level), ("   a level above it and below the last", "dim")
+        ),
+        row(("The trail goes on from there; nothing lowers a stop.", "dim")),
+    ]
+
+
+def wrong_level(text: str, held: Position | None, price: float | None) -> str:
+    """Return what is wrong with a level for a position's stop, or nothing."""
+    try:
+        level = float(text)
+    except ValueError:
+        return "a price in dollars, e.g. 172.40"
+    if held is None or price is None:
+        return "the position has gone"
+    if not held.level < level:
+        return f"not above the stop at {f.money(held.level)}: a stop is never loosened"
+    if not level < price:
+        return f"not below the last price {f.money(price)}: x sells at once"
+    return ""
+
+
+def veto_rows(symbols: Sequence[str]) -> list[Row]:
+    """Return what a veto does."""
+    listed = f.names(list(symbols)) or "the whole list"
+    return [
+        row(("veto ", "dim"), (listed, "bold")),
+        row(("The strategist reads the reason before its next session.", "dim")),
+    ]
 
 
 def lock_rows(locks: Sequence[Lock], now: datetime) -> list[Row]:

@@ -23,6 +23,7 @@ STOP_STEP = 0.005
 WORDS = {
     "hard_stop": "hard stop",
     "trailing_stop": "trailing stop",
+    "tightened_stop": "tightened stop",
     "thesis_invalidated": "thesis invalidated",
     "signal_exit": "signal exit",
     "overnight": "overnight target",
@@ -33,7 +34,8 @@ WORDS = {
 KINDS = (
     "EngineStarted", "EngineStopped", "SpeedChanged", "SessionOpened", "SessionClosed",
     "HaltsChanged", "NewsArrived", "ActionApplied", "SignalProposed", "SignalAbstained",
-    "SignalDecided", "StrategyEnded", "OrderIntended", "OrderFilled", "OrderCancelled", "StopMoved",
+    "SignalDecided", "DecisionUndone", "StrategyEnded", "OrderIntended", "OrderFilled",
+    "OrderCancelled", "StopMoved",
     "EntryRefused", "LockSet", "LockLifted", "EntriesPaused", "EntriesResumed", "FlattenBegan",
     "FlattenEnded", "PriceMoved", "ThesisUnchecked", "SessionAsked", "Alert",
 )  # fmt: skip
@@ -294,6 +296,15 @@ def _decided(_tape: Tape, event: ev.SignalDecided, state: DeskState) -> Entry:
     return _entry(event, event.decision, f"{listed} of {session}", because, style)
 
 
+def _undone(_tape: Tape, event: ev.DecisionUndone, state: DeskState) -> Entry:
+    signal = state.signals.get(event.signal_id)
+    session = signal.signal.session if signal is not None else event.signal_id
+    listed = f.names(event.symbols) or "the list"
+    by = "you" if event.by == "person" else event.by
+    again = f"; {event.restores} is in force again" if event.restores else ""
+    return _entry(event, "undone", f"{listed} of {session} wait again{again}", by, "warn")
+
+
 def _strategy_ended(_tape: Tape, event: ev.StrategyEnded, _state: DeskState) -> Entry:
     return _entry(event, "strategy", f"{event.signal_id} is over", because=event.reason)
 
@@ -345,6 +356,7 @@ _TELLERS: dict[type[ev.Event], Callable[[Tape, Any, DeskState], Entry | None]] =
     ev.ThesisUnchecked: _unchecked,
     ev.SignalAbstained: _abstained,
     ev.SignalDecided: _decided,
+    ev.DecisionUndone: _undone,
     ev.StrategyEnded: _strategy_ended,
     ev.OrderIntended: Tape._intended,
     ev.OrderFilled: Tape._filled,

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ from hybrid_tui.commands.context import CliState, parse_bound
 from hybrid_tui.commands.desk import Desk, DeskOptions, compose_desk
 from hybrid_tui.commands.process_health import process_health
 from hybrid_tui.domain.bars import BarSeries
-from hybrid_tui.domain.inquiries import Chart, ChartInquiry, HealthInquiry, Inquiry, RulesInquiry
+from hybrid_tui.domain.inquiries import (
+    Chart,
+    ChartInquiry,
+    HealthInquiry,
+    Inquiry,
+    PreviewInquiry,
+    RulesInquiry,
+)
 from hybrid_tui.engine.answers import Answers
 from hybrid_tui.engine.client import EngineClient
 from hybrid_tui.engine.endpoint import Endpoint, publish
@@ -27,6 +35,7 @@ from hybrid_tui.journal.codec import load_chart, load_health
 from hybrid_tui.journal.reader import dump_state
 from hybrid_tui.market.past import StoredPast
 from hybrid_tui.market.store import BarStore
+from tests.semantics.desk import signal
 
 SYMBOLS = ("NVDA", "AMD")
 UNTIL = "2026-01-05T10:17:00-05:00"
@@ -187,3 +196,29 @@ def test_health_tells_how_long_the_work_took_and_how_the_process_is(desk: Desk) 
     told = {setting.key: (setting.value, setting.source) for setting in found.process.settings}
     assert told["rules.rsi_below"] == ("30.0", "--set rules.rsi_below=30")
     assert told["rules.rsi_period"] == ("14", "default")
+
+
+def test_a_preview_is_what_the_rules_would_buy_if_the_list_were_approved(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = desk.runtime.engine
+    state = engine.state
+    assert state.now is not None
+    assert "NVDA" in state.positions
+    engine.approvals.propose(state.now, signal("s", state.now, "NVDA", "ZZZ"))
+    told = ask(desk, PreviewInquiry(signal_id="s"))["symbols"]
+    assert told["NVDA"] == {"shares": 0, "why": "held: nothing is added"}
+    assert told["ZZZ"] == {"shares": 0, "why": "no price is known yet"}
+    # Nothing was decided by asking.
+    assert state.signals["s"].status == "pending"
+    assert state.strategy_id is None
+    free = replace(state, positions={}, orders={}, locks=[])
+    monkeypatch.setattr(engine, "state", free)
+    most = int(0.20 * free.equity() / free.closes["NVDA"])
+    told = ask(desk, PreviewInquiry(signal_id="s"))["symbols"]
+    assert told["NVDA"] == {"shares": most, "why": ""}
+    free.paused = True
+    told = ask(desk, PreviewInquiry(signal_id="s"))["symbols"]
+    assert told["NVDA"] == {"shares": 0, "why": "entries are paused"}
+    with pytest.raises(Refused, match="no signal 'other'"):
+        ask(desk, PreviewInquiry(signal_id="other"))

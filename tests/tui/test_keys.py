@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button
+from textual.widgets import Button, Input
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import (
@@ -21,8 +21,11 @@ from hybrid_tui.domain.commands import (
     LiftLock,
     Pause,
     Resume,
+    RunSession,
     SetSpeed,
     Stop,
+    TightenStop,
+    Undo,
     Veto,
 )
 from hybrid_tui.tui.app import DeskApp
@@ -83,24 +86,64 @@ async def open_desk(
         yield Desk(app=app, pilot=pilot, engine=engine, wall=wall, story=told)
 
 
-@pytest.mark.parametrize(
-    ("key", "command"),
-    [
-        ("a", Approve(signal_id=LIST, symbols=("NVDA",))),
-        ("v", Veto(signal_id=LIST, symbols=("NVDA",))),
-        ("A", Approve(signal_id=LIST)),
-        ("V", Veto(signal_id=LIST)),
-        ("p", Pause()),
-        ("plus", SetSpeed(speed=300.0)),
-        ("minus", SetSpeed(speed=10.0)),
-    ],
-)
-async def test_key_sends_its_command_and_shows_the_answer(key: str, command: Command) -> None:
+async def test_keys_send_their_commands_and_show_the_answer() -> None:
+    expected: list[tuple[list[str], Command]] = [
+        (["a"], Approve(signal_id=LIST, symbols=("NVDA",))),
+        (["A"], Approve(signal_id=LIST)),
+        (["v", "enter"], Veto(signal_id=LIST, symbols=("AMD",))),
+        (["V", *"too late", "enter"], Veto(signal_id=LIST, reason="too late")),
+        (["p"], Pause()),
+        (["L"], RunSession()),
+        (["plus"], SetSpeed(speed=300.0)),
+        (["minus"], SetSpeed(speed=10.0)),
+        (["s", *"600.5", "enter"], TightenStop(symbol="META", level=600.5)),
+    ]
     async with open_desk() as desk:
         desk.engine.ack = Ack(ok=True, message="so it is")
-        await desk.press(key)
-        assert desk.engine.sent == [command]
-        assert desk.notice == "so it is"
+        for keys, command in expected:
+            desk.app.notice = None
+            desk.engine.sent.clear()
+            await desk.press(*("space" if key == " " else key for key in keys))
+            assert desk.engine.sent == [command]
+            assert desk.notice == "so it is"
+
+
+async def test_veto_needs_enter_and_takes_no_letter_of_the_key_that_opened_it() -> None:
+    async with open_desk() as desk:
+        await desk.press("v", *"vvvvvv", after=0.05)
+        assert desk.app.screen.query_one("#dialog-typed", Input).value == ""
+        await desk.press("enter", after=0.05)
+        assert desk.engine.sent == []
+        await desk.press("escape")
+        assert desk.engine.sent == []
+        await desk.press("V", "n", "o", "enter")
+        assert desk.engine.sent == [Veto(signal_id=LIST, reason="no")]
+
+
+async def test_undo_takes_the_last_decision_back_once() -> None:
+    async with open_desk() as desk:
+        assert "u undo" not in desk.lines("keys")[0]
+        await desk.tell(
+            ev.SignalDecided, "10:43", signal_id=LIST, symbols=("NVDA",), decision="approved",
+            by="person",
+        )  # fmt: skip
+        assert "u undo" in desk.lines("keys")[0]
+        await desk.press("u", "u", after=0.1)
+        assert desk.engine.sent == [Undo(signal_id=LIST)]
+        await desk.tell(
+            ev.DecisionUndone, "10:44", signal_id=LIST, symbols=("NVDA",), whole=True, by="person",
+            restores="20260320-0950",
+        )  # fmt: skip
+        assert "NVDA of 10:41 wait again" in desk.lines("tape")[0]
+
+
+async def test_stop_is_tightened_between_its_level_and_the_price_only() -> None:
+    async with open_desk() as desk:
+        for wrong in ("low", "500", "606.2", "nan", "inf"):
+            await desk.press("s", *("full_stop" if key == "." else key for key in wrong), "enter")
+            assert desk.app.screen.query_one("#dialog-wrong", RowsView).rows
+            await desk.press("escape")
+        assert desk.engine.sent == []
 
 
 async def test_refusal_is_shown() -> None:
@@ -112,7 +155,7 @@ async def test_refusal_is_shown() -> None:
 
 async def test_cursor_goes_on_to_the_next_symbol_that_waits() -> None:
     async with open_desk() as desk:
-        await desk.press("a", "v")
+        await desk.press("a", "v", "enter")
         assert desk.engine.sent == [
             Approve(signal_id=LIST, symbols=("NVDA",)),
             Veto(signal_id=LIST, symbols=("AMD",)),
@@ -125,11 +168,12 @@ async def test_cursor_chooses_the_symbol_that_is_approved() -> None:
         assert desk.engine.sent == [Approve(signal_id=LIST, symbols=("META",))]
 
 
-@pytest.mark.parametrize("key", ["a", "v", "A", "V"])
-async def test_a_key_that_is_held_down_decides_once(key: str) -> None:
+async def test_a_key_that_is_held_down_decides_once() -> None:
     async with open_desk() as desk:
-        await desk.press(key, *[key] * 9, after=0.05)
-        assert len(desk.engine.sent) == 1
+        for number, key in enumerate(("a", "A"), start=1):
+            await desk.press(key, *[key] * 9, after=0.05)
+            assert len(desk.engine.sent) == number
+            desk.wall.seconds += 1
 
 
 async def test_a_list_that_has_just_changed_is_not_decided_on() -> None:
@@ -151,6 +195,7 @@ async def test_a_list_that_has_just_changed_is_not_decided_on() -> None:
 async def test_nothing_pending_says_so() -> None:
     async with open_desk(empty()) as desk:
         await desk.press("a", "V")
+        assert len(desk.app.screen_stack) == 1
         assert desk.engine.sent == []
         assert desk.notice == "nothing waits for a decision"
 
@@ -211,7 +256,7 @@ async def test_live_clock_has_no_speed() -> None:
 async def test_read_only_refuses_every_command_visibly() -> None:
     async with open_desk(read_only=True) as desk:
         assert "read-only" in desk.lines("header")[0]
-        for key in ("a", "v", "A", "V", "p", "x", "X", "plus"):
+        for key in ("a", "v", "A", "V", "p", "x", "s", "X", "L", "plus"):
             desk.app.notice = None
             await desk.press(key)
             assert desk.engine.sent == []
@@ -245,11 +290,11 @@ async def test_quit_stays_when_the_engine_does_not_stop() -> None:
 async def test_tab_goes_round_the_panes() -> None:
     async with open_desk() as desk:
         seen = []
-        for _ in range(4):
+        for _ in range(5):
             focused = desk.app.focused
             seen.append(focused.id if focused is not None else None)
             await desk.press("tab")
-        assert seen == ["positions", "strategy", "probabilities", "tape"]
+        assert seen == ["positions", "strategy", "probabilities", "reasoning", "tape"]
         focused = desk.app.focused
         assert focused is not None
         assert focused.id == "positions"
@@ -260,17 +305,18 @@ async def test_narrow_terminal_shows_one_pane_and_a_badge() -> None:
         shown = [v.id for v in desk.app.page.query(".pane") if v.is_on_screen]
         assert shown == ["positions"]
         assert "Strategy (3 wait)" in desk.lines("tabs")[0]
-        await desk.press("tab", "tab", "tab")
+        await desk.press("tab", "tab", "tab", "tab")
         shown = [v.id for v in desk.app.page.query(".pane") if v.is_on_screen]
         assert shown == ["tape"]
 
 
-@pytest.mark.parametrize("size", [(60, 20), (20, 5), (300, 90)])
-async def test_any_size_is_survived(size: tuple[int, int]) -> None:
-    async with open_desk(size=size) as desk:
-        await desk.press("tab", "e", "escape", "question_mark", "escape", "tab", "X", "escape")
-        await desk.pilot.resize_terminal(80, 24)
-        await settled(desk.pilot)
+async def test_any_size_is_survived() -> None:
+    async with open_desk() as desk:
+        for size in ((60, 20), (20, 5), (300, 90), (1, 1), (80, 24)):
+            await desk.pilot.resize_terminal(*size)
+            await desk.press("tab", "e", "escape", "question_mark", "escape", "tab", "X", "escape")
+            await desk.press("v", "escape", "s", "escape", "z", "z")
+        assert desk.app.is_running
         assert "could not be painted" not in desk.notice
 
 
@@ -332,7 +378,7 @@ async def test_zoom_gives_one_pane_the_screen() -> None:
         shown = [v.id for v in desk.app.page.query(".pane") if v.is_on_screen]
         assert shown == ["strategy"]
         await desk.press("z")
-        assert len([v for v in desk.app.page.query(".pane") if v.is_on_screen]) == 4
+        assert len([v for v in desk.app.page.query(".pane") if v.is_on_screen]) == 5
 
 
 @pytest.mark.parametrize(
@@ -351,7 +397,7 @@ def _page(desk: Desk) -> str:
 
 async def test_locks_are_shown_and_the_chosen_one_is_lifted_after_a_question() -> None:
     async with open_desk() as desk:
-        await desk.press("L")
+        await desk.press("l")
         text = "\n".join(
             text_of(row.line) for row in desk.app.screen.query_one("#dialog-text", RowsView).rows
         )
@@ -359,13 +405,13 @@ async def test_locks_are_shown_and_the_chosen_one_is_lifted_after_a_question() -
         assert "stopped out" in text
         await desk.press("enter")
         assert desk.engine.sent == []
-        await desk.press("L", "left", "enter")
+        await desk.press("l", "left", "enter")
         assert desk.engine.sent == [LiftLock(name="cooldown", symbol="TSLA")]
 
 
 async def test_without_a_lock_the_key_says_so() -> None:
     async with open_desk(empty()) as desk:
-        await desk.press("L")
+        await desk.press("l")
         assert desk.engine.sent == []
         assert desk.notice == "no locks: entries are not locked by a protection"
 

@@ -18,10 +18,10 @@ def test_the_pane_tells_the_error_and_what_it_costs() -> None:
     record = LiveCalibration()
     assert said(record) == ""
     tell(record, 99, 0.75, 75)
-    assert said(record) == "99 outcomes"
+    assert said(record) == "75 % said, 76 % came true (n 99: too few to judge)"
     record.note([made(FIRST + timedelta(hours=2), 0.75)])
     record.settle(FIRST + timedelta(hours=2) + HOUR, lambda _: -0.01)
-    assert said(record) == "live ECE .00 of 100"
+    assert said(record) == "75 % said, 75 % came true (n 100, ECE .00)"
     for day in range(1, 10):
         tell(record, 100, 0.75, 45, day)
-    assert said(record) == "live ECE .20 of 1000, confidence x 0.15"
+    assert said(record) == "75 % said, 48 % came true (n 1000, ECE .20, confidence x 0.15)"

@@ -11,7 +11,8 @@ from hybrid_tui.domain.orders import Lock, Order, OvernightGaps, Side
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.tui.desk.positions import open_result, position_rows
 from hybrid_tui.tui.desk.probabilities import probability_rows, reached
-from hybrid_tui.tui.desk.strategy import numbered, strategy_rows, strategy_title
+from hybrid_tui.tui.desk.reasoning import numbered, reasoning_rows
+from hybrid_tui.tui.desk.strategy import strategy_rows, strategy_title
 from hybrid_tui.tui.details import symbol_page
 from hybrid_tui.tui.header import header_lines
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase, last_price, live_equity
@@ -214,7 +215,8 @@ def test_strategy_counts_down_and_lists_what_waits() -> None:
     rows = strategy_rows(focus, story.state, now, 60)
     assert [row.key for row in rows if row.key] == ["NVDA", "AMD", "META"]
     page = "\n".join(texts(rows))
-    assert "In force until Mon 10:30: 9:50 bullish, moderate" in page
+    assert "Against 9:50, in force until Mon 10:30:\n  same direction" in page
+    page = "\n".join(texts(reasoning_rows(focus, story.state, 60)))
     assert "guide [1][2]" in page
     assert "[1] Nvidia posts record" in page
     assert "[bold red]Not markup[/] nor" in page.replace("\n", " ")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from hybrid_tui.domain.inquiries import Answer, Inquiry
 from hybrid_tui.errors import Refused
 from tests.tui.builders import (
     FakeConnection,
@@ -26,9 +27,20 @@ from tests.tui.builders import (
 Compare = Callable[..., bool]
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36), (120, 40), (200, 50)])
+def previewed(_inquiry: Inquiry) -> Answer:
+    """Return what the engine says an approval would make possible."""
+    symbols = {
+        "NVDA": {"shares": 0, "why": "held: nothing is added"},
+        "AMD": {"shares": 108, "why": ""},
+        "META": {"shares": 0, "why": "buy probability 0.48 < 0.70"},
+    }
+    return Answer(document={"signal_id": "20260320-1041", "symbols": symbols})
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 50)])
 def test_desk_with_a_list_that_waits(snap_compare: Compare, size: tuple[int, int]) -> None:
-    app, _, _ = desk_app(normal())
+    app, engine, _ = desk_app(normal())
+    engine.answer = previewed
     assert snap_compare(app, terminal_size=size, run_before=settled)
 
 

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
+from hybrid_tui.domain.inquiries import PreviewInquiry
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.tui import format as f
@@ -22,13 +23,17 @@ from hybrid_tui.tui.desk.probabilities import (
     probability_rows,
     reached,
 )
-from hybrid_tui.tui.desk.strategy import strategy_rows, strategy_title
+from hybrid_tui.tui.desk.reasoning import reasoning_rows, reasoning_title
+from hybrid_tui.tui.desk.strategy import Preview, preview_of, strategy_rows, strategy_title
 from hybrid_tui.tui.desk.tape_rows import tape_rows
 from hybrid_tui.tui.widgets.lines import Row, Span, row
 from hybrid_tui.tui.widgets.rows_view import RowsView, TapeView
 
-PANES = ("positions", "strategy", "probabilities", "tape")
+PANES = ("positions", "strategy", "probabilities", "reasoning", "tape")
+LEFT, RIGHT = ("positions", "probabilities"), ("strategy", "reasoning")
 NARROW, SHORT = 100, 30
+SHORT_NAMES = 70
+PREVIEW_SECONDS = 5.0
 
 
 class DeskPage(Approving):
@@ -48,12 +53,16 @@ class DeskPage(Approving):
             with Vertical(id="left"):
                 yield RowsView(id="positions")
                 yield RowsView(id="probabilities")
-            yield RowsView(id="strategy", marks_always=True)
+            with Vertical(id="right"):
+                yield RowsView(id="strategy", marks_always=True)
+                yield RowsView(id="reasoning")
         yield TapeView(id="tape")
 
     def ready(self) -> None:
         """Find the panes."""
         self._zoomed = False
+        self._preview: Preview | None = None
+        self._previewed: tuple[object, float] = (None, 0.0)
         self._current = PANES[0]
         self._views = {name: self.query_one(f"#{name}", RowsView) for name in PANES}
         for view in self._views.values():
@@ -79,7 +88,8 @@ class DeskPage(Approving):
 
     def looks(self) -> object:
         """Return the panes' sizes and which one is current."""
-        return (self._current, *(view.size for view in self._views.values()))
+        sizes = (view.size for view in self._views.values())
+        return (self._current, id(self._preview), *sizes)
 
     @property
     def view(self) -> RowsView:
@@ -113,7 +123,9 @@ class DeskPage(Approving):
         self.shown(focus if waits else None, wall)
         self._paint_positions(state, now)
         self._paint_probabilities(state, now)
+        self._ask_preview(focus if waits else None, wall)
         self._paint_strategy(focus, state, now, waits=waits)
+        self._paint_reasoning(focus, state)
         self._paint_tape()
         waiting = 0
         if focus is not None and waits:
@@ -137,23 +149,49 @@ class DeskPage(Approving):
         rows, head = probability_rows(state, now, threshold, view.size.width - 1)
         view.show(rows, head, stale=model.is_stale)
         made = max((p.at for p in state.predictions.values()), default=None)
-        at = f" · {f.new_york(made, '%H:%M')}" if made is not None else ""
+        at = ""
+        if made is not None:
+            at = f" · {f.new_york(made, '%H:%M')}, {f.span(now - made)} old"
         more = f"{view.below()} more · " if view.below() else ""
-        votes = f"votes: {members(state)}" if members(state) else ""
-        parts = [part for part in (votes, live_calibration(state)) if part]
-        self.entitle(
-            view,
-            f"Probabilities{at} · {reached(state, now, threshold)}",
-            more + " · ".join(parts) if parts else "",
-        )
+        votes = f" · votes: {members(state)}" if members(state) else ""
+        said = (live_calibration(state), reached(state, now, threshold))
+        parts = [part for part in said if part]
+        self.entitle(view, f"Probabilities{at}{votes}", more + " · ".join(parts))
 
     def _paint_strategy(
         self, focus: SignalState | None, state: DeskState, now: datetime, *, waits: bool
     ) -> None:
         view, is_stale = self._views["strategy"], self.desk.model.is_stale
-        view.show(strategy_rows(focus, state, now, view.size.width - 1), stale=is_stale)
+        rows = strategy_rows(focus, state, now, view.size.width - 1, self._preview)
+        view.show(rows, stale=is_stale)
         self.entitle(view, strategy_title(focus, state, now), _more(view))
         view.set_class(waits and not is_stale, "-wants")
+
+    def _paint_reasoning(self, focus: SignalState | None, state: DeskState) -> None:
+        view, is_stale = self._views["reasoning"], self.desk.model.is_stale
+        view.show(reasoning_rows(focus, state, view.size.width - 1), stale=is_stale)
+        self.entitle(view, reasoning_title(focus), _more(view))
+
+    def _ask_preview(self, waiting: SignalState | None, wall: float) -> None:
+        """Ask the engine now and then what approving the list would make possible."""
+        if waiting is None or self.desk.model.is_stale:
+            self._preview, self._previewed = None, (None, 0.0)
+            return
+        about = (waiting.signal.id, tuple(waiting.symbols.values()))
+        before, asked = self._previewed
+        if about == before and wall - asked < PREVIEW_SECONDS:
+            return
+        if before is None or about[0] != before[0]:  # type: ignore[index]
+            self._preview = None
+        self._previewed = (about, wall)
+        self.run_worker(self._take_preview(waiting.signal.id), exit_on_error=False)
+
+    async def _take_preview(self, signal_id: str) -> None:
+        answer = await self.desk.ask(PreviewInquiry(signal_id=signal_id))
+        about = self._previewed[0]
+        if answer.document is None or about is None or about[0] != signal_id:  # type: ignore[index]
+            return
+        self._preview = preview_of(answer.document)
 
     def _paint_tape(self) -> None:
         view, model = self._views["tape"], self.desk.model
@@ -199,9 +237,8 @@ class DeskPage(Approving):
         for name, view in self._views.items():
             view.set_class(name == self._current, "-current")
         self.query_one("#upper").set_class(self._current == "tape", "-empty")
-        self.query_one("#left").set_class(
-            self._current not in ("positions", "probabilities"), "-empty"
-        )
+        self.query_one("#left").set_class(self._current not in LEFT, "-empty")
+        self.query_one("#right").set_class(self._current not in RIGHT, "-empty")
         current = self._views[self._current]
         if self.focused is not current:
             self.call_after_refresh(self._focus_current)
@@ -214,10 +251,13 @@ class DeskPage(Approving):
         spans: list[Span] = [(" ", "")]
         for name in PANES:
             count = counts.get(name, 0)
-            words = f"{name.capitalize()} {count}" if count else name.capitalize()
+            word = name.capitalize()
+            if self.size.width < SHORT_NAMES:
+                word = word[:5]
+            words = f"{word} {count}" if count else word
             style = "bold" if name == self._current else "dim"
             if name == "strategy" and count:
-                words, style = f"{name.capitalize()} ({count} wait)", "accent"
+                words, style = f"{word} ({count} wait)", "accent"
             mark = ("[", "]") if name == self._current else (" ", " ")
             spans += [(mark[0], "accent"), (words, style), (mark[1], "accent"), (" ", "")]
         return row(*spans)

@@ -24,9 +24,13 @@ COLUMNS = (
     Column(name="stop", title="to stop", width=18, rank=1),
     Column(name="probability", title="p", width=4, align="right", rank=4),
     Column(name="sentiment", title="sent", width=4, align="right", rank=5),
-    Column(name="chart", title="", width=4, rank=6, grows=True),
+    Column(name="chart", title="day", width=4, rank=6, grows=True),
 )
-STOP_FROM = {ExitReason.HARD_STOP: "hard", ExitReason.TRAILING_STOP: "trail"}
+STOP_FROM = {
+    ExitReason.HARD_STOP: "hard",
+    ExitReason.TRAILING_STOP: "trail",
+    ExitReason.TIGHTENED_STOP: "hand",
+}
 
 
 def position_rows(
@@ -66,6 +70,7 @@ def _position(
     sentiment = strategy.signal.sentiment_scores.get(held.symbol) if strategy else None
     prediction = state.prediction(held.symbol, now)
     style = f.direction(round(pnl, 2))
+    room = min(WIDEST_CHART, columns.width("chart"))
     cells: dict[str, Cell] = {
         "symbol": (held.symbol, "bold"),
         "quantity": f.quantity(held.quantity),
@@ -75,7 +80,7 @@ def _position(
         "share": (f.moved(share).removesuffix(" %"), style),
         "probability": f.probability(prediction.buy_probability) if prediction else f.NOTHING,
         "sentiment": f.score(sentiment) if sentiment is not None else f.NOTHING,
-        "chart": (f.spark(chart, min(WIDEST_CHART, columns.width("chart"))), "dim"),
+        "chart": (f.spark(f.thinned(chart, room), room), "dim"),
     }
     why = doubt(state, held.symbol, now)
     if why:

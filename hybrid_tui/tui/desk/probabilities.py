@@ -7,8 +7,10 @@ from datetime import datetime
 
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.state import DeskState
+from hybrid_tui.rules.sizing import shares_at_decision
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.freshness import dimmed, doubt
+from hybrid_tui.tui.model import live_equity
 from hybrid_tui.tui.widgets.lines import Cell, Column, Columns, Line, Row, row
 
 NO_VIEW = 0.02
@@ -70,10 +72,13 @@ def live_calibration(state: DeskState) -> str:
     error, known = record.error(), record.outcomes
     if not known:
         return ""
+    said = sum(sum(tally.said) for tally in record.tallies) / known
+    came = sum(sum(tally.came) for tally in record.tallies) / known
+    compared = f"{said * 100:.0f} % said, {came * 100:.0f} % came true (n {known}"
     if error is None:
-        return f"{known} outcomes"
+        return f"{compared}: too few to judge)"
     shrunk = f", confidence x {record.factor():.2f}" if record.factor() < 1 else ""
-    return f"live ECE {f.probability(error)} of {known}{shrunk}"
+    return f"{compared}, ECE {f.probability(error)}{shrunk})"
 
 
 def _waiting(state: DeskState, now: datetime) -> str:
@@ -105,6 +110,20 @@ def _predicted(
     expected = prediction.price_forecast_1h / prediction.reference_price - 1
     low = prediction.interval.low / prediction.reference_price - 1
     high = prediction.interval.high / prediction.reference_price - 1
+    target = prediction.target_position
+    size: Cell = (f"{target * 100:.0f} %", "dim")
+    if (
+        target > 0
+        and shares_at_decision(
+            target=target,
+            factor=1.0,
+            max_position=1.0,
+            equity=live_equity(state),
+            close=prediction.reference_price,
+        )
+        < 1
+    ):
+        size = ("<1 shr", "warn")
     shown: dict[str, Cell] = {
         "symbol": (prediction.symbol, "bold" if prediction.symbol in state.positions else ""),
         "p": (("▲" if strong else " ") + _said(p, threshold), "up" if strong else ""),
@@ -114,7 +133,7 @@ def _predicted(
         "interval": (f"{_tenths(low)} .. {_tenths(high)}", "dim"),
         "volatility": (f"{prediction.volatility_forecast * 100:.1f} %", "dim"),
         "votes": _votes(prediction),
-        "position": (f"{prediction.target_position * 100:.0f} %", "dim"),
+        "position": size,
         "last": (f.money(prediction.reference_price), "dim"),
     }
     if not prediction.familiar:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
+from hybrid_tui.domain.signals import BAD_SENTIMENT
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.rules.overnight import gap_risk
@@ -18,8 +20,17 @@ STATUS: dict[str, Span] = {
     "expired": ("- expired", "dim"),
 }
 URGENT = timedelta(minutes=5)
-MOST_HEADLINES = 12
-MOST_WRITTEN = 8
+
+Preview = Mapping[str, tuple[int, str]]
+"""By symbol: the shares that would be bought next, and why none (or fewer)."""
+
+
+def preview_of(document: Mapping[str, Any]) -> Preview:
+    """Return the preview of an engine's answer."""
+    return {
+        str(symbol): (int(found["shares"]), str(found["why"]))
+        for symbol, found in document["symbols"].items()
+    }
 
 
 def strategy_title(focus: SignalState | None, state: DeskState, now: datetime) -> str:
@@ -35,14 +46,20 @@ def strategy_title(focus: SignalState | None, state: DeskState, now: datetime) -
 
 
 def strategy_rows(
-    focus: SignalState | None, state: DeskState, now: datetime, width: int
+    focus: SignalState | None,
+    state: DeskState,
+    now: datetime,
+    width: int,
+    preview: Preview | None = None,
 ) -> list[Row]:
-    """Return the pane's rows; those of focus symbols have the symbol as their key."""
-    rows = _writing(state, width)
+    """Return the pane's rows; those of focus symbols have the symbol as their key.
+
+    ``preview`` is the engine's answer to what an approval would make possible, by symbol.
+    """
     if focus is None:
-        return rows or [row((line, "dim")) for line in f.wrap(_nothing(state, now), width)]
+        return [row((line, "dim")) for line in f.wrap(_nothing(state, now), width)]
     signal, pending = focus.signal, focus.is_pending(now)
-    rows += [
+    rows = [
         row(
             _direction(signal.direction.value),
             (" · ", "dim"),
@@ -52,12 +69,15 @@ def strategy_rows(
         )
     ]
     rows += [row((line, "dim")) for line in f.wrap(_worst_night(state), width)]
-    rows += [row((line, "dim")) for line in f.wrap(_in_force(focus, state, now), width)]
+    current = state.strategy(now)
+    for text, style in against(focus, current, state):
+        indent = " " * (len(text) - len(text.lstrip()))
+        rows += [row((indent + line, style)) for line in f.wrap(text, width - len(indent))]
     others = [found for found in state.pending(now) if found is not focus]
     if others:
         rows.append(row((f"{len(others)} older list(s) wait as well", "warn")))
     rows.append(row(""))
-    rows += _symbols(focus, state, now, width)
+    rows += _symbols(focus, current, state, now, width, preview if pending else None)
     if not signal.focus_stocks:
         rows.append(row(("The focus list is empty: no entries from it.", "dim")))
     if pending:
@@ -67,10 +87,52 @@ def strategy_rows(
     elif focus.decided_by:
         who = {"person": "you", "clock": "time ran out"}.get(focus.decided_by, focus.decided_by)
         at = f.new_york(focus.decided_at, "%H:%M") if focus.decided_at else ""
-        rows.append(row((f.fit(f"{focus.status} {at} ({f.clean(who)})", width), "dim")))
-    rows.append(row(""))
-    rows += _reasoning(focus, state, width)
+        kept = focus.why_not_undone(now, in_force=state.strategy_id == signal.id)
+        undo = "" if kept else "   u takes it back"
+        said = f"{focus.status} {at} ({f.clean(who)}){undo}"
+        rows.append(row((f.fit(said, width), "dim")))
     return rows
+
+
+def against(focus: SignalState, current: SignalState | None, state: DeskState) -> list[Span]:
+    """Return what a list changes of the strategy in force: each a text and its style."""
+    if current is None:
+        return [("Nothing is in force: nothing is bought.", "dim")]
+    until = f.new_york(current.signal.expires_at, "%a %H:%M")
+    if current is focus:
+        return [(f"In force until {until}.", "dim")]
+    old, new = current.signal, focus.signal
+    said: list[Span] = [(f"Against {f.clean(old.session)}, in force until {until}:", "dim")]
+    if old.direction is not new.direction:
+        said.append((f"  {old.direction.value} becomes {new.direction.value}", ""))
+    if old.risk_level is not new.risk_level:
+        tightens = new.risk_level.rank < old.risk_level.rank
+        now = ": tightens stops now, unasked" if tightens else ": only if you approve"
+        levels = f"  risk {old.risk_level.value} → {new.risk_level.value}"
+        said.append((levels + now, "warn" if tightens else "accent"))
+    if old.overnight_target != new.overnight_target:
+        night = f"  overnight {old.overnight_target * 100:.0f} → {new.overnight_target * 100:.0f} %"
+        said.append((night, "accent" if new.overnight_target > old.overnight_target else ""))
+    if len(said) == 1:
+        said.append(("  same direction, risk, overnight", "dim"))
+    dropped = _dropped(focus, current, state)
+    if dropped:
+        said.append((f"  drops {dropped}", "warn"))
+    return said
+
+
+def change_of(
+    symbol: str, focus: SignalState, current: SignalState | None, state: DeskState
+) -> Span:
+    """Return what a symbol of a list is against the strategy in force, in a word."""
+    score = focus.signal.sentiment_scores.get(symbol)
+    if symbol in state.positions and score is not None and score <= BAD_SENTIMENT:
+        return ("tightens", "warn")
+    if symbol in state.positions:
+        return ("held", "accent")
+    if current is None or current is focus:
+        return ("", "")
+    return ("stays", "dim") if symbol in current.approved() else ("new", "accent")
 
 
 def thesis_of(focus: SignalState, symbol: str) -> str:
@@ -82,18 +144,6 @@ def thesis_of(focus: SignalState, symbol: str) -> str:
             note = f" (UNCHECKED: {f.clean(why)})" if why else ""
             return f"{claim}; wrong if {f.clean(thesis.invalid_if)}{note}"
     return ""
-
-
-def _writing(state: DeskState, width: int) -> list[Row]:
-    """Return the end of what a model is writing just now."""
-    if not state.writing:
-        return []
-    lines = f.wrap(f.clean(state.writing), width)[-MOST_WRITTEN:]
-    return [
-        row(("The strategist writes …", "accent")),
-        *(row((line, "dim")) for line in lines),
-        row(""),
-    ]
 
 
 def _nothing(state: DeskState, now: datetime) -> str:
@@ -129,22 +179,24 @@ def _direction(value: str) -> Span:
     }.get(value, (f"· {value}", ""))
 
 
-def _in_force(focus: SignalState, state: DeskState, now: datetime) -> str:
-    current = state.strategy(now)
-    if current is None:
-        return "Nothing is in force: nothing is bought."
-    signal = current.signal
-    until = f.new_york(signal.expires_at, "%a %H:%M")
-    if current is focus:
-        return f"In force until {until}."
-    listed = f.names(sorted(current.approved()), 4) or "no symbols"
-    return (
-        f"In force until {until}: {signal.session} {signal.direction.value},"
-        f" {signal.risk_level.value}, {listed}."
-    )
+def _dropped(focus: SignalState, current: SignalState, state: DeskState) -> str:
+    """Say which approved symbols could no longer be bought."""
+    gone = sorted(current.approved() - set(focus.signal.focus_stocks))
+    if not gone:
+        return ""
+    held = [symbol for symbol in gone if symbol in state.positions]
+    stays = f" (still held: {', '.join(held)})" if held else ""
+    return f"{f.names(gone, 5)}{stays}"
 
 
-def _symbols(focus: SignalState, state: DeskState, now: datetime, width: int) -> list[Row]:
+def _symbols(
+    focus: SignalState,
+    current: SignalState | None,
+    state: DeskState,
+    now: datetime,
+    width: int,
+    preview: Preview | None,
+) -> list[Row]:
     rows = []
     for symbol in focus.signal.focus_stocks:
         score = focus.signal.sentiment_scores.get(symbol)
@@ -152,65 +204,33 @@ def _symbols(focus: SignalState, state: DeskState, now: datetime, width: int) ->
         shown: Span = (
             (f"{f.score(score):>5}", f.direction(score)) if score is not None else ("    ·", "dim")
         )
-        held = " held" if symbol in state.positions else ""
         prediction = state.prediction(symbol, now)
         p = f.probability(prediction.buy_probability) if prediction is not None else f.NOTHING
+        change, style = change_of(symbol, focus, current, state)
         spans: list[Span] = [
             (f.fit(symbol, 6), "bold"),
             (" ", ""),
             shown,
             (f"  p {p:>3}  ", "dim"),
+            (f.fit(change, 8), style),
+            (" ", ""),
             (f.fit(status[0], 10), status[1]),
-            (held, "accent"),
         ]
         room = width - width_of(tuple(spans)) - 2
         if room >= 24:
             spans.append(("  " + f.fit(thesis_of(focus, symbol), room), "dim"))
         rows.append(row(*spans, key=symbol))
+        is_open = focus.symbols.get(symbol) == "pending" and symbol not in state.positions
+        if preview is not None and symbol in preview and is_open:
+            text, style = _possible(*preview[symbol], state)
+            rows.append(row((f.fit(f"  → {text}", width), style)))
     return rows
 
 
-def _reasoning(focus: SignalState, state: DeskState, width: int) -> list[Row]:
-    signal = focus.signal
-    cost = f" · ${signal.cost_usd:.4f}" if signal.cost_usd else ""
-    source = "local analyst, no LLM" if signal.source == "local" else f.clean(signal.source)
-    rows = [row((f.fit(f"Why · {source}{cost}", width), "head"))]
-    text = f.clean(signal.reasoning) or "It gave no reasoning."
-    text, cited = numbered(text, signal.cited)
-    rows += [row(line) for line in f.wrap(text, width)]
-    if signal.flags:
-        rows += [
-            row((line, "warn"))
-            for line in f.wrap("Flags: " + "; ".join(map(f.clean, signal.flags)), width)
-        ]
-    headlines = {item.id: item for item in state.news}
-    for number, name in enumerate(cited[:MOST_HEADLINES], start=1):
-        item = headlines.get(name)
-        said = f.clean(item.headline) if item is not None else f"{f.clean(name)}: no longer kept"
-        lines = f.wrap(f"[{number}] {said}", width)
-        rows += [row((line, "dim")) for line in lines[:2]]
-    if len(signal.cited) > min(len(cited), MOST_HEADLINES):
-        more = len(signal.cited) - min(len(cited), MOST_HEADLINES)
-        rows.append(row((f"and {more} more headlines read", "dim")))
-    return rows
-
-
-def numbered(text: str, cited: tuple[str, ...]) -> tuple[str, list[str]]:
-    """Return the text with headline ids as [1], [2], ..., and the ids in that order.
-
-    Without ids in the text it is all that were cited, in their order.
-    """
-    if not cited:
-        return text, []
-    order: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        name = match.group(0)
-        if name not in order:
-            order.append(name)
-        return f"[{order.index(name) + 1}]"
-
-    longest_first = sorted(map(re.escape, cited), key=len, reverse=True)
-    shown = re.sub(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", number, text)
-    shown = re.sub(r"\((\[\d+\](?:, \[\d+\])*)\)", lambda m: m.group(1).replace(", ", ""), shown)
-    return shown, order or list(cited)
+def _possible(shares: int, why: str, state: DeskState) -> Span:
+    """Return what an approval would make possible for a symbol."""
+    if shares:
+        rules = state.started.settings.get("entry", "the rules") if state.started else "the rules"
+        cut = f" ({f.clean(why)})" if why else ""
+        return (f"buys {shares} once {rules} confirms{cut}", "good")
+    return (f"no entry: {f.clean(why)}", "dim")

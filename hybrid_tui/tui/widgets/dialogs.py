@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -12,13 +14,15 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
-from hybrid_tui.tui.widgets.lines import Row
+from hybrid_tui.tui.widgets.lines import Row, row
 from hybrid_tui.tui.widgets.rows_view import RowsView
 
 Choice = tuple[str, str, str]
 """An answer's id, its words, and the button's variant."""
 
 CANCEL = "cancel"
+HELD_SECONDS = 0.3
+"""A key that is held down comes again within this time."""
 
 
 class Question(ModalScreen[str]):
@@ -85,6 +89,91 @@ class Question(ModalScreen[str]):
     def action_cancel(self) -> None:
         """Change nothing."""
         self.dismiss(CANCEL)
+
+
+class Asking(ModalScreen[str | None]):
+    """One line to type under rows of text: enter gives it, esc gives None.
+
+    ``check`` returns what is wrong with a text, or nothing. Keys of the first moments are not
+    taken: they belong to the key that was held down to open it.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "cancel", id="asking.cancel", tooltip="Change nothing"),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        rows: Sequence[Row],
+        *,
+        placeholder: str = "",
+        value: str = "",
+        check: Callable[[str], str] = lambda _: "",
+        wall: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._rows = rows
+        self._placeholder = placeholder
+        self._value = value
+        self._check = check
+        self._wall = wall
+        self._opened = wall()
+
+    def compose(self) -> ComposeResult:
+        """Lay the question out."""
+        with Vertical(id="dialog") as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content("enter does it · esc changes nothing")
+            yield RowsView(id="dialog-text", focusable=False)
+            yield _Line(
+                self._wall,
+                self._opened,
+                value=self._value,
+                placeholder=self._placeholder,
+                id="dialog-typed",
+                compact=True,
+            )
+            yield RowsView(id="dialog-wrong", focusable=False)
+
+    def on_mount(self) -> None:
+        """Show the text."""
+        text = self.query_one("#dialog-text", RowsView)
+        text.styles.height = len(self._rows)
+        text.show(self._rows)
+        self.query_one("#dialog-typed", Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Give what was typed, where nothing is wrong with it."""
+        if self._wall() - self._opened < HELD_SECONDS:
+            return
+        wrong = self._check(event.value.strip())
+        if wrong:
+            self.query_one("#dialog-wrong", RowsView).show([row((wrong, "bad"))])
+            return
+        self.dismiss(event.value.strip())
+
+    def action_cancel(self) -> None:
+        """Change nothing."""
+        self.dismiss(None)
+
+
+class _Line(Input):
+    """A line that takes no key in the first moments."""
+
+    def __init__(self, wall: Callable[[], float], opened: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._wall = wall
+        self._opened = opened
+
+    async def _on_key(self, event: events.Key) -> None:
+        if self._wall() - self._opened < HELD_SECONDS and event.key != "escape":
+            self._opened = self._wall()
+            event.stop()
+            event.prevent_default()
+            return
+        await super()._on_key(event)
 
 
 class Reading(ModalScreen[None]):

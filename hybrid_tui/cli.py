@@ -17,6 +17,7 @@ from hybrid_tui.commands import (
     control,
     data,
     doctor,
+    explain,
     keys,
     llm,
     locks,
@@ -67,6 +68,7 @@ app.add_typer(rules.app, name="rules")
 app.command("status")(show.status)
 app.command("positions")(show.positions)
 app.command("trades")(show.trades)
+app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
 
 

@@ -157,10 +157,10 @@ def _cautions(
     models = dict.fromkeys(
         (*(outcome.recorded.models if outcome.recorded else ()), *outcome.labels)
     )
-    llm = ", ".join(models) or None
-    cutoff = config.llm.training_cutoff
+    # The key is about the configured model; what another one knows nobody has said.
+    known = {config.llm.model: config.llm.training_cutoff}
     found = (
-        cautions.contaminated(llm, cutoff, history.begins_at) if llm else None,
+        *(cautions.contaminated(llm, known.get(llm), history.begins_at) for llm in models),
         cautions.in_sample(outcome.trained_until, history.begins_at),
         cautions.survivorship(history.traded),
         cautions.overnight_without_actions(rows, knows_actions=history.knows_actions),

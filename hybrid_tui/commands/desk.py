@@ -23,6 +23,7 @@ from hybrid_tui.commands.compose import (
     MarketKind,
     check_hybrid,
     find_manifest,
+    labelled,
     make_predictor,
     minimum_probability,
     seldom_fresh,
@@ -129,6 +130,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     if "llm" in tiers:
         keep = partial(_keep_exchanges, handover, journal)
         strategist = make_strategist(state, config, ledger, hang_up, keep)
+    reader = labelled(state, strategist) if strategist is not None else None
     begins_at = desk_state.now if resumed and desk_state.now else market.begins_at
     recorder.emit(
         EngineStarted,
@@ -197,7 +199,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             config,
             calendar,
             market.kind,
-            strategist,
+            reader,
             trained_after=oldest if market.source is not None else None,
             record=desk_state.live_calibration,
         )
@@ -208,7 +210,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         ScaledClock(calendar, speed) if market.source is None else WallClock(),
         TierHost(
             load_predictor if "ml" in tiers else None,
-            strategist,
+            reader,
             thinks=config.llm.provider == "openai",
             hang_up=hang_up.set,
         ),

@@ -17,8 +17,9 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from hybrid_tui.domain.bars import BarSeries, NewsItem
+from hybrid_tui.domain.briefing import Lesson
 from hybrid_tui.domain.charges import Booked
-from hybrid_tui.domain.events import BarsClosed, Event, NewsArrived
+from hybrid_tui.domain.events import BarsClosed, Event, LessonLearnt, NewsArrived
 from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.state import RECENT_LESSONS, RECENT_NEWS, RECENT_TRADES, DeskState
 from hybrid_tui.errors import ConfigError
@@ -193,6 +194,15 @@ def read_bars(
                 volume=volume,
             )
     return found
+
+
+def read_lessons(connection: sqlite3.Connection, run: str) -> list[Lesson]:
+    """Return what a run's strategies came to, in the order in which it could be known."""
+    rows = connection.execute(
+        "select body from events where run = ? and kind = 'LessonLearnt' order by id", (run,)
+    )
+    events = [load_event("LessonLearnt", body) for (body,) in rows]
+    return [event.lesson for event in events if isinstance(event, LessonLearnt)]
 
 
 def read_charges(connection: sqlite3.Connection, since: datetime) -> list[Booked]:

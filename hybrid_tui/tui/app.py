@@ -33,6 +33,7 @@ from hybrid_tui.tui.link import BACKOFF_SECONDS, Link
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase
 from hybrid_tui.tui.page import Page
 from hybrid_tui.tui.registry import DESK, PageEntry
+from hybrid_tui.tui.stories import show_story
 from hybrid_tui.tui.widgets.dialogs import Reading
 
 if TYPE_CHECKING:
@@ -203,6 +204,15 @@ class DeskApp(App[str]):
         if now is not None:
             rows = symbol_page(self.model, symbol, now, self._reading_width)
             self.push_screen(Reading(symbol, rows))
+
+    @property
+    def history(self) -> History | None:
+        """The journal, where there is one; it blocks, so it is asked in a thread."""
+        return self._history
+
+    def tell_story(self, name: str) -> None:
+        """Show what led to an order, a signal or a prediction, and what came of it."""
+        self.run_worker(show_story(self, name, self._reading_width), exit_on_error=False)
 
     def explain(self, entry: Entry) -> None:
         """Show the chain behind an entry of the tape."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hybrid_tui.domain.events import Event
 from hybrid_tui.tui.tape import KINDS
+
+if TYPE_CHECKING:
+    from hybrid_tui.analysis.story import Story
+    from hybrid_tui.journal.symbol_record import SymbolRecord
 
 TAPE_EVENTS = 200
 CHART_EVENTS = 390
@@ -22,6 +28,12 @@ class History(Protocol):
 
     def causes(self, run: str, event_id: int) -> list[Event]:
         """Return the event and the events that caused it, the last cause at the end."""
+
+    def symbol(self, run: str, symbol: str, now: datetime, until: int) -> SymbolRecord:
+        """Return the fills, stops and predictions of a symbol up to an event's id."""
+
+    def story(self, run: str, name: str) -> Story:
+        """Return what led to something and what came of it, by an id."""
 
 
 class JournalHistory:
@@ -72,3 +84,19 @@ class JournalHistory:
         finally:
             connection.close()
         return found
+
+    def symbol(self, run: str, symbol: str, now: datetime, until: int) -> SymbolRecord:
+        """Return the record of a symbol; raises ConfigError without a journal."""
+        from hybrid_tui.journal.reader import open_read_only
+        from hybrid_tui.journal.symbol_record import read_symbol
+
+        with closing(open_read_only(self._path)) as connection:
+            return read_symbol(connection, run, symbol, now, stops_after=until - LOOK_BACK)
+
+    def story(self, run: str, name: str) -> Story:
+        """Return a story; raises ConfigError without a journal, or for what is no id."""
+        from hybrid_tui.analysis.story import story_of
+        from hybrid_tui.journal.reader import open_read_only
+
+        with closing(open_read_only(self._path)) as connection:
+            return story_of(connection, run, name)

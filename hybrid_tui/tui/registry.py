@@ -24,12 +24,17 @@ DESK = PageEntry(
     words="The desk: positions, strategy, probabilities, tape",
 )  # fmt: skip
 
+SYMBOL = PageEntry(
+    name="Symbol", key="", module="hybrid_tui.tui.symbol.page", kind="SymbolPage",
+    words="One symbol: chart, conditions, predictions, headlines",
+)  # fmt: skip
+
 HEALTH = PageEntry(
     name="Health", key="6", module="hybrid_tui.tui.health.page", kind="HealthPage",
     words="Health: tiers, data, the engine's work, troubles, settings",
 )  # fmt: skip
 
-PAGES: tuple[PageEntry, ...] = (DESK, HEALTH)
+PAGES: tuple[PageEntry, ...] = (DESK, SYMBOL, HEALTH)
 """All pages, the numbered ones in their order. ``page.py`` says how to add one."""
 
 

@@ -22,7 +22,7 @@ from hybrid_tui.llm.answer import read_answer
 from hybrid_tui.llm.prompt import build_prompt
 from hybrid_tui.llm.suspicion import suspicion
 from tests.engine.briefed import NAMES, Spy, market, run, sessions
-from tests.llm.injected import INJECTED
+from tests.llm.injected import INJECTED, ORDINARY, PARAPHRASED, TELLS_NOTHING
 from tests.llm.scripted import headlines, obeying
 
 DAYS = 4
@@ -93,9 +93,19 @@ def test_no_order_differs_without_a_person_s_approval(calendar: TradingCalendar,
     assert all(set(signal.focus_stocks) <= set(NAMES) for signal in asked)
 
 
-def test_most_of_the_corpus_is_flagged() -> None:
-    flagged = [text for text in INJECTED if suspicion(clean_text(text))]
-    assert len(flagged) >= 0.75 * len(INJECTED), sorted(set(INJECTED) - set(flagged))
+def test_what_gives_a_model_instructions_is_flagged() -> None:
+    missed = [text for text in INJECTED if not suspicion(clean_text(text))]
+    assert sorted(missed) == sorted(TELLS_NOTHING)
+
+
+def test_most_paraphrases_are_flagged() -> None:
+    missed = [text for text in PARAPHRASED if not suspicion(clean_text(text))]
+    assert len(missed) <= 0.2 * len(PARAPHRASED), missed
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_news_in_the_words_of_an_attacker_is_news(text: str) -> None:
+    assert suspicion(clean_text(text)) is None
 
 
 def test_real_headlines_are_not_taken_for_attacks(shared_data: Path) -> None:
@@ -105,5 +115,8 @@ def test_real_headlines_are_not_taken_for_attacks(shared_data: Path) -> None:
     for path in sorted((shared_data / "sentiment").glob("*.csv.gz")):
         with gzip.open(path, "rt", newline="") as file:
             texts += [row["text"] for row in csv.DictReader(file)]
-    assert len(texts) > 12_000
-    assert sum(suspicion(clean_text(text)) is not None for text in texts) <= len(texts) / 1_000
+    for path in sorted((shared_data / "tweets_stocknet").glob("*.jsonl.gz")):
+        with gzip.open(path, "rt") as file:
+            texts += [json.loads(line)["text"] for line in file][::10]
+    assert len(texts) > 14_000
+    assert sum(suspicion(clean_text(text)) is not None for text in texts) <= 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +13,20 @@ import pytest
 from typer.testing import CliRunner
 
 from hybrid_tui.cli import app
+from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.briefing import Lesson
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.engine.publisher import Publisher
+from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.errors import HybridError
+from hybrid_tui.journal.exchanges import read_labels
+from hybrid_tui.journal.journal import Journal
+from hybrid_tui.journal.reader import arrived_news, open_read_only, read_state, runs
 from tests.llm.scripted import model, plain
 from tests.servers.llm import Act, LlmServer
 
 AT = "2026-03-20"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEWS = [
     ("2026-03-20T13:10:00Z", "NVDA", "Nvidia raises its forecast on strong demand", "Wire"),
     ("2026-03-20T13:50:00Z", "NVDA", "Chip makers rally after Nvidia outlook", "Post"),
@@ -156,6 +166,13 @@ def test_a_backtest_applies_recorded_answers_and_says_what_was_missing(
     assert missing.startswith("7 sessions")
     assert any("test-model is not known" in text for text in warnings)
     assert len(server.requests) == 1
+    for cutoff, said in (("2026-03-18", []), ("2026-03-19", ["test-model was trained on texts"])):
+        known = ("--set", "llm.model=test-model", "--set", f"llm.training_cutoff={cutoff}")
+        done = hybrid_tui(desk, *known, *words, "--json")
+        warnings = json.loads(done.stdout)["warnings"]
+        found = [text for text in warnings if text.startswith("contaminated")]
+        assert len(found) == len(said)
+        assert all(part in text for part, text in zip(said, found, strict=True))
 
 
 def test_labels_are_resumed_copied_and_used(server: LlmServer, desk: Path, tmp_path: Path) -> None:
@@ -174,6 +191,41 @@ def test_labels_are_resumed_copied_and_used(server: LlmServer, desk: Path, tmp_p
     done = hybrid_tui(desk, *run, "--news", str(tmp_path / "news.jsonl"))
     warnings = json.loads(done.stdout)["warnings"]
     assert "4 headlines are scored by labels of test-model" in warnings
+
+    # A recorded desk gives its tiers the same figures, each headline when it was received.
+    assert hybrid_tui(desk, "data", "import", str(tmp_path / "NVDA.csv")).returncode == 0
+    desk_of_one = ("--set", "app.tiers=rules,llm", "run", "--headless", "--recorded", AT)
+    done = hybrid_tui(desk, *desk_of_one, "--speed", "0", "--until", AT)
+    assert done.returncode == 0, done.stderr
+    with closing(open_read_only(desk / "journal.db")) as connection:
+        labels = {one.news_id: one.score for one in read_labels(connection, "test-model")}
+        arrived = arrived_news(connection, "recorded", EPOCH)
+        (run_of_day,) = runs(connection)
+        scores = read_state(connection, run_of_day.run).scores
+    assert [item.id for item in arrived] == ["x0", "x1", "x2", "x3"]
+    assert scores == {item.id: labels[item.id] for item in arrived}
+
+
+def test_lessons_are_shown_with_the_instant_from_which_they_may_be_known(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    at = datetime(2026, 3, 20, 20, 0, tzinfo=UTC)
+    with closing(Journal(home / "journal.db")) as journal:
+        journal.start_run("r1", "recorded", AT, at)
+        state = DeskState()
+        journal.follow("r1", state)
+        recorder = Recorder(state, Publisher(journal))
+        for number in (1, 2):
+            lesson = Lesson(id=f"s{number}", known_at=at, signal_id=f"s{number}", text="Right.")
+            recorder.emit(ev.LessonLearnt, at, lesson=lesson)
+        recorder.commit()
+    found = json.loads(hybrid_tui(home, "llm", "lessons", "--json").stdout)
+    assert found["run"] == "r1"
+    assert found["lessons"] == [
+        {"known_at": "2026-03-20T20:00:00Z", "strategy": f"s{number}", "text": "Right."}
+        for number in (1, 2)
+    ]
+    assert hybrid_tui(home, "llm", "lessons").stdout.count("Right.") == 2
 
 
 def test_labelling_stops_at_the_endpoint_s_refusal_and_keeps_what_it_has(

@@ -12,6 +12,7 @@ from textual.events import Key
 from textual.keys import key_to_character
 from textual.pilot import Pilot
 
+from hybrid_tui.analysis.story import Story as TradeStory
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import Bar, NewsItem
 from hybrid_tui.domain.commands import Ack, Command
@@ -27,8 +28,11 @@ from hybrid_tui.domain.signals import (
     Thesis,
 )
 from hybrid_tui.domain.state import DeskState
+from hybrid_tui.errors import ConfigError
+from hybrid_tui.journal.symbol_record import SymbolRecord
 from hybrid_tui.tui.app import DeskApp
 from hybrid_tui.tui.connection import Connection, Say
+from hybrid_tui.tui.history import History
 
 OPEN = datetime(2026, 3, 20, 13, 30, tzinfo=UTC)
 CLOSE = datetime(2026, 3, 20, 20, 0, tzinfo=UTC)
@@ -358,6 +362,14 @@ class FakeHistory:
             wanted = found[-1].cause
         return found
 
+    def symbol(self, _run: str, _symbol: str, _now: datetime, _until: int) -> SymbolRecord:
+        """Return nothing; ``journals.py`` has a real one."""
+        return SymbolRecord()
+
+    def story(self, run: str, name: str) -> TradeStory:
+        """Know no stories; ``journals.py`` has a real one."""
+        raise ConfigError(f"{name!r} is not in {run}")
+
 
 class FakeEngines:
     """Connects to one fake engine after the other; what is not a connection is raised."""
@@ -390,14 +402,18 @@ class Wall:
 
 
 def desk_app(
-    story: Story, *engines: Connection | Exception, wall: Wall | None = None, **options: Any
+    story: Story,
+    *engines: Connection | Exception,
+    wall: Wall | None = None,
+    history: History | None = None,
+    **options: Any,
 ) -> tuple[DeskApp, FakeConnection, Wall]:
     """Return the screen on a story, its (first) engine and its clock."""
     connection = FakeConnection(story.state)
     clock = wall or Wall()
     app = DeskApp(
         FakeEngines(*(engines or (connection,))),
-        FakeHistory(list(story.events)),
+        history or FakeHistory(list(story.events)),
         wall=clock,
         zone=UTC,
         **options,

@@ -122,7 +122,7 @@ async def test_click_selects_and_a_second_opens() -> None:
         assert view.cursor_key == "NVDA"
         await pilot.click("#positions", offset=(3, 3), times=2)
         await settled(pilot)
-        assert type(app.screen).__name__ == "Reading"
+        assert type(app.screen).__name__ == "SymbolPage"
         await press(pilot, "escape")
         await pilot.click("#tape", offset=(3, 2))
         await press(pilot, "j")

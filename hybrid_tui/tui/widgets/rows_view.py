@@ -15,7 +15,8 @@ from textual.widget import Widget
 
 from hybrid_tui.tui.widgets.lines import Line, Row
 
-STYLES = ("up", "down", "dim", "warn", "bad", "good", "accent", "bold", "head", "badge", "alarm")
+STYLES = ("up", "down", "dim", "warn", "bad", "good", "accent", "blue", "bold", "head", "badge",
+          "alarm", "buy", "sell")  # fmt: skip
 DIM = Style(dim=True)
 
 

@@ -44,6 +44,8 @@ class StreamingBoard:
     def __init__(self, symbols: Sequence[str], rules: RulesConfig) -> None:
         self._technicals = found = Technicals.of(rules)
         self._indicators = IndicatorBoard(symbols, found.lines, depth=found.depth)
+        self._entry_depth = found.entry.depth
+        self._exit_depth = found.exit.depth if found.exit is not None else 0
 
     def knows(self, symbol: str) -> bool:
         """Whether the board follows a symbol."""
@@ -59,16 +61,16 @@ class StreamingBoard:
 
     def confirmed(self) -> Set[str]:
         """Return the symbols whose last closed bar is technically confirmed."""
-        return self._where(self._technicals.entry)
+        return self._where(self._technicals.entry, self._entry_depth)
 
     def leaving(self) -> Set[str]:
         """Return the symbols whose last closed bar says sell: ``rsi_exit``, or the set ``exit``."""
-        return self._where(self._technicals.exit)
+        if self._technicals.exit is None:
+            return NOBODY
+        return self._where(self._technicals.exit, self._exit_depth)
 
-    def _where(self, rule: Rule | None) -> set[str]:
-        if rule is None:
-            return set()
-        return self._indicators.symbols_where(rule.holds(self._indicators.tail())[-1])
+    def _where(self, rule: Rule, depth: int) -> Set[str]:
+        return self._indicators.symbols_where(rule.holds(self._indicators.tail(depth))[-1])
 
 
 class PrecomputedBoard:

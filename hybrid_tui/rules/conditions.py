@@ -33,6 +33,8 @@ class Condition:
 
 def any_of_last(holds: BoolArray, bars: int) -> BoolArray:
     """Whether a condition held on any of the last ``bars`` closed bars, the last included."""
+    if bars == 1:
+        return holds
     if len(holds) <= bars:
         ever: BoolArray = np.logical_or.accumulate(holds, axis=0)
         return ever

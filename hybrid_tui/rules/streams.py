@@ -101,7 +101,6 @@ class IndicatorBoard:
         self._has_instants = not used.isdisjoint(("start", "known_at"))
         self._values = np.full((len(lines), depth + SPARE_ROWS, len(self.symbols)), np.nan)
         self._end = depth
-        self._tail: Indicators | None = None
 
     def warm_up(self, series: BarSeries) -> None:
         """Start a symbol anew from its known bars, oldest first."""
@@ -147,12 +146,10 @@ class IndicatorBoard:
         packed = b"".join([pack(f"{count}d", *values) for values in fresh])
         self._append(columns, np.frombuffer(packed).reshape(len(fresh), count))
 
-    def tail(self) -> Indicators:
-        """Return the last ``depth`` bars' lines, (depth, symbols) each."""
-        if self._tail is None:
-            values = self._values[:, self._end - self._depth : self._end]
-            self._tail = dict(zip(self.lines, values, strict=True))
-        return self._tail
+    def tail(self, depth: int) -> Indicators:
+        """Return the lines of the last ``depth`` bars (at most the board's), (depth, symbols)."""
+        values = self._values[:, self._end - depth : self._end]
+        return dict(zip(self.lines, values, strict=True))
 
     def symbols_where(self, mask: BoolArray) -> set[str]:
         """Return the symbols whose entry of a (symbols,) mask is true."""
@@ -166,7 +163,6 @@ class IndicatorBoard:
             self._end = depth
         last = self._end
         self._end += 1
-        self._tail = None
         if columns is None:
             values[:, last] = fresh
             return

@@ -68,6 +68,11 @@ class Rule:
         known: BoolArray = np.logical_and.reduce([part.known(indicators) for _, part in self.parts])
         return known
 
+    @property
+    def depth(self) -> int:
+        """How many of the last bars it looks at."""
+        return max(condition.depth for condition in self.leaves())
+
     def leaves(self) -> Iterable[Condition]:
         """Return the conditions, those of the sets inside included."""
         for _, part in self.parts:

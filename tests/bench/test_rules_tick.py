@@ -26,12 +26,13 @@ from hybrid_tui.engine.tier_host import TierHost
 SYMBOLS = tuple(f"S{number:03}" for number in range(100))
 WARM_UP = 100
 ROUNDS = 280
+PASSES = 7
 
 
 def held_everywhere(calendar: TradingCalendar, opens: datetime) -> Engine:
-    """Return an engine that holds ten shares of every symbol and does not want to sell them."""
+    """Return an engine that holds ten shares of every symbol; its exits are never met."""
     config = Config.model_validate(
-        {"rules": {"rsi_exit": 0}, "broker": {"cash": 1e6}, "risk": {"protections": "none"}}
+        {"rules": {"rsi_exit": 100}, "broker": {"cash": 1e6}, "risk": {"protections": "none"}}
     )
     state = DeskState()
     recorder = Recorder(state, Ledger(state), left_out=(Heartbeat,))
@@ -101,22 +102,34 @@ def test_one_bars_end_with_100_positions(
     calendar: TradingCalendar, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = calendar.sessions[5000]
-    engine = held_everywhere(calendar, session.open)
+    known = list(slices(session.open, WARM_UP + ROUNDS))
+    ticks = np.array([ticks_of(calendar, known) for _ in range(PASSES)])
+    afresh = np.array([talib_afresh(known[:WARM_UP]) for _ in range(PASSES)])
+    with capsys.disabled():
+        print("\n100 positions, 100 symbols, CPU of a bar's end (goal: p99 250 us, ratio 0.20)")  # noqa: T201
+        for name, ours, theirs in (
+            (f"all of {PASSES} passes over the same bars", ticks, afresh),
+            ("the least of each bar: what the machine adds left out", ticks.min(0), afresh.min(0)),
+        ):
+            middle, high = np.percentile(ours, [50, 99])
+            usual, worst = np.percentile(theirs, [50, 99])
+            print(  # noqa: T201
+                f"{name}: p50 {middle:.0f} us, p99 {high:.0f} us; TA-Lib afresh p50 {usual:.0f},"
+                f" p99 {worst:.0f}: ratio {middle / usual:.2f}, {high / worst:.2f}"
+            )
+
+
+def ticks_of(calendar: TradingCalendar, known: list[BarSlice]) -> list[float]:
+    """Return what an engine's cycle takes at the end of each bar after the first 100, CPU us."""
+    engine = held_everywhere(calendar, known[0].start)
     host = TierHost(None, None)
     spent = []
-    for bars in slices(session.open, WARM_UP + ROUNDS):
+    for bars in known:
         begun = time.process_time_ns()
         finish(engine.cycle(bars.known_at, MarketUpdate(bars=(bars,))), host.run)
-        spent.append(time.process_time_ns() - begun)
+        spent.append((time.process_time_ns() - begun) / 1000)
     assert len(engine.state.positions) == len(SYMBOLS)
-    middle, high = np.percentile(np.array(spent[WARM_UP:]) / 1000, [50, 99])
-    afresh, worst = np.percentile(talib_afresh(list(slices(session.open, 100))), [50, 99])
-    with capsys.disabled():
-        print(  # noqa: T201
-            f"\n100 positions, 100 symbols: CPU p50 {middle:.0f} us, p99 {high:.0f} us (goal 250);"
-            f" TA-Lib afresh p50 {afresh:.0f}, p99 {worst:.0f}: ratio {middle / afresh:.2f},"
-            f" {high / worst:.2f} (goal 0.20)"
-        )
+    return spent[WARM_UP:]
 
 
 def talib_afresh(known: list[BarSlice]) -> list[float]:

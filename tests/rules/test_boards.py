@@ -157,7 +157,7 @@ def check_restart(series: BarSeries, restart: int, until: int) -> int:
     board.warm_up(series.slice(0, restart))
     for index, bars in enumerate(slices_of({series.symbol: series.slice(restart, until)}), restart):
         board.update(bars)
-        tail = board.tail()
+        tail = board.tail(1)
         found = np.array([tail[line][-1, 0] for line in lines])
         np.testing.assert_array_equal(found, expected[:, index])
     return len(lines) * (until - restart)

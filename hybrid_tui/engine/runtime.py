@@ -123,10 +123,12 @@ class Runtime:
         begins_at: datetime,
         until: datetime | None = None,
         on_started: Callable[[], None] | None = None,
+        on_loaded: Callable[[], None] | None = None,
     ) -> str:
         """Drive from ``begins_at`` until stopped, ``until`` (included), or the data's end.
 
-        ``on_started`` is called when the start is in the journal.
+        ``on_started`` is called when the start is in the journal, ``on_loaded`` when tier 2 is
+        loaded, or is known not to be.
 
         Returns the reason. Raises what a journal that cannot be written raises.
         """
@@ -141,6 +143,8 @@ class Runtime:
         loading = asyncio.create_task(asyncio.to_thread(self._host.load_early))
         self._background.add(loading)
         loading.add_done_callback(self._background.discard)
+        if on_loaded is not None:
+            loading.add_done_callback(lambda _: on_loaded())
         if self._source is not None:
             self._start_source(self._source)
         if self._broker is not None:

@@ -105,7 +105,9 @@ def both(
         checkpoint=lambda: None,
         flush=lambda: None,
     )
-    asyncio.run(runtime.run(begins_at))
+    loaded: list[bool] = []
+    asyncio.run(runtime.run(begins_at, on_loaded=lambda: loaded.append(True)))
+    assert loaded == [True]
     return stepped, live
 
 

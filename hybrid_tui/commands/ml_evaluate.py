@@ -21,12 +21,12 @@ from hybrid_tui.commands.ml_data import (
     scored,
     symbols_of,
 )
-from hybrid_tui.errors import DataError
 
 if TYPE_CHECKING:
     from hybrid_tui.ml.sentiment import SentimentEvents
 
 MOST_WINDOWS = 100_000
+ANSWERS = {True: "yes", False: "no", None: "too few days to tell"}
 
 
 def evaluate(
@@ -73,11 +73,8 @@ def evaluate(
             sentiment=sentiment,
             threshold_bps=loaded.manifest.threshold_bps,
             max_windows=MOST_WINDOWS,
+            after=None if first is None else int(first.timestamp()),
         )
-        if first is not None:
-            dataset = dataset.take(dataset.at > int(first.timestamp()))
-        if not len(dataset):
-            raise DataError("no window with an outcome lies between --start and --end")
         minutes = (dataset.at - calendar.open_seconds[dataset.day]) / 60.0
         names = [symbol for symbol in asked if len(series[symbol])]
         found = evaluation(loaded, dataset, names, minutes, seed=seed)
@@ -108,7 +105,18 @@ def _lines(variant: str, found: dict[str, Any]) -> list[str]:
         cells = "  ".join(_cell(figures[key]) for key in keys)
         lines.append(f"{name:<20}  {cells}")
     level = f"{found['interval_level']:.0%}"
-    lines.append(f"coverage of the {level} interval: {_cell(found['interval_coverage']).strip()}")
+    lines.append(
+        f"coverage of the {level} interval as the desk says it:"
+        f" {_cell(found['interval_coverage']).strip()}; of the model's own, fixed:"
+        f" {_cell(found['interval_coverage_fixed']).strip()}"
+    )
+    said = {
+        "brier_not_worse": "Brier score not significantly worse than the constant forecast's",
+        "ece_not_worse": "calibration error not significantly worse than the constant forecast's",
+        "coverage_as_said": f"interval of the coverage contains {level}",
+    }
+    for key, words in said.items():
+        lines.append(f"{words}: {ANSWERS[found['holds'][key]]}")
     return lines
 
 

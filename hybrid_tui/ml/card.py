@@ -202,7 +202,24 @@ def _walk_forward_lines(manifest: Manifest) -> list[str]:
         *_SCORE_HEAD,
         *map(_score_line, manifest.walk_forward),
         "",
+        *_gate_lines(manifest),
     ]
+
+
+def _gate_lines(manifest: Manifest) -> list[str]:
+    gate = manifest.gate
+    if gate is None:
+        return []
+    word = "passed" if gate.is_promoted else "not passed"
+    lines = [f"Champion gate on these days: {word}; {gate.reason}.", ""]
+    if gate.gains:
+        lines += ["| rival | log loss gained over it, nats | 95 % interval |", "|---|---|---|"]
+        lines += [
+            f"| {gain.rival} | {gain.value:.5f} | {gain.low:.5f} .. {gain.high:.5f} |"
+            for gain in gate.gains
+        ]
+        lines.append("")
+    return lines
 
 
 def _verdict(figures: dict[str, float | int | None]) -> str:

@@ -128,9 +128,10 @@ def build_dataset(
     sentiment: Mapping[str, SentimentEvents] | None = None,
     threshold_bps: float = THRESHOLD_BPS,
     max_windows: int | None = None,
+    after: int | None = None,
     on_symbol: Callable[[int, int], None] | None = None,
 ) -> Dataset:
-    """Return all windows whose outcome the data show.
+    """Return all windows whose outcome the data show, of instants after ``after`` (epoch seconds).
 
     With ``max_windows``, every k-th instant of a symbol is kept, so that about that many remain.
     ``on_symbol`` hears how many symbols of how many are done. Raises DataError without windows.
@@ -138,7 +139,9 @@ def build_dataset(
     chosen = [symbol for symbol in sorted(series) if symbols is None or symbol in symbols]
     filled = [symbol for symbol in chosen if len(series[symbol])]
     known_until = max((int(series[s].known_at[-1]) for s in filled), default=0)
-    asked = _in_time_order([_asked(series[s], calendar, known_until) for s in filled], max_windows)
+    asked = _in_time_order(
+        [_asked(series[s], calendar, known_until, after) for s in filled], max_windows
+    )
     data = _empty(sum(len(one.rows) for one in asked))
     for one in asked:
         symbol = one.bars.symbol
@@ -156,18 +159,16 @@ def build_dataset(
                     sentiment=(sentiment or {}).get(symbol),
                 )
             )
-            after = targets(
-                one.bars, ends, at, known_until=known_until, threshold_bps=threshold_bps
-            )
+            came = targets(one.bars, ends, at, known_until=known_until, threshold_bps=threshold_bps)
             unit = windows.sigma * np.sqrt(windows.horizon_minutes)
             data.values[rows] = windows.values
             data.sigma[rows] = windows.sigma
             data.horizon_minutes[rows] = windows.horizon_minutes
             data.summary[rows] = windows.summary
-            data.is_up[rows] = after.is_up
-            data.log_return[rows] = after.log_return
-            data.scaled_return[rows] = after.log_return / unit
-            data.log_volatility[rows] = np.log(np.maximum(after.realised / unit, _LEAST_RATIO))
+            data.is_up[rows] = came.is_up
+            data.log_return[rows] = came.log_return
+            data.scaled_return[rows] = came.log_return / unit
+            data.log_volatility[rows] = np.log(np.maximum(came.realised / unit, _LEAST_RATIO))
         data.at[one.rows] = one.ticks.at
         data.horizon_end[one.rows] = one.ticks.horizon_end
         data.symbol[one.rows] = one.number
@@ -179,13 +180,16 @@ def build_dataset(
 
 
 def _asked(
-    bars: BarSeries, calendar: TradingCalendar, known_until: int
+    bars: BarSeries, calendar: TradingCalendar, known_until: int, after: int | None
 ) -> tuple[BarSeries, Ticks, IntArray]:
     """Return a symbol's instants with a whole window and an outcome, and the bars known then."""
     sessions = sessions_between(calendar, int(bars.start[0]), int(bars.known_at[-1]))
     ticks = session_ticks(sessions)
     fit = eligibility(bars, ticks)
-    rows = np.flatnonzero(fit.is_ready & (ticks.horizon_end <= known_until))
+    is_asked = fit.is_ready & (ticks.horizon_end <= known_until)
+    if after is not None:
+        is_asked &= ticks.at > after
+    rows = np.flatnonzero(is_asked)
     return bars, ticks.take(rows), fit.ends[rows]
 
 

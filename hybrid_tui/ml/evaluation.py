@@ -11,6 +11,7 @@ import numpy as np
 from hybrid_tui.domain.bars import BoolArray, FloatArray
 from hybrid_tui.ml.dataset import Dataset
 from hybrid_tui.ml.inference import outlooks
+from hybrid_tui.ml.live_intervals import held_live, strains
 from hybrid_tui.ml.metrics import by_day, reliability
 from hybrid_tui.ml.model_files import Model
 from hybrid_tui.ml.scores import ENSEMBLE, scores, three
@@ -22,11 +23,16 @@ LEVEL = 0.70
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What a model said of a data set."""
+    """What a model said of a data set, (n,) each.
+
+    ``inside`` says whether the model's own interval held, ``held`` whether the one did that the
+    desk says, whose width follows the outcomes before it.
+    """
 
     members: dict[str, FloatArray]
     probability: FloatArray
     inside: BoolArray
+    held: BoolArray
     familiar: BoolArray
 
 
@@ -41,6 +47,15 @@ def judged(model: Model, data: Dataset) -> Judged:
         },
         probability=np.array([outlook.probability for outlook in found]),
         inside=(data.log_return >= low) & (data.log_return <= high),
+        held=held_live(
+            data.at,
+            data.horizon_end,
+            data.symbol,
+            strains(
+                data.log_return, np.array([outlook.log_return for outlook in found]), low, high
+            ),
+            model.manifest.calibration.interval_level,
+        ),
         familiar=np.array([outlook.is_familiar for outlook in found]),
     )
 
@@ -56,7 +71,11 @@ def evaluation(
     """Return the figures as a JSON-ready document.
 
     Each figure is ``{"value", "low", "high"}`` with a 95 % interval by whole days, null where not
-    defined. ``symbols`` are named by ``data.symbol``; ``minutes_since_open`` is (n,).
+    defined. ``interval_coverage`` is of the intervals as the desk says them, ``_fixed`` of the
+    model's own. ``holds`` says what is promised of unseen days: that Brier score and calibration
+    error are not significantly worse than the constant forecast's (paired), and that the
+    interval of the coverage contains the level. ``symbols`` are named by ``data.symbol``;
+    ``minutes_since_open`` is (n,).
     """
     found = judged(model, data)
     constant = np.full(len(data), model.manifest.base_rate)
@@ -67,6 +86,11 @@ def evaluation(
         "by_regime": _by_regime(data),
     }
     reached = found.probability >= LEVEL
+    level = model.manifest.calibration.interval_level
+    forecasters = {
+        name: _figures(probability, constant, data, seed) for name, probability in said.items()
+    }
+    coverage = _coverage(found.held, data, seed)
     return {
         "windows": len(data),
         "days": len(np.unique(data.day)),
@@ -74,14 +98,16 @@ def evaluation(
         "frequency": float(data.is_up.mean()),
         "familiar": float(found.familiar.mean()),
         "reached_0.70": int(reached.sum()),
-        "forecasters": {
-            name: _figures(probability, constant, data, seed) for name, probability in said.items()
+        "forecasters": forecasters,
+        "holds": {
+            "brier_not_worse": _not_worse(forecasters[ENSEMBLE]["brier_gain"]),
+            "ece_not_worse": _not_worse(forecasters[ENSEMBLE]["ece_gain"]),
+            "coverage_as_said": _contains(coverage, level),
         },
         "weights": {member.name: member.weight for member in model.manifest.members},
-        "interval_coverage": _figure(
-            three(by_day(lambda rows: float(found.inside[rows].mean()), data.day, seed))
-        ),
-        "interval_level": model.manifest.calibration.interval_level,
+        "interval_coverage": coverage,
+        "interval_coverage_fixed": _coverage(found.inside, data, seed),
+        "interval_level": level,
         "reliability": [
             {"probability": mean, "frequency": came, "outcomes": count}
             for mean, came, count in reliability(found.probability, data.is_up)
@@ -91,6 +117,7 @@ def evaluation(
                 name: {
                     "windows": int(rows.sum()),
                     **_figures(found.probability[rows], constant[rows], data.take(rows), seed),
+                    "interval_coverage": _coverage(found.held[rows], data.take(rows), seed),
                 }
                 for name, rows in parts
                 if rows.any()
@@ -105,6 +132,21 @@ def _figures(
 ) -> dict[str, Any]:
     found = scores(probability, constant, data, seed=seed)
     return {name: _figure(three(figure)) for name, figure in found.items()}
+
+
+def _coverage(held: BoolArray, data: Dataset, seed: int) -> dict[str, float | None]:
+    return _figure(three(by_day(lambda rows: float(held[rows].mean()), data.day, seed)))
+
+
+def _not_worse(gain: dict[str, float | None]) -> bool | None:
+    """Whether a paired gain over the constant forecast is not significantly below 0."""
+    high = gain["high"]
+    return None if high is None else high >= 0.0
+
+
+def _contains(figure: dict[str, float | None], value: float) -> bool | None:
+    low, high = figure["low"], figure["high"]
+    return None if low is None or high is None else low <= value <= high
 
 
 def _figure(figure: tuple[float | None, float | None, float | None]) -> dict[str, float | None]:

@@ -15,6 +15,8 @@ from hybrid_tui.ml.calibration import (
 from hybrid_tui.ml.features import HURDLE, Windows
 from hybrid_tui.ml.model_files import Model
 
+CHUNK = 4096
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
@@ -35,8 +37,23 @@ def outlooks(model: Model, windows: Windows) -> list[Outlook]:
     """Return one outlook a window, in order.
 
     Networks run in blocks of 32 and what follows is arithmetic on single numbers, so an outlook
-    depends on its own window only, to the bit.
+    depends on its own window only, to the bit. Standardised inputs are made a few thousand at a
+    time, to hold no second copy of all windows.
     """
+    found: list[Outlook] = []
+    for first in range(0, len(windows), CHUNK):
+        some = slice(first, first + CHUNK)
+        part = Windows(
+            values=windows.values[some],
+            sigma=windows.sigma[some],
+            horizon_minutes=windows.horizon_minutes[some],
+            summary=windows.summary[some],
+        )
+        found += _outlooks(model, part)
+    return found
+
+
+def _outlooks(model: Model, windows: Windows) -> list[Outlook]:
     from hybrid_tui.ml.networks import run_in_blocks, standardised
 
     manifest = model.manifest

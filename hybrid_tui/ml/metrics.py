@@ -48,9 +48,15 @@ def log_loss(probability: FloatArray, is_up: BoolArray, weight: FloatArray | Non
 
 
 def expected_calibration_error(probability: FloatArray, is_up: BoolArray) -> float:
-    """Return the mean gap between probability and frequency over ten bins of equal count."""
-    table = reliability(probability, is_up)
-    return sum(abs(said - came) * count for said, came, count in table) / len(probability)
+    """Return the mean gap between probability and frequency over ten equal bins of probability.
+
+    Guo et al., 2017, "On Calibration of Modern Neural Networks": the desk's live figure has the
+    same bins. Bins of equal count would split nearly equal probabilities, and then show what days
+    have in common as error.
+    """
+    place = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
+    gaps = np.bincount(place, probability - is_up, BINS)
+    return float(np.abs(gaps).sum() / len(probability))
 
 
 def reliability(probability: FloatArray, is_up: BoolArray) -> list[tuple[float, float, int]]:

@@ -127,6 +127,23 @@ class ScoreRow(_Part):
     figures: dict[str, tuple[float | None, float | None, float | None]]
 
 
+class GainFigures(_Part):
+    """Log loss gained over a rival in nats a prediction, and its 95 % interval by whole days."""
+
+    rival: str
+    value: float
+    low: float
+    high: float
+
+
+class GateFigures(_Part):
+    """What the champion gate says of the walk-forward's test spans, see gate.judge."""
+
+    is_promoted: bool
+    reason: str
+    gains: tuple[GainFigures, ...]
+
+
 class DataFigures(_Part):
     """What a model was made from."""
 
@@ -164,6 +181,7 @@ class Manifest(_Part):
     held_out: tuple[ScoreRow, ...] = ()
     reliability: tuple[tuple[float, float, int], ...] = ()
     walk_forward: tuple[ScoreRow, ...] = ()
+    gate: GateFigures | None = None
     seed: int
     created_at: datetime
 

@@ -43,7 +43,7 @@ from hybrid_tui.ml.model_files import (
 )
 from hybrid_tui.ml.progress import OnProgress, Reporter
 from hybrid_tui.ml.recipe import MEMBERS, Recipe
-from hybrid_tui.ml.walk_forward import walk_forward
+from hybrid_tui.ml.walk_forward import fits_of, walk_forward
 
 _CONSTANT = 1e-6
 _CHUNK = 4096
@@ -86,7 +86,8 @@ def train_ensemble(
     ``now`` is only written down. Raises DataError with too few sessions.
     """
     about = About(description=description, symbols=tuple(symbols), fingerprint=fingerprint, now=now)
-    report = Reporter(on_progress, recipe.walk_forward_steps, recipe.members, recipe.max_epochs)
+    fits = fits_of(data, recipe.walk_forward_steps)
+    report = Reporter(on_progress, fits, recipe.members, recipe.max_epochs)
     trained = _fit(data, recipe, report, about, checkpoints)
     if recipe.walk_forward_steps > 1:
         trained = _walked(trained, data, recipe, report, about, checkpoints)
@@ -104,14 +105,16 @@ def _walked(
 ) -> TrainedModel:
     """Return the model with its walk-forward table; it is the last step itself."""
 
-    def model_of(history: Dataset) -> Model:
-        if history is data:
+    def model_of(history: Dataset, blind: tuple[int, ...]) -> Model:
+        if history is data and not blind:
             return trained.model
         report.step()
-        return _fit(history, recipe, report, about, checkpoints).model
+        return _fit(history, recipe, report, about, checkpoints, blind).model
 
-    rows = walk_forward(data, recipe.walk_forward_steps, model_of, seed=recipe.seed)
-    manifest = trained.model.manifest.model_copy(update={"walk_forward": rows})
+    walked = walk_forward(data, recipe.walk_forward_steps, model_of, seed=recipe.seed)
+    manifest = trained.model.manifest.model_copy(
+        update={"walk_forward": walked.rows, "gate": walked.gate}
+    )
     return replace(trained, model=replace(trained.model, manifest=manifest))
 
 
@@ -176,11 +179,14 @@ def _fit(
     report: Reporter,
     about: About,
     checkpoints: Checkpoints | None,
+    blind: tuple[int, ...] = (),
 ) -> TrainedModel:
+    """Return the ensemble of a history, blind to the features of some numbers."""
     spans = split(data.day)
     parts = {name: data.take(rows) for name, rows in spans.items()}
     train, validation, calibration, test = (parts[name] for name in SPANS)
     mean, scale = standardisation_of(train)
+    scale[list(blind)] = 0.0
     fitted = fitted_members(train, validation, mean, scale, recipe, report, checkpoints)
     report.say("calibrate", 0.95)
     seen = spans["train"] | spans["validation"] | spans["calibration"]

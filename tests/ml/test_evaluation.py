@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,10 @@ def test_each_window_is_in_one_group_of_each_kind(model: Model, calendar: Tradin
             - figures["brier"]["value"]
         )
     assert sum(row["outcomes"] for row in found["reliability"]) == len(data)
+    assert set(found["holds"]) == {"brier_not_worse", "ece_not_worse", "coverage_as_said"}
+    assert found["holds"]["brier_not_worse"] is (
+        found["forecasters"]["ensemble"]["brier_gain"]["high"] >= 0
+    )
 
 
 def test_the_command_judges_what_predict_says(
@@ -58,6 +63,18 @@ def test_the_command_judges_what_predict_says(
         probability.mean()
     )
     assert judged["days"] == 2
+    # The intervals that are judged are those that the desk says, as they widen and narrow.
+    bars = walks["NVDA"]
+    seconds_of = [int(datetime.fromisoformat(row["horizon_end"]).timestamp()) for row in said]
+    last = np.searchsorted(bars.known_at, seconds_of, side="right") - 1
+    held = [
+        row["interval"]["low"] <= price <= row["interval"]["high"]
+        for row, price in zip(said, bars.close[last], strict=True)
+    ]
+    assert judged["interval_coverage"]["value"] == pytest.approx(np.mean(held))
+    widths = {round(row["interval"]["high"] / row["reference_price"], 6) for row in said}
+    assert len(widths) > 10
+    assert judged["holds"] == dict.fromkeys(judged["holds"], None), "too few days to tell"
     assert judged["forecasters"]["ensemble"]["auc"]["low"] is None, "two days give no interval"
 
 

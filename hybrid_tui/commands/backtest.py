@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from hybrid_tui.commands import options as opt
 from hybrid_tui.commands.backtest_data import check_spreads, load_history
 from hybrid_tui.commands.backtest_document import (
     TIERS,
@@ -33,32 +34,25 @@ if TYPE_CHECKING:
 NOTHING = "no result, nothing was written"
 DROPPED = "the backtest was done, its result is dropped; nothing was written"
 
-ReceivedFrom = Annotated[
-    str | None,
-    typer.Option("--received-from", help="the headlines' field that says when one was received"),
-]
-
 if TYPE_CHECKING:
     from hybrid_tui.commands.walk_forward import Fold
 
 
 def backtest(
     context: typer.Context,
-    data: Annotated[list[str] | None, typer.Option("--data", help="PATH... or store")] = None,
-    symbols: Annotated[str | None, typer.Option(help="A,B,...; default: all in the data")] = None,
-    start: Annotated[str | None, typer.Option(help="New York date or instant, included")] = None,
-    end: Annotated[str | None, typer.Option(help="New York date (included) or instant")] = None,
-    interval: Annotated[
-        str | None, typer.Option(help="1m, 5m, 1h, 1d; default: the data's")
-    ] = None,
-    tiers: Annotated[str, typer.Option(help="rules[,ml][,llm]")] = "rules",
+    data: opt.Data = None,
+    symbols: opt.Symbols = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    interval: opt.Interval = None,
+    tiers: opt.Tiers = "rules",
     hybrid: Annotated[str | None, typer.Option(help="hierarchical, sequential, parallel")] = None,
-    cash: Annotated[float | None, typer.Option(help="starting cash, dollars")] = None,
-    slippage_bps: Annotated[float | None, typer.Option(help="against you on each fill")] = None,
-    commission: Annotated[float | None, typer.Option(help="dollars a fill")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE")] = None,
-    news: Annotated[list[Path] | None, typer.Option(help="JSON lines")] = None,
-    received_from: ReceivedFrom = None,
+    cash: opt.Cash = None,
+    slippage_bps: opt.SlippageBps = None,
+    commission: opt.Commission = None,
+    settings: opt.Settings = None,
+    news: opt.News = None,
+    received_from: opt.ReceivedFrom = None,
     quotes: Annotated[
         list[Path] | None, typer.Option(help="bids and asks, for half_spread")
     ] = None,
@@ -78,8 +72,8 @@ def backtest(
         list[str] | None,
         typer.Option("--sweep-set", help="KEY=LOW:HIGH:STEP, KEY=x|y|z: for --walk-forward"),
     ] = None,
-    tz: Annotated[str, typer.Option(help="of naive times in the data")] = "America/New_York",
-    more_data: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    tz: opt.TimeZone = "America/New_York",
+    more_data: opt.MoreData = None,
     out: Annotated[
         Path | None, typer.Option(help="a folder for trades, equity, settings and a log")
     ] = None,
@@ -89,7 +83,7 @@ def backtest(
     depth: Annotated[
         bool, typer.Option("--depth", help="intervals and breakdowns in the JSON, too")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON document on stdout")] = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Run the desk's engine over history and report what it would have done."""
     from hybrid_tui.commands.backtest_both import run_both

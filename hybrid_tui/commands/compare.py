@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hybrid_tui.commands.backtest import ReceivedFrom, headlines_of
+from hybrid_tui.commands import options as opt
+from hybrid_tui.commands.backtest import headlines_of
 from hybrid_tui.commands.backtest_data import check_spreads, load_history
 from hybrid_tui.commands.backtest_document import Asked, document_of
 from hybrid_tui.commands.backtest_output import Progress
@@ -54,23 +54,21 @@ VARIANTS = (
 
 def compare(
     context: typer.Context,
-    data: Annotated[list[str] | None, typer.Option("--data", help="PATH... or store")] = None,
-    symbols: Annotated[str | None, typer.Option(help="A,B,...; default: all in the data")] = None,
-    start: Annotated[str | None, typer.Option(help="New York date or instant, included")] = None,
-    end: Annotated[str | None, typer.Option(help="New York date (included) or instant")] = None,
-    interval: Annotated[
-        str | None, typer.Option(help="1m, 5m, 1h, 1d; default: the data's")
-    ] = None,
-    cash: Annotated[float | None, typer.Option(help="starting cash, dollars")] = None,
-    slippage_bps: Annotated[float | None, typer.Option(help="against you on each fill")] = None,
-    commission: Annotated[float | None, typer.Option(help="dollars a fill")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE")] = None,
-    news: Annotated[list[Path] | None, typer.Option(help="JSON lines")] = None,
-    received_from: ReceivedFrom = None,
+    data: opt.Data = None,
+    symbols: opt.Symbols = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    interval: opt.Interval = None,
+    cash: opt.Cash = None,
+    slippage_bps: opt.SlippageBps = None,
+    commission: opt.Commission = None,
+    settings: opt.Settings = None,
+    news: opt.News = None,
+    received_from: opt.ReceivedFrom = None,
     seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
-    tz: Annotated[str, typer.Option(help="of naive times in the data")] = "America/New_York",
-    more_data: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON document on stdout")] = False,
+    tz: opt.TimeZone = "America/New_York",
+    more_data: opt.MoreData = None,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Backtest the same data with rules, ml and llm on and off and in the hybrid modes."""
     state = state_of(context)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hybrid_tui.commands import options as opt
 from hybrid_tui.commands.common import progress, split_symbols, stoppable, tell
 from hybrid_tui.commands.context import parse_bound, print_json, state_of
 from hybrid_tui.errors import ConfigError
@@ -36,16 +37,16 @@ def sweep(
     cluster: Annotated[
         str | None, typer.Option(help="a Dask scheduler, tcp://host:8786 (extra cluster)")
     ] = None,
-    data: Annotated[list[str] | None, typer.Option("--data", help="PATH... or store")] = None,
-    symbols: Annotated[str | None, typer.Option(help="A,B,...; default: all in the data")] = None,
-    start: Annotated[str | None, typer.Option(help="New York date or instant, included")] = None,
-    end: Annotated[str | None, typer.Option(help="New York date (included) or instant")] = None,
-    interval: Annotated[str | None, typer.Option(help="1m, 5m, 1h, 1d")] = None,
-    tiers: Annotated[str, typer.Option(help="rules[,ml][,llm]")] = "rules",
-    news: Annotated[list[Path] | None, typer.Option(help="JSON lines")] = None,
-    tz: Annotated[str, typer.Option(help="of naive times in the data")] = "America/New_York",
+    data: opt.Data = None,
+    symbols: opt.Symbols = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    interval: opt.Interval = None,
+    tiers: opt.Tiers = "rules",
+    news: opt.News = None,
+    tz: opt.TimeZone = "America/New_York",
     seed: Annotated[int, typer.Option(min=0, help="of the search")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON document on stdout")] = False,
+    as_json: opt.AsJson = False,
 ) -> None:
     """Search settings for the best objective; the same command again goes on where it was."""
     import os

@@ -93,6 +93,7 @@ class LiveFactors:
             bars = self._series.get(symbol)
             if bars is not None and len(bars):
                 known[:, column], came[:, column] = self._outcomes(table, rows, column, bars)
+                bars.release()
         said = table.figure("buy_probability")[rows][known]
         places = np.minimum((said * BINS).astype(np.int64), BINS - 1)
         tallied = np.zeros((len(said), 3, BINS))

@@ -301,6 +301,8 @@ def predict_history(
                 sentiment=sentiment,
                 strategy_id=strategy_id,
             )
+        for bars in filled:
+            bars.release()
 
 
 class _Restated:

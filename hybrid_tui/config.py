@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from hybrid_tui.config_fields import (
     Conditions,
     Fraction,
+    Keys,
     Level,
     Sectors,
     SetName,
@@ -223,8 +224,16 @@ class MlConfig(Section):
     interval_minutes: int = Field(5, ge=1, le=120)
 
 
+class UiConfig(Section):
+    """[ui]: how the screen looks and sounds."""
+
+    theme: Literal["dark", "light", "colour-blind", "high-contrast"] = "dark"
+    up_is_red: bool = False
+    bell: bool = False
+
+
 class Config(Section):
-    """The whole configuration."""
+    """The whole configuration; ``keys`` gives bindings of the screen, by their ids, other keys."""
 
     app: AppConfig = AppConfig()
     broker: BrokerConfig = BrokerConfig()
@@ -237,6 +246,8 @@ class Config(Section):
     ml: MlConfig = MlConfig()
     events: EventsConfig = EventsConfig()
     sectors: Sectors = {}
+    ui: UiConfig = UiConfig()
+    keys: Keys = {}
 
     @model_validator(mode="after")
     def _sector_cap_has_sectors(self) -> Config:
@@ -261,6 +272,14 @@ class Config(Section):
         if "rules" not in self.app.tiers:
             raise ValueError("app.tiers needs 'rules': nothing else can trade or protect")
         return self
+
+    def figures(self) -> dict[str, Any]:
+        """Return what a result depends on, as dotted key to JSON value: not how it is shown."""
+        return {
+            key: value
+            for key, value in self.flat().items()
+            if key.partition(".")[0] not in ("ui", "keys")
+        }
 
     def flat(self) -> dict[str, Any]:
         """Return every effective figure as dotted key to JSON value."""

@@ -34,6 +34,19 @@ def symbols_of(value: object) -> object:
     return value
 
 
+def dotted(value: object) -> object:
+    """Read ``safety.pause = "f9"`` (tables in TOML) as one table of dotted keys."""
+    if not isinstance(value, Mapping):
+        return value
+    flat: dict[str, object] = {}
+    for key, given in value.items():
+        if isinstance(given, Mapping):
+            flat.update({f"{key}.{name}": found for name, found in given.items()})
+        else:
+            flat[str(key)] = given
+    return flat
+
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Symbols = Annotated[
     tuple[Annotated[str, Field(pattern=SYMBOL)], ...],
@@ -62,6 +75,9 @@ def sectors_of(value: object) -> object:
     return found
 
 
+Keys = Annotated[
+    dict[str, Annotated[str, Field(min_length=1, max_length=80)]], BeforeValidator(dotted)
+]
 Sectors = Annotated[
     Mapping[
         Annotated[str, Field(pattern=SYMBOL)], Annotated[str, Field(min_length=1, max_length=40)]

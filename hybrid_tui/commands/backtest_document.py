@@ -54,7 +54,7 @@ def document_of(
     rows = trades_of(ledger, desk)
     return {
         "settings": {
-            **config.flat(),
+            **config.figures(),
             "tiers": [tier for tier in TIERS if tier in tiers],
             "hybrid": config.app.hybrid.value,
             "cash": config.broker.cash,

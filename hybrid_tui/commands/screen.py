@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.commands.run import parse_day
+
+if TYPE_CHECKING:
+    from hybrid_tui.config import Config
+    from hybrid_tui.tui.settings import ScreenSettings
 
 
 def screen(state: CliState) -> None:
@@ -33,5 +40,25 @@ def screen(state: CliState) -> None:
     if state.speed is not None:
         options += ["--speed", f"{state.speed:g}"]
     run_screen(
-        state.paths, global_options=global_options, options=options, read_only=state.read_only
+        state.paths,
+        global_options=global_options,
+        options=options,
+        read_only=state.read_only,
+        settings=settings_of(state, config),
+    )
+
+
+def settings_of(state: CliState, config: Config) -> ScreenSettings:
+    """Return how the screen looks and which keys it has; raises ConfigError for wrong keys."""
+    from hybrid_tui.config_edit import set_key
+    from hybrid_tui.tui.settings import ScreenSettings
+
+    paths = state.paths
+    return ScreenSettings(
+        theme=config.ui.theme,
+        up_is_red=config.ui.up_is_red,
+        bell=config.ui.bell,
+        keys=config.keys,
+        save=None if state.read_only else partial(set_key, paths.config),
+        is_first=not paths.config.exists() and not paths.journal.exists(),
     )

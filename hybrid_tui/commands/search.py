@@ -62,7 +62,7 @@ class Search:
             self._split = opens[len(opens) - kept].replace(hour=0, minute=0)
         question = {
             "data": history.fingerprint,
-            "settings": source.config().flat(),
+            "settings": source.config().figures(),
             "space": [repr(dimension) for dimension in self.space],
             "from": self._since.isoformat(),
             "split": self._split.isoformat(),

@@ -28,12 +28,15 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import ConfigError, HybridError, Refused
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui import registry
+from hybrid_tui.tui.bindings import bindings_of
 from hybrid_tui.tui.details import entry_page, symbol_page
 from hybrid_tui.tui.link import BACKOFF_SECONDS, Link
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase
 from hybrid_tui.tui.page import Page
 from hybrid_tui.tui.registry import DESK, PageEntry
+from hybrid_tui.tui.settings import ScreenSettings, check_keys
 from hybrid_tui.tui.stories import show_story
+from hybrid_tui.tui.themes import DARK, THEMES, themes
 from hybrid_tui.tui.widgets.dialogs import Reading
 
 if TYPE_CHECKING:
@@ -54,23 +57,6 @@ SYMBOL = "Symbol"
 
 Notice = tuple[str, str, float]
 """A text, its style, and until when it shows (monotonic seconds)."""
-
-COLOURS = {"up": "#62b5a0", "down": "#e58a6c", "muted": "#8d95a1", "cursor-line": "#2b3440"}
-DARK = Theme(
-    name="desk",
-    primary="#7aa2c9",
-    secondary="#5a6f86",
-    accent="#e0af68",
-    warning="#e0a458",
-    error="#e0705a",
-    success="#6fb7a3",
-    foreground="#d5d9e0",
-    background="#12151a",
-    surface="#181c23",
-    panel="#1f242c",
-    dark=True,
-    variables=COLOURS,
-)
 
 
 class DeskApp(App[str]):
@@ -104,9 +90,11 @@ class DeskApp(App[str]):
         wall: Callable[[], float] = time.monotonic,
         zone: tzinfo | None = None,
         backoff: tuple[float, ...] = BACKOFF_SECONDS,
+        settings: ScreenSettings | None = None,
     ) -> None:
         """Build the screen around a way to an engine; ``wall`` gives monotonic seconds."""
         super().__init__()
+        self.settings = settings or ScreenSettings()
         self.read_only = read_only
         self.wall = wall
         self.zone = zone
@@ -122,20 +110,25 @@ class DeskApp(App[str]):
         self._follower: Worker[None] | None = None
         self.notice: Notice | None = None
         self._pages: dict[str, Page] = {}
-        self.register_theme(DARK)
-        self.theme = DARK.name
+        if self.settings.keys:
+            check_keys(self.settings.keys, [bindings_of(_kind_of(e)) for e in registry.PAGES])
+        for theme in themes(up_is_red=self.settings.up_is_red):
+            self.register_theme(theme)
+        self.theme = self.settings.theme
+        self.set_keymap(dict(self.settings.keys))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the desk's own colours for themes that do not name them."""
-        return dict(COLOURS)
+        return dict(DARK.variables)
 
     def get_default_screen(self) -> Screen[object]:
         """Begin with the desk."""
         return self._page_of(DESK)  # type: ignore[return-value]
 
     def on_mount(self) -> None:
-        """Begin to paint."""
+        """Begin to paint, and keep the theme that is chosen from now on."""
         self.set_interval(PAINT_SECONDS, self.paint)
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
 
     @property
     def page(self) -> Page:
@@ -157,11 +150,22 @@ class DeskApp(App[str]):
     def numbered_pages(self) -> list[tuple[PageEntry, str]]:
         """Return the pages that have a number, with the key that each has."""
         numbered = (entry for entry in registry.PAGES if entry.key)
-        return [(entry, entry.key) for entry in numbered]
+        given = self.settings.keys
+        return [(entry, given.get(f"page.{entry.name.lower()}", entry.key)) for entry in numbered]
 
     def remapped(self, binding: Binding) -> Binding:
         """Return a binding with the key that it has."""
-        return binding
+        given = self.settings.keys.get(binding.id or "")
+        return binding.with_key(given) if given else binding
+
+    def _keep_theme(self, theme: Theme) -> None:
+        """Write the theme that was chosen to the configuration."""
+        if self.settings.save is None or theme.name not in {known.name for known in THEMES}:
+            return
+        try:
+            self.settings.save("ui.theme", theme.name)
+        except HybridError as error:
+            self.say(f"the theme was not kept: {error.render()}", "warn")
 
     def go(self, name: str) -> None:
         """Show a page in place of the one that shows; the desk stays under it."""
@@ -321,8 +325,7 @@ class DeskApp(App[str]):
         """Return the page of an entry, imported and made when it is first asked for."""
         found = self._pages.get(entry.name)
         if found is None:
-            kind: type[Page] = getattr(importlib.import_module(entry.module), entry.kind)
-            found = self._pages[entry.name] = kind()
+            found = self._pages[entry.name] = _kind_of(entry)()
             self.install_screen(found, entry.name)
         return found
 
@@ -363,8 +366,18 @@ class DeskApp(App[str]):
             self.model.remember(events)
 
 
+def _kind_of(entry: PageEntry) -> type[Page]:
+    kind: type[Page] = getattr(importlib.import_module(entry.module), entry.kind)
+    return kind
+
+
 def run_screen(
-    paths: Paths, *, global_options: Sequence[str], options: Sequence[str], read_only: bool
+    paths: Paths,
+    *,
+    global_options: Sequence[str],
+    options: Sequence[str],
+    read_only: bool,
+    settings: ScreenSettings,
 ) -> None:
     """Show the desk of a profile until the person leaves.
 
@@ -384,6 +397,7 @@ def run_screen(
         EngineConnector(paths, global_options, options, read_only=read_only),
         JournalHistory(paths.journal),
         read_only=read_only,
+        settings=settings,
     )
     said = app.run()
     if app.return_code:

@@ -12,7 +12,7 @@ from hybrid_tui.config import RulesConfig
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.domain.calendar import Session, TradingCalendar
-from hybrid_tui.domain.inquiries import Answer, Chart, ChartInquiry, Inquiry
+from hybrid_tui.domain.inquiries import Answer, Chart, ChartInquiry, Inquiry, SymbolInquiry
 from hybrid_tui.domain.signals import Interval
 from hybrid_tui.engine.answers import chart_lines, chart_of
 from hybrid_tui.journal.codec import dump_chart
@@ -101,6 +101,8 @@ def rules(symbol: str, *, held: bool) -> dict[str, Any]:
 
 def answer(inquiry: Inquiry, until: str = "10:42") -> Answer:
     """Answer as the engine of the builder's morning does."""
+    if not isinstance(inquiry, SymbolInquiry):
+        return Answer(refused="not about a symbol")
     symbol = inquiry.symbol
     if isinstance(inquiry, ChartInquiry):
         drawn = chart(symbol, inquiry.interval, inquiry.count, until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,17 +137,25 @@ def _night(desk: DeskState, held: Position) -> dict[str, Any] | None:
 def trades(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="the newest so many")] = 50,
+    find: Annotated[str, typer.Option(help="words: symbol, reason, day, win, loss")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show closed trades, the newest last."""
+    """Show closed trades, the newest last; ``--json`` has the orders' ids, for ``explain``."""
+    from hybrid_tui.journal.trades import TradeQuery, read_trades
+
     connection, run, _ = open_desk(state_of(context), fold=False)
-    found = connection.execute(
-        "select symbol, quantity, entry_at, entry_price, entry_reason, exit_at, exit_price,"
-        " exit_reason, fees, pnl from trades where run = ? order by event_id desc limit ?",
-        (run, limit),
-    ).fetchall()
+    found = read_trades(connection, run, TradeQuery(text=find, count=limit))
     connection.close()
-    show_table([dict(row) for row in reversed(found)], "trades", as_json, empty="no closed trades")
+    rows = [
+        {
+            **asdict(one.trade),
+            "entry_at": iso(one.trade.entry_at),
+            "exit_at": iso(one.trade.exit_at),
+        }
+        for one in reversed(found)
+    ]
+    shown = rows if as_json else [{k: v for k, v in r.items() if "order" not in k} for r in rows]
+    show_table(shown, "trades", as_json, empty="no closed trades")
 
 
 def open_desk(cli: CliState, *, fold: bool = True) -> tuple[sqlite3.Connection, str, DeskState]:

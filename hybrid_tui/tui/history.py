@@ -13,6 +13,7 @@ from hybrid_tui.tui.tape import KINDS
 if TYPE_CHECKING:
     from hybrid_tui.analysis.story import Story
     from hybrid_tui.journal.symbol_record import SymbolRecord
+    from hybrid_tui.journal.trades import StoredTrade, TradeQuery, TradeTotals
 
 TAPE_EVENTS = 200
 CHART_EVENTS = 390
@@ -34,6 +35,12 @@ class History(Protocol):
 
     def story(self, run: str, name: str) -> Story:
         """Return what led to something and what came of it, by an id."""
+
+    def trades(self, run: str, query: TradeQuery) -> list[StoredTrade]:
+        """Return one page of closed trades."""
+
+    def totals(self, run: str, text: str, since: datetime) -> tuple[TradeTotals, TradeTotals]:
+        """Return the sums over all closed trades that a text finds, and those since an instant."""
 
 
 class JournalHistory:
@@ -100,3 +107,19 @@ class JournalHistory:
 
         with closing(open_read_only(self._path)) as connection:
             return story_of(connection, run, name)
+
+    def trades(self, run: str, query: TradeQuery) -> list[StoredTrade]:
+        """Return one page of closed trades; raises ConfigError without a journal."""
+        from hybrid_tui.journal.reader import open_read_only
+        from hybrid_tui.journal.trades import read_trades
+
+        with closing(open_read_only(self._path)) as connection:
+            return read_trades(connection, run, query)
+
+    def totals(self, run: str, text: str, since: datetime) -> tuple[TradeTotals, TradeTotals]:
+        """Return the sums over closed trades; raises ConfigError without a journal."""
+        from hybrid_tui.journal.reader import open_read_only
+        from hybrid_tui.journal.trades import sum_trades
+
+        with closing(open_read_only(self._path)) as connection:
+            return sum_trades(connection, run, text), sum_trades(connection, run, text, since)

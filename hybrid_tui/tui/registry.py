@@ -29,12 +29,17 @@ SYMBOL = PageEntry(
     words="One symbol: chart, conditions, predictions, headlines",
 )  # fmt: skip
 
+TRADES = PageEntry(
+    name="Trades", key="3", module="hybrid_tui.tui.trades.page", kind="TradesPage",
+    words="Trades: open and closed, filtered, sorted, summed, and why each was made",
+)  # fmt: skip
+
 HEALTH = PageEntry(
     name="Health", key="6", module="hybrid_tui.tui.health.page", kind="HealthPage",
     words="Health: tiers, data, the engine's work, troubles, settings",
 )  # fmt: skip
 
-PAGES: tuple[PageEntry, ...] = (DESK, SYMBOL, HEALTH)
+PAGES: tuple[PageEntry, ...] = (DESK, SYMBOL, TRADES, HEALTH)
 """All pages, the numbered ones in their order. ``page.py`` says how to add one."""
 
 

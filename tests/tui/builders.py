@@ -30,6 +30,7 @@ from hybrid_tui.domain.signals import (
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.journal.symbol_record import SymbolRecord
+from hybrid_tui.journal.trades import StoredTrade, TradeQuery, TradeTotals
 from hybrid_tui.tui.app import DeskApp
 from hybrid_tui.tui.connection import Connection, Say
 from hybrid_tui.tui.history import History
@@ -369,6 +370,14 @@ class FakeHistory:
     def story(self, run: str, name: str) -> TradeStory:
         """Know no stories; ``journals.py`` has a real one."""
         raise ConfigError(f"{name!r} is not in {run}")
+
+    def trades(self, _run: str, _query: TradeQuery) -> list[StoredTrade]:
+        """Return nothing; ``journals.py`` has a real one."""
+        return []
+
+    def totals(self, _run: str, _text: str, _since: datetime) -> tuple[TradeTotals, TradeTotals]:
+        """Return nothing; ``journals.py`` has a real one."""
+        return TradeTotals(), TradeTotals()
 
 
 class FakeEngines:

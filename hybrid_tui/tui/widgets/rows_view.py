@@ -65,8 +65,19 @@ class RowsView(Widget):
         """What the view shows."""
         return self._rows
 
-    def show(self, rows: Sequence[Row], header: Line | None = None, *, stale: bool = False) -> None:
-        """Show rows; the cursor stays with its key, and only lines that differ are painted."""
+    def show(
+        self,
+        rows: Sequence[Row],
+        header: Line | None = None,
+        *,
+        stale: bool = False,
+        keeps_place: bool = False,
+    ) -> None:
+        """Show rows; the cursor stays with its key, and only lines that differ are painted.
+
+        With ``keeps_place`` the row under the cursor stays at its height on the screen as well,
+        whatever comes or goes above it.
+        """
         before, before_top = self._rows, self._top
         key, at = self.cursor_key, self._cursor
         was_first = at is not None and at == self._keyed_from(0, 1)
@@ -76,6 +87,8 @@ class RowsView(Widget):
             return
         self._rows, self._header, self._is_stale = new, header, stale
         self._cursor = self._place(key, at, follow_first=was_first)
+        if keeps_place and at is not None and key is not None and self.cursor_key == key:
+            self._top = max(0, self._top + (self._cursor or 0) - at)
         self._top = min(self._top, max(0, len(new) - self._room))
         if self._cursor != at:
             if key is not None and self.cursor_key != key:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hybrid_tui.domain.calendar import NEW_YORK
-from hybrid_tui.journal.trades import SORTS, TradeQuery
+from hybrid_tui.journal.trades import SORTS, StoredTrade, TradeQuery
 from hybrid_tui.tui.history import JournalHistory
 from hybrid_tui.tui.trades import window as pages
 from tests.tui.builders import OPEN, normal
@@ -35,23 +36,22 @@ def cpu_ms(work: Callable[[], object]) -> str:
 def test_pages_of_many_trades(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     history = JournalHistory(write_many(normal(), tmp_path / "journal.db", COUNT))
 
-    def read(query: TradeQuery) -> list[object]:
-        return history.trades(RUN, query)  # type: ignore[return-value]
+    def read(query: TradeQuery) -> list[StoredTrade]:
+        return history.trades(RUN, query)
 
     lines = [f"CPU ms a call, {COUNT:,} trades, pages of {pages.PAGE}:"]
     for sort in SORTS:
         query = TradeQuery(sort=sort)
-        start = pages.first(query, read)  # type: ignore[arg-type]
-        end = pages.last(query, read, COUNT + 1)  # type: ignore[arg-type]
+        start, end = pages.first(query, read), pages.last(query, read, COUNT + 1)
         lines += [
-            f"  by {sort:<7} first  {cpu_ms(lambda q=query: pages.first(q, read))}",  # type: ignore[misc]
-            f"  by {sort:<7} onward {cpu_ms(lambda w=start: pages.onward(w, read))}",  # type: ignore[misc]
-            f"  by {sort:<7} back from the end {cpu_ms(lambda w=end: pages.back(w, read))}",  # type: ignore[misc]
+            f"  by {sort:<7} first  {cpu_ms(partial(pages.first, query, read))}",
+            f"  by {sort:<7} onward {cpu_ms(partial(pages.onward, start, read))}",
+            f"  by {sort:<7} back from the end {cpu_ms(partial(pages.back, end, read))}",
         ]
     found = TradeQuery(text="trailing win")
     day = OPEN.astimezone(NEW_YORK)
     lines += [
-        f"  filtered      first  {cpu_ms(lambda: pages.first(found, read))}",  # type: ignore[arg-type]
+        f"  filtered      first  {cpu_ms(lambda: pages.first(found, read))}",
         f"  totals, all and today {cpu_ms(lambda: history.totals(RUN, '', day))}",
     ]
     with capsys.disabled():

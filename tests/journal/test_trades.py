@@ -112,7 +112,8 @@ def test_totals_are_of_the_day_and_of_all(connection: sqlite3.Connection, read: 
     assert total.profit_factor == pytest.approx(gains / losses)
     assert total.fees == pytest.approx(sum(t.fees for t in whole))
     today = sum_trades(connection, RUN, since=at("9:30"))
-    assert (today.count, today.pnl) == (1, pytest.approx(-96.0))
+    assert today.count == 1
+    assert today.pnl == pytest.approx(-96.0)
     assert today.profit_factor == 0.0
     nobody = sum_trades(connection, RUN, "nobody")
     assert (nobody.win_rate, nobody.profit_factor) == (None, None)

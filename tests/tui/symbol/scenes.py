@@ -12,7 +12,7 @@ from hybrid_tui.config import RulesConfig
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.domain.calendar import Session, TradingCalendar
-from hybrid_tui.domain.inquiries import Answer, Chart, ChartInquiry, Inquiry, SymbolInquiry
+from hybrid_tui.domain.inquiries import Answer, Chart, ChartInquiry, Inquiry, RulesInquiry
 from hybrid_tui.domain.signals import Interval
 from hybrid_tui.engine.answers import chart_lines, chart_of
 from hybrid_tui.journal.codec import dump_chart
@@ -101,13 +101,14 @@ def rules(symbol: str, *, held: bool) -> dict[str, Any]:
 
 def answer(inquiry: Inquiry, until: str = "10:42") -> Answer:
     """Answer as the engine of the builder's morning does."""
-    if not isinstance(inquiry, SymbolInquiry):
-        return Answer(refused="not about a symbol")
-    symbol = inquiry.symbol
-    if isinstance(inquiry, ChartInquiry):
-        drawn = chart(symbol, inquiry.interval, inquiry.count, until)
-        return Answer(document=json.loads(dump_chart(drawn)))
-    return Answer(document=rules(symbol, held=symbol in ("NVDA", "META", "XLK")))
+    match inquiry:
+        case ChartInquiry(symbol=symbol, interval=interval, count=count):
+            drawn = chart(symbol, interval, count, until)
+            return Answer(document=json.loads(dump_chart(drawn)))
+        case RulesInquiry(symbol=symbol):
+            return Answer(document=rules(symbol, held=symbol in ("NVDA", "META", "XLK")))
+        case _:
+            return Answer(refused="this engine has no answer to that")
 
 
 def morning() -> Story:

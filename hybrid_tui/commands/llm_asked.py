@@ -74,7 +74,10 @@ async def _follow(client: EngineClient, command: RunSession) -> Answered:
         ack = await client.send(command)
         if not ack.ok:
             raise Refused(ack.message)
-        return await answered
+        await asyncio.wait({answered, reading}, return_when=asyncio.FIRST_COMPLETED)
+        if not answered.done():
+            reading.result()
+        return answered.result()
     finally:
         answered.cancel()
         reading.cancel()

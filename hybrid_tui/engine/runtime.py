@@ -364,7 +364,9 @@ class Runtime:
 
     async def _answer_later(self, job: Job) -> None:
         try:
-            self._answers.append((job, await self._run(job)))
+            result = await self._run(job)
+            # Looked up only now: each instant takes the list that there was before it.
+            self._answers.append((job, result))
         finally:
             self._thinking -= 1
             self._wake.set()

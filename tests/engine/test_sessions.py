@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 
@@ -12,7 +13,8 @@ from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.domain.commands import Ack, RunSession
-from hybrid_tui.domain.ports import Abstained
+from hybrid_tui.domain.ports import Abstained, StrategistBrief
+from hybrid_tui.domain.signals import StrategySignal
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.backtest import NOTHING
 from hybrid_tui.engine.jobs import JobResult
@@ -71,12 +73,21 @@ def series(calendar: TradingCalendar) -> dict[str, BarSeries]:
     return market(calendar, 1, 1)
 
 
-def live(made: Composed, until: datetime, sleeps: dict[datetime, datetime] | None = None) -> None:
+def live(
+    made: Composed,
+    until: datetime,
+    sleeps: dict[datetime, datetime] | None = None,
+    is_asked: Callable[[], bool] | None = None,
+) -> None:
     """Run an engine on the wall clock from where it begins."""
+
+    def is_loading() -> bool:
+        return made.state.beats["llm"].health == "loading"
+
     runtime = Runtime(
         made.engine,
         made.feed,
-        Stepped(made.begins, sleeps or {}, lambda: made.state.beats["llm"].health == "loading"),
+        Stepped(made.begins, sleeps or {}, is_asked or is_loading),
         made.host,
         checkpoint=lambda: None,
         flush=lambda: None,
@@ -169,6 +180,33 @@ def test_a_session_without_an_answer_is_held_again_after_a_restart(
     again = compose(calendar, series, [], spy, begins=at("10:10"), state=first.state)
     live(again, at("11:00"))
     assert held(spy) == [("10:00", "10:10")]
+
+
+def test_an_answer_that_takes_long_is_booked_while_the_desk_goes_on(
+    calendar: TradingCalendar, series: dict[str, BarSeries]
+) -> None:
+    thought = threading.Event()
+
+    def think(brief: StrategistBrief) -> StrategySignal:
+        assert thought.wait(20)
+        return bullish(brief)
+
+    made = compose(calendar, series, [], Spy(think))
+    patience = iter(range(2_000))
+
+    def is_asked() -> bool:
+        state = made.state
+        if state.now is not None and state.now >= at("10:30"):
+            thought.set()
+        is_waiting = thought.is_set() and state.beats["llm"].health == "loading"
+        return is_waiting and next(patience, None) is not None
+
+    live(made, at("10:50"), is_asked=is_asked)
+    (proposed,) = made.of(ev.SignalProposed)
+    assert proposed.signal.id == "20260302-1000"
+    assert proposed.at >= at("10:30")
+    between = [e for e in made.of(ev.BarsClosed) if at("10:00") < e.at < proposed.at]
+    assert between, "no instant came between the question and its answer"
 
 
 def test_after_an_early_close_there_is_no_session_and_none_is_late(

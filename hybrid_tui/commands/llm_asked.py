@@ -6,6 +6,7 @@ import asyncio
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hybrid_tui.commands.control import BY
@@ -70,14 +71,12 @@ async def _follow(client: EngineClient, command: RunSession) -> Answered:
     """Send the command and read events until the session's answer is among them."""
     answered: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
     reading = asyncio.create_task(_read(client, answered))
+    reading.add_done_callback(partial(_tell_failure, answered))
     try:
         ack = await client.send(command)
         if not ack.ok:
             raise Refused(ack.message)
-        await asyncio.wait({answered, reading}, return_when=asyncio.FIRST_COMPLETED)
-        if not answered.done():
-            reading.result()
-        return answered.result()
+        return await answered
     finally:
         answered.cancel()
         reading.cancel()
@@ -106,3 +105,11 @@ async def _read(client: EngineClient, answered: asyncio.Future[Answered]) -> Non
                 hint="hybrid-tui llm session, again",
             )
         )
+
+
+def _tell_failure(answered: asyncio.Future[Answered], reading: asyncio.Task[None]) -> None:
+    """Let whoever waits for an answer know that nobody reads any more, and why."""
+    if not reading.cancelled() and not answered.done():
+        error = reading.exception()
+        if error is not None:
+            answered.set_exception(error)

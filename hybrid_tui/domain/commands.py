@@ -82,6 +82,11 @@ class RunSession(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainNow(Command):
+    """Train a new model now, in a process of its own; refused while one is being trained."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetSpeed(Command):
     """Run the simulated or recorded clock at another speed; 0 is as fast as it goes."""
 
@@ -114,6 +119,7 @@ COMMANDS: dict[str, type[Command]] = {
         Flatten,
         LiftLock,
         RunSession,
+        TrainNow,
         SetSpeed,
         Stop,
     )

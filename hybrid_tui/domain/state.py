@@ -10,8 +10,9 @@ from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.briefing import Lesson
 from hybrid_tui.domain.calendar import Session
-from hybrid_tui.domain.fold import market, orders, tiers
+from hybrid_tui.domain.fold import market, models, orders, tiers
 from hybrid_tui.domain.live_calibration import LiveCalibration
+from hybrid_tui.domain.models import ModelBook
 from hybrid_tui.domain.orders import Lock, Order, OvernightGaps, Position, Side, Trade
 from hybrid_tui.domain.signals import Abstention, MLPrediction
 from hybrid_tui.domain.tiers import Beat, Meter, SignalState
@@ -54,6 +55,7 @@ class DeskState:
     predictions: dict[str, MLPrediction] = field(default_factory=dict)
     prediction_event: int | None = None
     live_calibration: LiveCalibration = field(default_factory=LiveCalibration)
+    models: ModelBook = field(default_factory=ModelBook)
     abstentions: dict[str, Abstention] = field(default_factory=dict)
     signals: dict[str, SignalState] = field(default_factory=dict)
     strategy_id: str | None = None
@@ -142,4 +144,4 @@ class DeskState:
         return any(order.symbol == symbol for order in self.orders.values())
 
 
-_HANDLERS = {**market.HANDLERS, **orders.HANDLERS, **tiers.HANDLERS}
+_HANDLERS = {**market.HANDLERS, **orders.HANDLERS, **tiers.HANDLERS, **models.HANDLERS}

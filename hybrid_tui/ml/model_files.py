@@ -144,6 +144,17 @@ class GateFigures(_Part):
     gains: tuple[GainFigures, ...]
 
 
+class DriftFigures(_Part):
+    """A figure's distribution in training, see drift.reference: upper bounds of its bins, each
+    symbol's share of each (`""`: all symbols), and the PSI that its own stretches usually show.
+    """
+
+    name: str
+    edges: tuple[float, ...]
+    shares: dict[str, tuple[_Fraction, ...]]
+    usual: Annotated[float, Field(ge=0)]
+
+
 class DataFigures(_Part):
     """What a model was made from."""
 
@@ -182,6 +193,7 @@ class Manifest(_Part):
     reliability: tuple[tuple[float, float, int], ...] = ()
     walk_forward: tuple[ScoreRow, ...] = ()
     gate: GateFigures | None = None
+    drift: tuple[DriftFigures, ...] = ()
     seed: int
     created_at: datetime
 

@@ -12,6 +12,7 @@ from hybrid_tui.domain.events import (
     base,
     desk,
     market,
+    models,
     orders,
     predictions,
     safety,
@@ -21,6 +22,7 @@ from hybrid_tui.domain.events.account import *
 from hybrid_tui.domain.events.base import *
 from hybrid_tui.domain.events.desk import *
 from hybrid_tui.domain.events.market import *
+from hybrid_tui.domain.events.models import *
 from hybrid_tui.domain.events.orders import *
 from hybrid_tui.domain.events.predictions import *
 from hybrid_tui.domain.events.safety import *
@@ -28,7 +30,7 @@ from hybrid_tui.domain.events.strategy import *
 
 EVENTS: dict[str, type[base.Event]] = {
     name: kind
-    for module in (desk, market, strategy, predictions, orders, account, safety)
+    for module in (desk, market, strategy, predictions, models, orders, account, safety)
     for name, kind in vars(module).items()
     if name in module.__all__ and isinstance(kind, type)
 }

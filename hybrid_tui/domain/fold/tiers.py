@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
+from hybrid_tui.domain.fold import models
 from hybrid_tui.domain.fold.table import Handlers
 from hybrid_tui.domain.tiers import Beat, Decided, Meter, SignalState
 
@@ -100,6 +101,7 @@ def _predicted(state: DeskState, event: ev.PredictionsMade) -> None:
         # Live, the answer is booked later than the instant that it is of.
         state.live_calibration.heard(instants[0], event.outcomes)
         state.live_calibration.note(event.predictions)
+        models.judge(state.models, event.outcomes)
 
 
 def _charged(state: DeskState, event: ev.LlmCharged) -> None:

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from datetime import date, time
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from hybrid_tui.config_fields import (
@@ -18,6 +25,7 @@ from hybrid_tui.config_fields import (
     SetName,
     Symbols,
     listed,
+    weekly,
 )
 from hybrid_tui.domain.rulesets import Join, RuleSet, RuleSetError, check_names, read_set
 from hybrid_tui.domain.signals import Hybrid, RiskLevel
@@ -217,11 +225,14 @@ class RiskConfig(Section):
 
 
 class MlConfig(Section):
-    """[ml]: the ensemble."""
+    """[ml]: the ensemble, and when a new one is trained (New York; by default live only)."""
 
     model: str = "champion"
     max_age_days: float = Field(14, gt=0)
     interval_minutes: int = Field(5, ge=1, le=120)
+    retrain: Literal["off", "weekly"] | None = None
+    retrain_at: Annotated[str, AfterValidator(weekly)] = "Sat 06:00"
+    shadow_days: int = Field(5, ge=1, le=20)
 
 
 class UiConfig(Section):

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from hybrid_tui.domain.retraining import parse_slot
+
 SYMBOL = r"^[A-Z][A-Z0-9.\-/]{0,14}$"
 
 
@@ -16,6 +18,12 @@ def listed(value: object) -> object:
     if isinstance(value, str):
         words = [word.strip() for word in value.split(",") if word.strip()]
         return [] if words == ["none"] else words
+    return value
+
+
+def weekly(value: str) -> str:
+    """Check a weekday and a time, such as ``Sat 06:00``."""
+    parse_slot(value)
     return value
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 Verdict = Literal["promoted", "succeeded", "rejected", "rolled_back", "suspended"]
 TrainingOutcome = Literal["trained", "failed", "interrupted"]
-ModelStatus = Literal["champion", "shadow", "rejected", "retired", "suspended"]
+ModelStatus = Literal["new", "shadow", "champion", "rejected", "retired", "suspended"]
 
 CHALLENGER = "the challenger"
 CHAMPION = "the champion"
@@ -18,6 +18,7 @@ BASE_RATE = "the base rate"
 LINEAR = "the linear baseline"
 LIVE_SESSIONS = 20
 RECENT_DECISIONS = 50
+RECENT_MODELS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from hybrid_tui.domain.briefing import (
 )
 from hybrid_tui.domain.events import Event
 from hybrid_tui.domain.live_calibration import Outcome
+from hybrid_tui.domain.models import GateResult, ModelFacts, TrainingOutcome
 from hybrid_tui.domain.orders import Fill, Order
 from hybrid_tui.domain.signals import (
     Abstention,
@@ -86,6 +87,53 @@ class Predictor(Protocol):
 
         Outcomes of its earlier predictions may come beside them.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingTask:
+    """A training to carry out: ``until`` is the real instant at which it has to stop, if any."""
+
+    number: int
+    asked_at: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingStep:
+    """How far a training is: ``share`` 0..1, in words, and the seconds left if known."""
+
+    share: float
+    stage: str
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingResult:
+    """What came of a training; ``interrupted`` may go on later where it was."""
+
+    outcome: TrainingOutcome
+    model: ModelFacts | None = None
+    gate: GateResult | None = None
+    reason: str = ""
+
+
+class Trainer(Protocol):
+    """Trains a new model somewhere else, and judges it at the champion gate."""
+
+    async def train(
+        self, task: TrainingTask, on_step: Callable[[TrainingStep], None]
+    ) -> TrainingResult:
+        """Return what came of it; cancelled, it leaves nothing running."""
+
+
+class ModelShelf(Protocol):
+    """Where a market's models are kept, and which of them is its champion."""
+
+    def previous(self) -> ModelFacts | None:
+        """Return the champion before the last promotion not yet taken back."""
+
+    def install(self, model_id: str) -> None:
+        """Make a model the champion: it is asked from the next prediction on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

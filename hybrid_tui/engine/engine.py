@@ -24,6 +24,7 @@ from hybrid_tui.engine.agenda import Agenda, next_expiry
 from hybrid_tui.engine.approval import Approvals
 from hybrid_tui.engine.jobs import Job, JobResult, PredictJob, ScoreJob
 from hybrid_tui.engine.lessons import learn
+from hybrid_tui.engine.models import LifePlan
 from hybrid_tui.engine.moves import MoveWatch
 from hybrid_tui.engine.nights import NightWatch
 from hybrid_tui.engine.obey import obey
@@ -71,6 +72,7 @@ class EngineSetup:
     halted: Mapping[str, str] = field(default_factory=dict)
     earnings: Callable[[datetime], tuple[EarningsDue, ...]] = lambda now: ()
     unpaid: Callable[[], str | None] = lambda: None
+    life: LifePlan | None = None
     judged: Callable[[int, Sequence[Refusal]], None] | None = None
 
 
@@ -144,6 +146,7 @@ class Engine:
             next_expiry(self.state, after),
             self.tiers.next_arrival(),
             self.tiers.sessions.upcoming(after),
+            self.tiers.models.upcoming(after) if self.tiers.models is not None else None,
         )
         return min([due, *(at for at in others if at is not None and at > after)])
 
@@ -195,7 +198,8 @@ class Engine:
                 view = self.market.view(now)
                 acks.append((yield from self.tiers.ask_by_hand(now, view, command)))
             else:
-                acks.append(obey(now, command, self.orders, self.approvals, self.recorder))
+                desks = (self.orders, self.approvals, self.tiers.models)
+                acks.append(obey(now, command, *desks, self.recorder))
         for job, result in answers:
             if isinstance(job, PredictJob):
                 self.tiers.take(now, job, result)
@@ -208,8 +212,11 @@ class Engine:
         if self.state.flattening is not None:
             self.orders.go_on_flattening(now)
         self.orders.note_hard_stops(now)
+        if self.tiers.models is not None:
+            self.tiers.models.look(now)
         self.recorder.commit()
         self.orders.send()
+        yield from self.tiers.besides(now)
         return acks
 
     def _watch_person(self, now: datetime, commands: Sequence[Command]) -> None:
@@ -246,6 +253,8 @@ class Engine:
         self.recorder.emit(ev.SessionClosed, now, day=session.day, equity=self.state.equity())
         if self.state.signals and self._keeps_history:
             learn(now, self.recorder, self.market.view(now), self.setup.symbols)
+        if self.tiers.models is not None:
+            self.tiers.models.session_closed(now, self.market.view(now))
 
     def _bars_end(self, now: datetime, slices: Sequence[BarSlice]) -> Set[str]:
         ended: Set[str] = NOTHING_ENDED

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.events import TierName
 from hybrid_tui.domain.live_calibration import Outcome
-from hybrid_tui.domain.ports import Abstained, Arriving, MarketView, StrategistBrief
+from hybrid_tui.domain.models import SymbolDrift
+from hybrid_tui.domain.ports import (
+    Abstained,
+    Arriving,
+    MarketView,
+    StrategistBrief,
+    TrainingResult,
+    TrainingTask,
+)
 from hybrid_tui.domain.signals import Abstention, MLPrediction, StrategySignal
 
 
@@ -46,6 +54,41 @@ class TierFailed:
     reason: str
 
 
-Job = PredictJob | ProposeJob | ScoreJob
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowJob:
+    """What a challenger says of what the champion was just asked."""
+
+    model_id: str
+    asked: PredictJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftJob:
+    """How far each symbol is from what the champion was trained on."""
+
+    model_id: str
+    view: MarketView
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainJob:
+    """A new model; nobody waits for it, on any clock."""
+
+    task: TrainingTask
+
+
+LifeJob = ShadowJob | DriftJob | TrainJob
+Job = PredictJob | ProposeJob | ScoreJob | LifeJob
 Predictions = Sequence[MLPrediction | Abstention | Outcome]
-JobResult = Predictions | StrategySignal | Abstained | Arriving | Sequence[float] | TierFailed
+Drift = Mapping[str, SymbolDrift]
+JobResult = (
+    Predictions
+    | StrategySignal
+    | Abstained
+    | Arriving
+    | Sequence[float]
+    | Drift
+    | TrainingResult
+    | TierFailed
+)

@@ -15,17 +15,24 @@ from hybrid_tui.domain.commands import (
     Pause,
     Resume,
     TightenStop,
+    TrainNow,
     Undo,
     Veto,
 )
 from hybrid_tui.domain.orders import ExitReason
 from hybrid_tui.engine.approval import Approvals
+from hybrid_tui.engine.models import ModelDesk
 from hybrid_tui.engine.orders import OrderDesk
 from hybrid_tui.engine.recorder import Recorder
 
 
 def obey(
-    now: datetime, command: Command, orders: OrderDesk, approvals: Approvals, recorder: Recorder
+    now: datetime,
+    command: Command,
+    orders: OrderDesk,
+    approvals: Approvals,
+    models: ModelDesk | None,
+    recorder: Recorder,
 ) -> Ack:
     """Carry out a command at ``now`` and say what came of it."""
     state = recorder.state
@@ -68,6 +75,10 @@ def obey(
                 return Ack(ok=False, message=f"no lock {asked!r}; locks: {named}")
             recorder.emit(ev.LockLifted, now, name=name, symbol=symbol, by=command.by)
             return Ack(ok=True, message=f"lifted {name}{f' on {symbol}' if symbol else ''}")
+        case TrainNow():
+            if models is None:
+                return Ack(ok=False, message="tier 2 is off, or no model of it can be read")
+            return models.obey_train(now, command)
         case _:
             return Ack(ok=False, message=f"{type(command).__name__} is not for the engine")
 

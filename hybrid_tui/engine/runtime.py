@@ -5,21 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Protocol, TypeVar
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Ack, Command, SetSpeed, Stop
-from hybrid_tui.domain.ports import Feed, MarketUpdate
+from hybrid_tui.domain.ports import Feed, MarketUpdate, Trainer
 from hybrid_tui.engine.backtest import NOTHING
 from hybrid_tui.engine.clock import Clock
 from hybrid_tui.engine.engine import Cycle, Engine
-from hybrid_tui.engine.jobs import Job, JobResult, PredictJob, ProposeJob, ScoreJob
+from hybrid_tui.engine.jobs import (
+    DriftJob,
+    Job,
+    JobResult,
+    PredictJob,
+    ProposeJob,
+    ScoreJob,
+    ShadowJob,
+    TrainJob,
+)
 from hybrid_tui.engine.latencies import Latencies
 from hybrid_tui.engine.ledger import Handover
 from hybrid_tui.engine.tier_host import TierHost
+from hybrid_tui.engine.training import carried_out
 from hybrid_tui.errors import HybridError
 
 log = logging.getLogger(__name__)
@@ -29,7 +39,13 @@ LAST_SECONDS = 2.0
 BETWEEN = timedelta(milliseconds=1)
 CHECKPOINT_EVERY = 5_000
 DATA_ENDED = "the data has ended"
-WORK: dict[type[Job], str] = {PredictJob: "predict", ProposeJob: "propose", ScoreJob: "score"}
+WORK: dict[type[Job], str] = {
+    PredictJob: "predict",
+    ProposeJob: "propose",
+    ScoreJob: "score",
+    ShadowJob: "shadow",
+    DriftJob: "drift",
+}
 Read = TypeVar("Read")
 
 
@@ -73,8 +89,10 @@ class Runtime:
         source: Source | None = None,
         handover: Handover | None = None,
         broker: BrokerLink | None = None,
+        trainer: Trainer | None = None,
     ) -> None:
         self._broker = broker
+        self._trainer = trainer
         self._has_updates = False
         self.engine = engine
         self.feed = feed
@@ -194,9 +212,7 @@ class Runtime:
                 log.exception("the live source failed")
                 tell(f"no live data: {type(error).__name__}: {error}", False)
 
-        task = asyncio.create_task(deliver())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._start(deliver())
 
     def _start_broker(self, broker: BrokerLink) -> None:
         """Let a broker trade beside the instants; where it cannot go on the engine stops."""
@@ -215,9 +231,7 @@ class Runtime:
                 log.exception("the broker failed")
                 self.stop(f"the broker failed: {type(error).__name__}: {error}")
 
-        task = asyncio.create_task(trade())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._start(trade())
 
     def _present(self, instant: datetime) -> datetime:
         """Return the instant, or the present where the wall clock has left it far behind."""
@@ -282,7 +296,7 @@ class Runtime:
             self.clock.start(self._last)
 
     def _has_proposal(self) -> bool:
-        return any(isinstance(job, ProposeJob) for job, _ in self._answers)
+        return any(isinstance(job, (ProposeJob, TrainJob)) for job, _ in self._answers)
 
     async def _carry_out(self, before: datetime) -> None:
         """Carry out the waiting commands, and take a proposal, strictly between two instants."""
@@ -343,15 +357,29 @@ class Runtime:
                 acks: list[Ack] = done.value
                 return acks
             worked += perf_counter() - began
+            if isinstance(job, TrainJob):
+                self._start(self._train(job))
+                result = None
+                continue
             waits = self.clock.is_scaled and not self._host.takes_time(job)
             if waits or isinstance(job, ScoreJob):
                 result = await self._run(job)
             else:
                 result = None
                 self._thinking += 1
-                task = asyncio.create_task(self._answer_later(job))
-                self._background.add(task)
-                task.add_done_callback(self._background.discard)
+                self._start(self._answer_later(job))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        """Have something done beside the instants."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _train(self, job: TrainJob) -> None:
+        """Have a model trained; its end is an answer that is taken between two instants."""
+        result = await carried_out(job, self._trainer, self.engine.recorder)
+        self._answers.append((job, result))
+        self._wake.set()
 
     async def _run(self, job: Job) -> JobResult:
         began = perf_counter()

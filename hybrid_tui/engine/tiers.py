@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Ack, RunSession
-from hybrid_tui.domain.live_calibration import Outcome
+from hybrid_tui.domain.live_calibration import Outcome, tempered
 from hybrid_tui.domain.ports import Abstained, Arriving, MarketView
 from hybrid_tui.domain.signals import (
     Abstention,
@@ -20,12 +20,16 @@ from hybrid_tui.engine.agenda import Agenda
 from hybrid_tui.engine.approval import Approvals
 from hybrid_tui.engine.briefing import brief_of
 from hybrid_tui.engine.jobs import (
+    DriftJob,
     Job,
     JobResult,
     PredictJob,
     ProposeJob,
+    ShadowJob,
     TierFailed,
+    TrainJob,
 )
+from hybrid_tui.engine.models import ModelDesk
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.engine.sessions import BY_HAND, Due, SessionWatch
 
@@ -54,6 +58,11 @@ class TierDesk:
         self._arriving: list[tuple[datetime, ProposeJob, JobResult]] = []
         self._asking: set[str] = set()
         self.sessions = SessionWatch(recorder, agenda, setup.unpaid)
+        self.models = (
+            ModelDesk(recorder, setup.life, setup.calendar, setup.symbols)
+            if setup.life is not None
+            else None
+        )
 
     def announce(self, now: datetime) -> None:
         """Give every tier its first heartbeat, and look for sessions that were missed."""
@@ -63,7 +72,12 @@ class TierDesk:
                 self._beat(now, tier, "off", "switched off")
         self.rules_alive(now)
         if "ml" in self._setup.tiers:
-            self._beat(now, "ml", "waiting", "", self._agenda.next_prediction(now))
+            silence = ""
+            if self.models is not None:
+                self.models.announce(now)
+                silence = self.models.silence(now)
+            health: ev.TierHealth = "failed" if silence else "waiting"
+            self._beat(now, "ml", health, silence, self._agenda.next_prediction(now))
         if "llm" in self._setup.tiers:
             self._beat(now, "llm", "waiting", "", self._agenda.next_strategist(now))
 
@@ -75,6 +89,10 @@ class TierDesk:
         """Return the job for tier 2, or None while it backs off after failures."""
         if self._skip:
             self._skip -= 1
+            return None
+        silence = self.models.silence(now) if self.models is not None else ""
+        if silence:
+            self._beat(now, "ml", "failed", silence, self._agenda.next_prediction(now))
             return None
         session = self._state.session
         assert session is not None
@@ -174,6 +192,15 @@ class TierDesk:
             self.arrive(now)
         elif isinstance(job, ProposeJob):
             self._take_proposal(now, job, result)
+        elif isinstance(job, (TrainJob, ShadowJob, DriftJob)) and self.models is not None:
+            self.models.take(now, job, result)
+
+    def besides(self, now: datetime) -> Asking[None]:
+        """Have done what the models' life asks for: nothing that is traded waits for it."""
+        if self.models is not None:
+            for job in self.models.due():
+                yield from self.ask(now, job)
+            self._recorder.commit()
 
     def scores(self, now: datetime, result: JobResult | None) -> Sequence[float] | None:
         """Return the headlines' scores, or None where tier 3 could not give them."""
@@ -192,6 +219,9 @@ class TierDesk:
         self._failures = 0
         assert isinstance(result, Sequence)
         predictions = tuple(found for found in result if isinstance(found, MLPrediction))
+        doubt = self.models.doubt() if self.models is not None else ""
+        if doubt:
+            predictions = tuple(tempered(found, 0.0) for found in predictions)
         abstentions = tuple(found for found in result if isinstance(found, Abstention))
         self._recorder.emit(
             ev.PredictionsMade,
@@ -203,7 +233,9 @@ class TierDesk:
         silent = (
             f"no prediction: {abstentions[0].reason}" if abstentions and not predictions else ""
         )
-        self._beat(now, "ml", "ok", silent, following)
+        self._beat(now, "ml", "ok", doubt or silent, following)
+        if self.models is not None:
+            self.models.predicted(job)
 
     def _take_proposal(self, now: datetime, job: ProposeJob, result: JobResult) -> None:
         following = self._agenda.next_strategist(now)

@@ -59,7 +59,7 @@ def judge(
     """
     days, place = np.unique(day, return_inverse=True)
     losses = {
-        name: np.bincount(place, _loss(said, is_up), minlength=len(days))
+        name: np.bincount(place, _loss(said, is_up), minlength=len(days)).astype(np.float64)
         for name, said in {CHALLENGER: challenger, **rivals}.items()
     }
     return _judge(np.bincount(place, minlength=len(days)), losses, seed)

@@ -17,6 +17,7 @@ from hybrid_tui.domain.models import (
     LINEAR,
     LIVE_SESSIONS,
     RECENT_DECISIONS,
+    RECENT_MODELS,
     DayOfLosses,
     DecisionMade,
     ModelBook,
@@ -121,7 +122,7 @@ def _named(state: DeskState, event: ev.ChampionNamed) -> None:
     entry.facts = facts
     if entry.status != "suspended":
         entry.status = "champion"
-    book.entries[facts.id] = entry
+    _enter(book, entry)
 
 
 def _crown(book: ModelBook, model_id: str) -> None:
@@ -157,6 +158,7 @@ def _training_ended(state: DeskState, event: ev.TrainingEnded) -> None:
     if event.model is not None:
         training.model_id, training.share = event.model.id, 1.0
         book.trained_at = training.asked_at
+        _enter(book, ModelEntry(facts=event.model, status="new", since=event.at, gate=event.gate))
 
 
 def _shadow_began(state: DeskState, event: ev.ShadowBegan) -> None:
@@ -167,9 +169,14 @@ def _shadow_began(state: DeskState, event: ev.ShadowBegan) -> None:
         began_at=event.at,
         sessions=event.sessions,
     )
-    book.entries[event.model.id] = ModelEntry(
-        facts=event.model, status="shadow", since=event.at, gate=event.gate
-    )
+    _enter(book, ModelEntry(facts=event.model, status="shadow", since=event.at, gate=event.gate))
+
+
+def _enter(book: ModelBook, entry: ModelEntry) -> None:
+    book.entries[entry.facts.id] = entry
+    for old in list(book.entries)[:-RECENT_MODELS]:
+        if book.entries[old].status in ("rejected", "retired"):
+            del book.entries[old]
 
 
 def _shadow_predicted(state: DeskState, event: ev.ShadowPredicted) -> None:

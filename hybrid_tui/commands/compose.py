@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.config import Config
 from hybrid_tui.domain.signals import Hybrid
-from hybrid_tui.errors import ConfigError, ModelError
+from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import BarSeries, CorporateAction, NewsItem
@@ -125,25 +125,17 @@ def make_predictor(
     calendar: TradingCalendar,
     market: MarketKind,
     strategist: Strategist | None,
-    trained_after: datetime | None = None,
     record: LiveCalibration | None = None,
 ) -> Predictor:
     """Return tier 2 as the desk runs it; importing torch takes a second.
 
-    ``record`` is how its predictions came true before a restart. Raises ModelError, also for a
-    model that was not trained after ``trained_after``.
+    ``record`` is how its predictions came true before a restart. Raises ModelError.
     """
     from hybrid_tui.domain.live_calibration import LiveCalibration
     from hybrid_tui.ml.live import Recalibrated
     from hybrid_tui.ml.predictor import EnsemblePredictor
 
     model = load_model(state, config.ml.model, market)
-    until = model.manifest.trained_until
-    if trained_after is not None and until <= trained_after:
-        raise ModelError(
-            f"model {model.id} has expired: it was trained on data up to {until:%Y-%m-%d}",
-            hint="hybrid-tui ml train, or a larger ml.max_age_days",
-        )
     raw = EnsemblePredictor(model, calendar, strategist.score if strategist else None)
     return Recalibrated(raw, deepcopy(record) if record is not None else LiveCalibration())
 

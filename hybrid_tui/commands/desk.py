@@ -31,6 +31,14 @@ from hybrid_tui.commands.compose import (
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.commands.markets import DeskMarket, open_market
 from hybrid_tui.commands.model import caps_of, make_strategist, real_time, unpaid_by_hand
+from hybrid_tui.commands.model_life import (
+    FileShelf,
+    life_plan,
+    load_challenger,
+    make_trainer,
+    max_age_of,
+    measure_drift,
+)
 from hybrid_tui.config import Config
 from hybrid_tui.errors import ConfigError, Refused
 
@@ -165,6 +173,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     if link is not None and resumed:
         link.restore()
     broker = link or _paper_broker(config, desk_state, resumed=resumed)
+    shelf = FileShelf(state, journal.connection, market.kind, max_age_of(config))
     engine = Engine(
         EngineSetup(
             config=config,
@@ -181,6 +190,9 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             full_briefs=config.llm.provider != "local",
             unpaid=partial(unpaid_by_hand, strategist, ledger),
             earnings=_earnings_due(state) if market.source is not None else lambda now: (),
+            life=None
+            if options.only_run is not None
+            else life_plan(state, config, market, journal.connection, shelf),
         ),
         recorder,
         broker,
@@ -193,32 +205,29 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     engine.warm_up(market.feed.warm_up(begins_at), market.feed.earlier_news(begins_at))
 
     def load_predictor() -> Predictor:
-        oldest = market.begins_at - timedelta(days=config.ml.max_age_days)
-        return make_predictor(
-            state,
-            config,
-            calendar,
-            market.kind,
-            reader,
-            trained_after=oldest if market.source is not None else None,
-            record=desk_state.live_calibration,
-        )
+        record = desk_state.live_calibration
+        return make_predictor(state, config, calendar, market.kind, reader, record)
 
+    host = TierHost(
+        load_predictor if "ml" in tiers else None,
+        reader,
+        thinks=config.llm.provider == "openai",
+        hang_up=hang_up.set,
+        load_challenger=partial(load_challenger, state, calendar, market.kind, reader),
+        measure_drift=partial(measure_drift, state, calendar, market.kind, reader),
+    )
+    shelf.told = host.reload
     runtime = Runtime(
         engine,
         market.feed,
         ScaledClock(calendar, speed) if market.source is None else WallClock(),
-        TierHost(
-            load_predictor if "ml" in tiers else None,
-            reader,
-            thinks=config.llm.provider == "openai",
-            hang_up=hang_up.set,
-        ),
+        host,
         checkpoint=journal.checkpoint,
         flush=journal.flush,
         source=market.source,
         handover=handover,
         broker=link,
+        trainer=make_trainer(state, config, market, calendar, shelf),
     )
     return Desk(
         runtime=runtime,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hybrid_tui.commands.context import iso, parse_bound, print_json, state_of
-from hybrid_tui.commands.ml_champion import promote, rollback
+from hybrid_tui.commands.ml_champion import promote, retrain, rollback
 from hybrid_tui.commands.ml_data import (
     AsJson,
     Data,
@@ -25,7 +25,9 @@ from hybrid_tui.commands.ml_data import (
     symbols_of,
 )
 from hybrid_tui.commands.ml_evaluate import evaluate
+from hybrid_tui.commands.ml_judge import judge
 from hybrid_tui.commands.ml_train import train
+from hybrid_tui.commands.model_life import desk_story, told_of
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.signals import Abstention, MLPrediction
@@ -36,6 +38,8 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(promote)
 app.command()(rollback)
+app.command()(judge)
+app.command()(retrain)
 
 
 @app.command("list")
@@ -54,8 +58,14 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
     markets: list[Market] = ["real", "simulated"]
     named = {market for folder in folders for market in read_champions(folder)}
     champions = {find_model(CHAMPION, folders, m).name for m in markets if m in named}
+    story = desk_story(state_of(context))
     models = [
-        {**summary(manifest), "champion": manifest.id in champions}
+        {
+            **summary(manifest),
+            "champion": manifest.id in champions,
+            "data_until": iso(manifest.data.last),
+            "desk": story.get(manifest.id),
+        }
         for manifest in map(read_manifest, model_folders(folders))
     ]
     if as_json:
@@ -68,6 +78,8 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
             f"{mark} {model['id']:<24} {model['market']:<10} until {model['trained_until'][:10]}"
             f"  held-out AUC {auc}  {', '.join(model['members'])}"
         )
+        if model["desk"] is not None:
+            typer.echo(f"    {told_of(model['desk'])}")
 
 
 @app.command()

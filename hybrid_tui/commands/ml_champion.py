@@ -55,6 +55,14 @@ def rollback(
         champions.name("rollback", chosen, found, reason, as_json)
 
 
+def retrain(context: typer.Context, as_json: AsJson = False) -> None:
+    """Have the running desk train a new model now; it becomes champion when it has earned it."""
+    from hybrid_tui.commands.control import BY, send
+    from hybrid_tui.domain.commands import TrainNow
+
+    send(context, TrainNow(by=BY), as_json)
+
+
 class _Champions:
     """The profile's champions and their journal, held alone: the journal has one writer."""
 

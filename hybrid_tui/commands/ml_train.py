@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -58,6 +58,11 @@ class TrainingData:
     description: str
     series: Mapping[str, BarSeries]
     sentiment: Mapping[str, SentimentEvents]
+
+    def symbols(self, chosen: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the symbols (of those chosen) that have bars, sorted."""
+        wanted = set(self.series if chosen is None else chosen)
+        return tuple(s for s in sorted(self.series) if s in wanted and len(self.series[s]))
 
 
 def train(
@@ -116,13 +121,8 @@ def train(
             show(progress)
 
     with stoppable(where.words, "the same command goes on after the last whole epoch"):
-        if data == [SIM]:
-            if news:
-                raise ConfigError("--news: the simulated market has headlines of its own")
-            source = _simulated(calendar, chosen, first, last, seed)
-        else:
-            places = [*data, *(more_data or [])]
-            source = _recorded(state, calendar, places, chosen, first, last, news or [])
+        places = [*data, *(more_data or [])]
+        source = training_data(state, places, chosen, (first, last), news or [], seed)
         dataset = build_dataset(
             source.series,
             calendar,
@@ -148,7 +148,7 @@ def train(
                 members=wanted,
             ),
             description=note or source.description,
-            symbols=tuple(chosen or sorted(source.series)),
+            symbols=source.symbols(chosen),
             fingerprint=fingerprint(source.series),
             now=datetime.now(UTC).replace(microsecond=0),
             on_progress=tell,
@@ -168,6 +168,23 @@ def _name(text: str) -> str:
     if not text or not all(c.isalnum() or c in "._-" for c in text) or not text[0].isalnum():
         raise ConfigError(f"--id {text!r} is not a name", hint="use letters, digits, '.', '_', '-'")
     return text
+
+
+def training_data(
+    state: CliState,
+    places: list[str],
+    symbols: list[str] | None,
+    span: tuple[datetime | None, datetime | None],
+    news: list[str],
+    seed: int,
+) -> TrainingData:
+    """Return what a model is trained on: bars of places, or the simulated market of a seed."""
+    calendar = state.calendar()
+    if places == [SIM]:
+        if news:
+            raise ConfigError("--news: the simulated market has headlines of its own")
+        return _simulated(calendar, symbols, *span, seed)
+    return _recorded(state, calendar, places, symbols, *span, news)
 
 
 def _recorded(

@@ -44,13 +44,13 @@ def start_engine(
             stdout=subprocess.DEVNULL,
             stderr=complaints,
             start_new_session=True,
-            env=_environment(),
+            env=own_environment(),
             cwd=Path.home() if Path.home().is_dir() else None,
         )
 
 
-def _environment() -> dict[str, str]:
-    """Return this process's environment; the engine starts elsewhere, so its home is absolute."""
+def own_environment() -> dict[str, str]:
+    """Return this process's environment, for one that starts elsewhere: its home is absolute."""
     environment = dict(os.environ)
     home = environment.get("HYBRID_TUI_HOME")
     if home:

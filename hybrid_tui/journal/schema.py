@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.journal.decisions import DECISION_TABLE
 from hybrid_tui.journal.exchanges import TABLES as EXCHANGE_TABLES
+from hybrid_tui.journal.model_tables import MODEL_TABLES, READ_MODEL_TABLES
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
@@ -20,6 +21,7 @@ MIGRATION_NAMES = (
     CHARGED,
     "m003_exchanges_and_labels",
     "m004_model_decisions",
+    "m005_model_life",
 )
 
 READ_TABLES = (
@@ -33,6 +35,7 @@ READ_TABLES = (
     "locks",
     "llm_calls",
     "equity",
+    *READ_MODEL_TABLES,
 )
 
 _TABLES = """
@@ -141,6 +144,12 @@ def _migrations() -> Migrations:
     @migrations(name=MIGRATION_NAMES[3])
     def model_decisions(db: Database) -> None:
         db.execute(DECISION_TABLE)
+
+    @migrations(name=MIGRATION_NAMES[4])
+    def model_life(db: Database) -> None:
+        for statement in MODEL_TABLES.split(";"):
+            if statement.strip():
+                db.execute(statement)
 
     return migrations
 

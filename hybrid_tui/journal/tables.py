@@ -11,6 +11,7 @@ from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.orders import Side
 from hybrid_tui.domain.state import DeskState
+from hybrid_tui.journal.model_tables import MODEL_PROJECTIONS
 
 Write = tuple[str, tuple[Any, ...]]
 
@@ -271,4 +272,5 @@ _PROJECTIONS: dict[type[ev.Event], Callable[[str, Any, DeskState], Iterator[Writ
     ev.LlmCharged: _charged,
     ev.EquityMarked: _marked,
     ev.EngineStopped: _stopped,
+    **MODEL_PROJECTIONS,
 }

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from hybrid_tui.domain.bars import FloatArray, IntArray
+from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.models import SymbolDrift
 from hybrid_tui.domain.ports import MarketView
@@ -40,12 +40,13 @@ FEATURES = tuple(
 _COLUMNS = [FEATURE_NAMES.index(name) for name in FEATURES]
 
 
-def reference(data: Dataset, symbols: Sequence[str]) -> tuple[DriftFigures, ...]:
+def reference(data: Dataset, seen: BoolArray, symbols: Sequence[str]) -> tuple[DriftFigures, ...]:
     """Return the distribution of each feature's last value, and of the scaled outcome.
 
-    ``symbols`` are the names that ``data.symbol`` numbers. A figure that never varied is left out.
+    Of the rows ``seen`` (n,); ``symbols`` are the names that ``data.symbol`` numbers. A figure that
+    never varied is left out.
     """
-    kept = data.at % (EVERY_MINUTES * 60) == 0
+    kept = np.flatnonzero(seen & (data.at % (EVERY_MINUTES * 60) == 0))
     day, symbol = data.day[kept], data.symbol[kept]
     columns = dict(zip(FEATURES, data.values[kept, -1][:, _COLUMNS].T.astype(float), strict=True))
     columns[OUTCOME] = data.scaled_return[kept].astype(float)

@@ -23,6 +23,7 @@ from hybrid_tui.ml.calibrating import (
 )
 from hybrid_tui.ml.checkpoints import Checkpoint, Checkpoints
 from hybrid_tui.ml.dataset import SPANS, Dataset, split
+from hybrid_tui.ml.drift import reference
 from hybrid_tui.ml.features import (
     FEATURE_NAMES,
     FEATURES_VERSION,
@@ -238,6 +239,7 @@ def _fit(
             recipe,
         ),
         familiar=familiar_range(data.summary[seen]),
+        drift=reference(data, seen, about.symbols),
         base_rate=base_rate,
         threshold_bps=recipe.threshold_bps,
         trained_until=datetime.fromtimestamp(int(calibration.horizon_end.max()), UTC),

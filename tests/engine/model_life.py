@@ -251,7 +251,8 @@ class World:
                 came_true=bool(chance < knows(_hidden(at, symbol))),
             )
             self._pending.append((outcome, made.horizon_end))
-        return [*found, *known]
+        answer: list[MLPrediction | Outcome] = [*found, *known]
+        return answer
 
     def _prediction(self, job: PredictJob, symbol: str, model_id: str) -> MLPrediction:
         at = job.view.now

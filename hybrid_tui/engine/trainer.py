@@ -120,12 +120,13 @@ class SubprocessTrainer:
             fetched = await self._run(plan.fetch, lambda _: None)
             if fetched.code:
                 note = f"bars were not fetched: {fetched.complaint}; "
-        begins, ends = 0.05 if plan.fetch else 0.0, 0.60
+        begins, ends = 0.05 if plan.fetch else 0.0, 0.97
         made = await self._run(plan.train, _scaled(on_step, begins, ends))
         if made.code:
             return TrainingResult(outcome="failed", reason=note + made.complaint)
         facts = self._facts(plan.name)
-        judged = await self._run(plan.judge, _scaled(on_step, ends, 1.0, "judging: "))
+        on_step(TrainingStep(share=ends, stage="judging"))
+        judged = await self._run(plan.judge, lambda _: None)
         try:
             found = _Judged.model_validate_json(judged.out)
         except ValidationError:
@@ -197,7 +198,7 @@ async def _follow(stream: asyncio.StreamReader, on_progress: Callable[[_Progress
 
 
 def _scaled(
-    on_step: Callable[[TrainingStep], None], begins: float, ends: float, prefix: str = ""
+    on_step: Callable[[TrainingStep], None], begins: float, ends: float
 ) -> Callable[[_Progress], None]:
     """Return what tells of a command's progress as a part of the whole."""
 
@@ -205,8 +206,8 @@ def _scaled(
         on_step(
             TrainingStep(
                 share=begins + (ends - begins) * progress.share,
-                stage=prefix + progress.words(),
-                seconds_left=None if prefix else progress.eta_s,
+                stage=progress.words(),
+                seconds_left=progress.eta_s,
             )
         )
 

@@ -19,9 +19,10 @@ from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.models import SymbolDrift
 from hybrid_tui.domain.ports import MarketView
 from hybrid_tui.ml.dataset import Dataset
+from hybrid_tui.ml.drift_figures import DriftFigures
 from hybrid_tui.ml.features import FEATURE_NAMES, INDEX_SYMBOL, compute, gather
 from hybrid_tui.ml.labels import targets
-from hybrid_tui.ml.model_files import DriftFigures, Manifest
+from hybrid_tui.ml.model_files import Manifest
 from hybrid_tui.ml.predictor import Score, score_news
 from hybrid_tui.ml.sentiment import SentimentEvents, sentiment_events
 from hybrid_tui.ml.ticks import eligibility, session_ticks, sessions_between

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from hybrid_tui.errors import ModelError
 from hybrid_tui.ml.calibration import FamiliarRange, Platt
+from hybrid_tui.ml.drift_figures import DriftFigures, Fraction, Part
 from hybrid_tui.ml.features import (
     FEATURE_NAMES,
     FEATURES_VERSION,
@@ -45,14 +46,9 @@ _Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 _WeightsFile = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}\.safetensors$")]
 _Positive = Annotated[float, Field(gt=0)]
-_Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class PlattFigures(_Part):
+class PlattFigures(Part):
     """Platt scaling of one member or of the ensemble."""
 
     slope: Annotated[float, Field(ge=0)]
@@ -64,7 +60,7 @@ class PlattFigures(_Part):
         return Platt(slope=self.slope, offset=self.offset, hurdle_slope=self.hurdle_slope)
 
 
-class MemberFigures(_Part):
+class MemberFigures(Part):
     """One member: its weights' file, the hash that vouches for it, and its say."""
 
     name: _Name
@@ -72,29 +68,29 @@ class MemberFigures(_Part):
     settings: dict[str, int]
     file: _WeightsFile
     sha256: _Sha256
-    weight: _Fraction
+    weight: Fraction
     platt: PlattFigures
 
 
-class Standardisation(_Part):
+class Standardisation(Part):
     """Mean and scale a feature, from the training span; scale 0 blinds a feature."""
 
     mean: tuple[float, ...]
     scale: tuple[float, ...]
 
 
-class CalibrationFigures(_Part):
+class CalibrationFigures(Part):
     """What the calibration span taught."""
 
     ensemble: PlattFigures
-    return_slope: _Fraction
+    return_slope: Fraction
     volatility_scale: _Positive
     interval_level: Annotated[float, Field(gt=0, lt=1)]
     interval_low: float
     interval_high: float
 
 
-class FamiliarFigures(_Part):
+class FamiliarFigures(Part):
     """The range of familiar input, see calibration.FamiliarRange."""
 
     middle: tuple[float, ...]
@@ -109,16 +105,16 @@ class FamiliarFigures(_Part):
         )
 
 
-class ThresholdFigures(_Part):
+class ThresholdFigures(Part):
     """The entry threshold that `auto` stands for, see threshold.paying_threshold."""
 
-    level: _Fraction | None
-    confidence: _Fraction
+    level: Fraction | None
+    confidence: Fraction
     outcomes: int
     days: int
 
 
-class ScoreRow(_Part):
+class ScoreRow(Part):
     """One forecaster's figures: name -> value and the ends of its 95 % interval."""
 
     name: str
@@ -127,7 +123,7 @@ class ScoreRow(_Part):
     figures: dict[str, tuple[float | None, float | None, float | None]]
 
 
-class GainFigures(_Part):
+class GainFigures(Part):
     """Log loss gained over a rival in nats a prediction, and its 95 % interval by whole days."""
 
     rival: str
@@ -136,7 +132,7 @@ class GainFigures(_Part):
     high: float
 
 
-class GateFigures(_Part):
+class GateFigures(Part):
     """What the champion gate says of the walk-forward's test spans, see gate.judge."""
 
     is_promoted: bool
@@ -144,18 +140,7 @@ class GateFigures(_Part):
     gains: tuple[GainFigures, ...]
 
 
-class DriftFigures(_Part):
-    """A figure's distribution in training, see drift.reference: upper bounds of its bins, each
-    symbol's share of each (`""`: all symbols), and the PSI that its own stretches usually show.
-    """
-
-    name: str
-    edges: tuple[float, ...]
-    shares: dict[str, tuple[_Fraction, ...]]
-    usual: Annotated[float, Field(ge=0)]
-
-
-class DataFigures(_Part):
+class DataFigures(Part):
     """What a model was made from."""
 
     description: str
@@ -167,7 +152,7 @@ class DataFigures(_Part):
     spans: dict[str, tuple[datetime, datetime]]
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """Everything about a model but its weights."""
 
     format: Literal[1]

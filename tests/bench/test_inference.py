@@ -1,19 +1,28 @@
-"""How long tier 2 needs, features included (goals: 20 symbols 50 ms, 100 symbols 200 ms)."""
+"""How long tier 2 needs, features included (goals: 20 symbols 50 ms, 100 symbols 200 ms).
+
+The desk runs the networks eager: what other forms gain is in the last bench, and it is little
+against the budget, while each costs bits, seconds at the start, or a compiler at the user's.
+"""
 
 from __future__ import annotations
 
+import shutil
 import time
+import warnings
+from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.market.view import KnownMarket
 from hybrid_tui.ml.features import WINDOW
 from hybrid_tui.ml.model_files import find_model, load_model, shipped_models
-from hybrid_tui.ml.networks import run_in_blocks
+from hybrid_tui.ml.networks import BLOCK, run_in_blocks
 from hybrid_tui.ml.predictor import EnsemblePredictor
 from tests.ml.builders import instant, random_walk, seconds
 
@@ -54,3 +63,49 @@ def test_predictions_for_many_symbols(
             f"CPU p50 {cpu[0]:.1f} ms, p99 {cpu[1]:.1f} ms (goal {goal} ms); "
             f"networks alone, CPU ms: {', '.join(shares)}"
         )
+
+
+def forms(member: nn.Module, block: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return a member eager, traced and frozen, exported, and compiled (if there is a compiler)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript says that it is deprecated
+        frozen = torch.jit.freeze(torch.jit.trace(member, block))
+        exported = torch.export.export(member, (block,)).module()
+    found = {"eager": member, "traced": frozen, "exported": exported}
+    if shutil.which("g++"):
+        found["compiled"] = torch.compile(member)
+    return found
+
+
+@pytest.mark.bench
+def test_other_forms_of_the_networks_than_eager(capsys: pytest.CaptureFixture[str]) -> None:
+    torch.set_num_threads(1)
+    model = load_model(find_model("champion", [shipped_models()], "real"))
+    rng = np.random.default_rng(1)
+    inputs = rng.normal(size=(BLOCK, WINDOW, len(model.manifest.features))).astype(np.float32)
+    block = torch.from_numpy(inputs)
+    lines = []
+    with torch.inference_mode():
+        for name, member in model.members.items():
+            expected = member(block)
+            cells, eager = [], 0.0
+            for form, run in forms(member, block).items():
+                begun = time.process_time()
+                off = float((run(block) - expected).abs().max())
+                first = time.process_time() - begun
+                spent = []
+                for _ in range(9):
+                    begun = time.process_time()
+                    for _ in range(20):
+                        run(block)
+                    spent.append((time.process_time() - begun) / 20 * 1000)
+                once = sorted(spent)[len(spent) // 2]
+                eager = eager or once
+                cells.append(
+                    f"{form} {once:.2f} ms ({once / eager:.2f} x eager; first call {first:.1f} s,"
+                    f" off by {off:.0e})"
+                )
+                assert off < 1e-4
+            lines.append(f"{name}: {'; '.join(cells)}")
+    with capsys.disabled():
+        print("\none block of 32 windows, CPU\n" + "\n".join(lines))  # noqa: T201

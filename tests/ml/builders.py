@@ -62,3 +62,14 @@ def random_walk(
 def headline(at: datetime, symbol: str = "NVDA", name: str = "n1") -> NewsItem:
     """Return a headline received at an instant."""
     return NewsItem(id=name, received_at=at, symbols=(symbol,), headline="good news")
+
+
+def all_kinds(calendar: TradingCalendar) -> dict[str, BarSeries]:
+    """Return a liquid symbol, a thin one, one that starts late, and SPY; two sessions."""
+    late = random_walk(calendar, "LATE", sessions=2)
+    return {
+        "NVDA": random_walk(calendar, "NVDA", sessions=2),
+        "THIN": random_walk(calendar, "THIN", sessions=2, gaps=0.85),
+        "LATE": late.slice(200, len(late)),
+        "SPY": random_walk(calendar, "SPY", sessions=2),
+    }

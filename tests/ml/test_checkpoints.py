@@ -131,7 +131,7 @@ def test_the_command_killed_by_the_system_goes_on(
         write_csv(bars, random_walk(calendar, symbol, sessions=13))
     told: dict[str, list[str]] = {}
 
-    def run(home: str, kill_at: str | None) -> int:
+    def run(home: str, kill_at: str | None, by: signal.Signals = signal.SIGKILL) -> int:
         environment = {**os.environ, "HYBRID_TUI_HOME": str(tmp_path / home)}
         words = ("ml", "train", "--data", str(bars), "--epochs", "2", "--id", "mine", "--json")
         command = [sys.executable, "-m", "hybrid_tui", *words, "--walk-forward", "2"]
@@ -142,7 +142,8 @@ def test_the_command_killed_by_the_system_goes_on(
             for line in process.stderr:
                 told.setdefault(home, []).append(line)
                 if kill_at is not None and f'"member": "{kill_at}"' in line:
-                    process.send_signal(signal.SIGKILL)
+                    process.send_signal(by)
+                    kill_at = None
             process.communicate()
         return process.returncode
 
@@ -150,6 +151,9 @@ def test_the_command_killed_by_the_system_goes_on(
     for member in ("lstm", "gru", "transformer", "logistic"):
         assert run("killed", member) == -signal.SIGKILL
         assert not (tmp_path / "killed" / "models").exists(), "nothing half-made is there"
+    told.clear()
+    assert run("killed", "logistic", signal.SIGINT) == 130
+    assert "the same command goes on" in told["killed"][-1]
     assert run("killed", None) == 0
     made, other = (tmp_path / home / "models" / "mine" for home in ("whole", "killed"))
     for file in made.glob("*.safetensors"):

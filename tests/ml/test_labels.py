@@ -8,7 +8,7 @@ import pytest
 from hybrid_tui.domain.bars import BarSeries
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import DataError
-from hybrid_tui.ml.labels import Targets, targets
+from hybrid_tui.ml.labels import Targets, targets, uniqueness
 from hybrid_tui.ml.ticks import Ticks, eligibility, session_ticks, sessions_between
 from tests.ml.builders import instant, random_walk, seconds
 
@@ -110,3 +110,15 @@ def test_five_minute_bars_are_refused(calendar: TradingCalendar) -> None:
     ticks = session_ticks(sessions_between(calendar, int(series.start[0]), int(series.start[0])))
     with pytest.raises(DataError, match="one-minute"):
         eligibility(series, ticks)
+
+
+def test_an_outcome_weighs_what_is_its_own() -> None:
+    at = np.arange(0, 10 * 3600, 300)
+    alone = uniqueness(np.array([0, 7200]), np.array([3600, 10800]))
+    assert alone.tolist() == [1.0, 1.0]
+    weight = uniqueness(at, at + 3600)
+    assert weight[60] == pytest.approx(1 / 12)
+    assert weight[0] == pytest.approx(sum(1 / n for n in range(1, 13)) / 12)
+    assert weight.sum() * 3600 == pytest.approx(10 * 3600 + 3600 - 300), "the time they cover"
+    assert uniqueness(at[::12], at[::12] + 3600) == pytest.approx(np.ones(10))
+    assert len(uniqueness(at[:0], at[:0])) == 0

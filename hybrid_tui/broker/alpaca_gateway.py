@@ -7,11 +7,13 @@ time-out on each (it has none). Nothing is repeated here: who asked decides, kno
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -35,6 +37,8 @@ MOST_ORDERS = 500
 LIVE_HOST, PAPER_HOST = "api.alpaca.markets", "paper-api.alpaca.markets"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 USUAL_WAIT_S = 5.0
+SAME_CLOCK = timedelta(seconds=2)
+"""A Date header has whole seconds, and was written a moment ago."""
 
 
 class No(StrEnum):
@@ -94,10 +98,16 @@ def stream_url_of(url: str | None, *, is_live: bool) -> str:
     return f"{scheme}://{parts.netloc}/stream"
 
 
+def real_now() -> datetime:
+    """Return the present instant, UTC."""
+    return datetime.now(UTC)
+
+
 class AlpacaGateway:
     """The account's REST API; every method makes one request and blocks for its answer.
 
-    Methods raise Refusal or Lost.
+    Methods raise Refusal or Lost. ``now`` returns this machine's time; ``skew`` is how far the
+    broker's clock is ahead of it, by the Date of its last answer.
     """
 
     def __init__(
@@ -107,7 +117,10 @@ class AlpacaGateway:
         *,
         is_live: bool,
         timeout_s: tuple[float, float] = TIMEOUT_S,
+        now: Callable[[], datetime] = real_now,
     ) -> None:
+        self.now = now
+        self.skew = timedelta(0)
         self._keys = keys
         self._url = url.rstrip("/") if url else None
         self._is_live = is_live
@@ -232,7 +245,7 @@ class AlpacaGateway:
         text = f"{said or 'no reason given'} ({status})"
         if status >= 500 or status == 408:
             return Lost(text=f"the broker failed: {text}")
-        wait = seconds_to_wait(response.headers, datetime.now(UTC))
+        wait = seconds_to_wait(response.headers, self.now() + self.skew)
         kind = kind_of(status, said)
         return Refusal(
             kind=kind,
@@ -257,8 +270,18 @@ class AlpacaGateway:
             adapter = timed_adapter(self._timeout_s)
             client._session.mount("https://", adapter)
             client._session.mount("http://", adapter)
+            client._session.hooks["response"].append(self._heard)
             self._client = client
         return self._client
+
+    def _heard(self, response: Any, *_args: object, **_settings: object) -> None:
+        """Compare the clocks: what the broker stamps is read by its own."""
+        try:
+            said = parsedate_to_datetime(response.headers.get("Date", ""))
+            skew = said.astimezone(UTC) - self.now()
+        except (ValueError, TypeError):
+            return
+        self.skew = skew if abs(skew) >= SAME_CLOCK else timedelta(0)
 
     def explained(self, error: Refusal | Lost, what: str) -> HybridError:
         """Return an error of a request as a person reads it, with what to do about it."""
@@ -299,10 +322,16 @@ def kind_of(status: int, said: str) -> No:
     return No.OTHER
 
 
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
 def _read(kind: type[Answer], answer: object) -> Answer:
     """Return an answer as ``kind``; what cannot be that is as good as no answer."""
     try:
-        return TypeAdapter(kind).validate_python(answer)
+        made: Answer = _adapter(kind).validate_python(answer)
+        return made
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"])) or "it"

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -67,7 +67,7 @@ class Reconciler:
         self._forbid_symbol = forbid_symbol
         self._clock = clock
         self._soon = asyncio.Event()
-        self._fills_since = (desk.now or datetime.now(UTC)) - OVERLAP
+        self._fills_since = (desk.now or gateway.now()) - OVERLAP
         self._foreign: dict[str, OrderRow] = {}
         self._outside: frozenset[str] = frozenset()
         self._account_told: tuple[object, ...] | None = None
@@ -134,7 +134,7 @@ class Reconciler:
             if not self._book.take(row, self._clock()):
                 self._foreign[row.id] = row
         await self._resolve()
-        begun = datetime.now(UTC)
+        begun = self._gateway.now()
         await self._missed_fills(urgency)
         asked = self._clock()
         account = await self._request(urgency, self._gateway.account)
@@ -177,7 +177,7 @@ class Reconciler:
             for ticket in lane.tickets.values()
         }
         activities: Sequence[ActivityRow] = await self._request(
-            urgency, self._gateway.fills, self._fills_since
+            urgency, self._gateway.fills, self._fills_since + self._gateway.skew
         )
         done: dict[str, Decimal] = {}
         for fill in activities:
@@ -237,7 +237,7 @@ class Reconciler:
             if not is_sale or missing <= 0 or row.client_order_id in self._desk.booked:
                 continue
             quantity = min(missing, row.filled_qty)
-            at = row.filled_at or datetime.now(UTC)
+            at = row.filled_at or self._gateway.now()
             self._book.sold_outside(lane, row.client_order_id, quantity, row.filled_avg_price, at)
             missing -= quantity
 
@@ -301,7 +301,7 @@ class Reconciler:
             return True
         transferred, ids = NOTHING, list[str]()
         if abs(difference) >= CENT:
-            begun = self._desk.now or datetime.now(UTC)
+            begun = self._desk.now or self._gateway.now()
             for row in await self._request(
                 Urgency.HOUSEKEEPING, self._gateway.transfers, begun - timedelta(days=7)
             ):

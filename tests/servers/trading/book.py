@@ -254,6 +254,10 @@ class Book:
             return True
         return bool(self._jobs) and self._jobs[0][0] <= now
 
+    def next_due(self) -> datetime | None:
+        """Return when the next job is due; None: there is none."""
+        return self._jobs[0][0] if self._jobs else None
+
     def due(self, now: datetime) -> Iterable[Callable[[], None]]:
         """Yield the jobs that are due, taken off the list."""
         while self._jobs and self._jobs[0][0] <= now:

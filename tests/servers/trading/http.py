@@ -85,6 +85,8 @@ class Gate:
         self.asked: deque[Asked] = deque(maxlen=KEPT)
         self.down = False
         self.released = threading.Event()
+        # Lets so many seconds pass before or after a request is processed.
+        self.pause: Callable[[float], object] = self.released.wait
 
     def signed_on(self, key_id: str, secret: str) -> bool:
         """Whether a pair of keys is one of this environment's."""
@@ -172,7 +174,7 @@ class Handler(BaseHTTPRequestHandler):
             self._hang_up()
             return
         if fault is not None and kind == "delay":
-            gate.released.wait(fault.seconds)
+            gate.pause(fault.seconds)
         with gate.lock:
             allowed, headers = gate.rate.take()
         if fault is not None and kind == "error":
@@ -192,7 +194,7 @@ class Handler(BaseHTTPRequestHandler):
             self._hang_up()
             return
         if fault is not None and kind == "late":
-            gate.released.wait(fault.seconds)
+            gate.pause(fault.seconds)
         if fault is not None and kind == "error_after":
             self._reply(fault.status, _error(fault.status), headers)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,15 @@ COMMANDS = frozenset(
 
 def _decimal(value: Number) -> Decimal:
     return Decimal(str(value))
+
+
+class Doors(ThreadingHTTPServer):
+    """Says nothing when whoever asked has gone."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of an error in a handler, unless the other side has hung up (or was killed)."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class AlpacaTrading:
@@ -98,7 +108,7 @@ class AlpacaTrading:
     def start(self, port: int = 0, stream_port: int = 0) -> None:
         """Serve on 127.0.0.1 (port 0: a free one); ``url`` and ``stream_url`` say where."""
         handler = type("Handler", (Handler,), {"gate": self.gate})
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self._http = Doors(("127.0.0.1", port), handler)
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
         self.updates.start(stream_port)

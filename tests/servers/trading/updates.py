@@ -43,6 +43,8 @@ class Updates:
         self.connects = 0
         self.down = False
         self.url = ""
+        # Told of frames on their way to whom listens: +n when they are queued, -1 when one is out.
+        self.moving: Callable[[int], None] = lambda count: None
         self._listeners: dict[ServerConnection, queue.SimpleQueue[Told]] = {}
         self._open: set[ServerConnection] = set()
         self._swapped: list[bytes] = []
@@ -130,9 +132,9 @@ class Updates:
 
     def _tell_all(self, told: Told) -> None:
         with self._lock:
-            listeners = list(self._listeners.values())
-        for frames in listeners:
-            frames.put(told)
+            self.moving(len(self._listeners))
+            for frames in self._listeners.values():
+                frames.put(told)
 
     def _greet(self, connection: ServerConnection, request: Request) -> Response | None:
         self.connects += 1
@@ -190,14 +192,18 @@ class Updates:
         self._say(connection, "listening", streams=streams)
 
     def _pump(self, connection: ServerConnection, frames: queue.SimpleQueue[Told]) -> None:
+        is_up = True
         while (frame := frames.get()) is not None:
             try:
-                if isinstance(frame, bytes):
-                    connection.send(frame)
-                else:
+                if not isinstance(frame, bytes):
                     frame()
+                elif is_up:
+                    connection.send(frame)
             except (ConnectionClosed, OSError):
-                return
+                is_up = False
+            finally:
+                with self._lock:
+                    self.moving(-1)
         self._drop(connection)
 
     def _say(self, connection: ServerConnection, stream: str, **data: Any) -> None:
@@ -206,7 +212,9 @@ class Updates:
     def _drop(self, connection: ServerConnection) -> None:
         """Cut a connection's wire: no close frame; the other side sees it end."""
         with self._lock:
-            self._listeners.pop(connection, None)
+            frames = self._listeners.pop(connection, None)
+        if frames is not None:
+            frames.put(None)
         try:
             connection.socket.shutdown(socket.SHUT_RDWR)
         except OSError:

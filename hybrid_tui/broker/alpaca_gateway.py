@@ -37,6 +37,7 @@ MOST_ORDERS = 500
 LIVE_HOST, PAPER_HOST = "api.alpaca.markets", "paper-api.alpaca.markets"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 USUAL_WAIT_S = 5.0
+NOT_THAT_MANY = ("insufficient qty", "insufficient quantity", "position intent", "to short")
 SAME_CLOCK = timedelta(seconds=2)
 """A Date header has whole seconds, and was written a moment ago."""
 
@@ -195,6 +196,8 @@ class AlpacaGateway:
             "side": side,
             "qty": str(quantity),
             "client_order_id": client_id,
+            # Where the shares were sold by hand a moment ago, a plain sale would open a short.
+            "position_intent": "buy_to_open" if side == "buy" else "sell_to_close",
             **more,
         }
         return _read(OrderRow, self._ask("post", "/orders", body))
@@ -309,7 +312,7 @@ def kind_of(status: int, said: str) -> No:
         return No.DUPLICATE
     if "wash trade" in words or "opposite side" in words:
         return No.WASH_TRADE
-    if "insufficient qty" in words or "insufficient quantity" in words:
+    if any(said in words for said in NOT_THAT_MANY):
         return No.SHARES_HELD
     if "buying power" in words or "insufficient balance" in words or "cost basis" in words:
         return No.FUNDS

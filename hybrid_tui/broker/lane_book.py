@@ -146,8 +146,11 @@ class LaneBook:
         """Join a report into a ticket, book what is new, and say what came of it."""
         before = ticket.life
         life = ticket.life = before.join(report)
-        ticket.heard_at = lane.touched_at = now
+        ticket.heard_at = now
         found = fill_to_book(life, ticket.booked)
+        if life != before or found is not None:
+            # News only: a resting stop that is read again does not make its lane restless.
+            lane.touched_at = now
         if life.stage >= Stage.ACCEPTED and before.stage < Stage.ACCEPTED:
             self._known(lane, ticket)
         if life.stage != before.stage:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING
 
 import typer
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 FIRST_WEEK = timedelta(days=7)
 LIVE_URL = "https://api.alpaca.markets"
 CONFIRMED = "live-accounts.json"
+REACH_AGAIN_S = (0.5, 1.0, 2.0)
+"""A start is crash recovery: positions may wait for their stops, so one bad answer ends nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,10 +194,18 @@ def _reach(state: CliState, config: Config) -> OpenAccount:
     keys = AlpacaKeys.of(find_keys((KEY_ID, SECRET_KEY), os.environ, state.profile))
     is_live = is_live_url(config.broker.trading_url, config.app.mode)
     gateway = AlpacaGateway(keys, config.broker.trading_url, is_live=is_live)
-    try:
-        row = gateway.account()
-    except (Refusal, Lost) as error:
-        raise gateway.explained(error, "the account at Alpaca") from None
+    row = None
+    for pause in (*REACH_AGAIN_S, None):
+        try:
+            row = gateway.account()
+            break
+        except Lost as error:
+            if pause is None:
+                raise gateway.explained(error, "the account at Alpaca") from None
+            sleep(pause)
+        except Refusal as error:
+            raise gateway.explained(error, "the account at Alpaca") from None
+    assert row is not None
     lock = FileLock(state.paths.cache / f"account-{row.id}.lock", timeout=0.5)
     return OpenAccount(keys=keys, gateway=gateway, row=row, is_live=is_live, lock=lock)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -53,6 +54,20 @@ async def test_a_restart_finds_its_resting_stop_and_places_no_other(server: Alpa
         await second.until(lambda: bool(second.of(ev.StopConfirmed)))
     assert len(server.orders()) == 2
     assert second.is_protected("AAPL")
+
+
+async def test_a_position_at_rest_is_compared_and_settled_at_once(server: AlpacaTrading) -> None:
+    desk = AlpacaDesk(server)
+    async with running(desk):
+        await bought(desk)
+        server.deposit(5_000)
+        asked = len(server.asked())
+        desk.broker._reconciler.soon()
+        await desk.until(lambda: desk.state.cash > 100_000)
+        await asyncio.sleep(2.5)
+        desk.cycle()
+    # One comparison, and not another every two seconds for as long as the stop rests.
+    assert len(server.asked()) - asked <= 10
 
 
 async def test_a_position_without_its_stop_gets_one_at_once(server: AlpacaTrading) -> None:

@@ -31,7 +31,9 @@ def main() -> None:
         return
     part, of = (int(number) for number in given.part.split("/"))
     wanted = [one for one in combinations()[part - 1 :: of] if given.only in f"{one[0]}|{one[1]}"]
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as place:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
+    ) as place:
 
         def tell(outcome: Outcome) -> None:
             if given.out is not None:

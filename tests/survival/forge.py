@@ -6,8 +6,10 @@ let it go on; its exit status out (negative: the signal that ended it).
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +20,9 @@ from typing import Any
 from tests.desk import ROOT
 from tests.servers.alpaca_data import KEYS
 from tests.servers.trading.virtual import SharedTime
+
+
+PR_SET_PDEATHSIG = 1
 
 
 class Forge:
@@ -66,8 +71,14 @@ class Forge:
         return self._process.stdout.readline()
 
 
+def die_with_parent() -> None:
+    """Have the system kill this process when the one that started it ends, however it does."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     """Fork lives until the input ends."""
+    die_with_parent()
     from tests.survival.loop import VirtualTime
 
     clock = VirtualTime(SharedTime(Path(sys.argv[1])))
@@ -84,6 +95,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             os.close(letting)
+            die_with_parent()
             os.read(waiting, 1)
             life.live(job, clock, calendar)
         os.close(waiting)

@@ -16,14 +16,15 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hybrid_tui.domain.bars import BarSlice, Quote
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.commands import ClosePosition, Command, Flatten
 from hybrid_tui.domain.ports import MarketUpdate
+from hybrid_tui.market.live import LiveFeed
 from tests.survival.loop import VirtualPolicy, VirtualTime
 from tests.survival.script import (
     BAR_S,
@@ -35,6 +36,8 @@ from tests.survival.script import (
     Script,
     at,
 )
+
+from tests.survival.week import Week
 
 SETTLED_S = 5
 EARLY = (
@@ -62,13 +65,16 @@ EARLY = (
 class Job:
     """What a life is told: its home, settings, market, and where in its own journal it dies.
 
-    ``dies_at`` is (``before`` or ``after``, kind of event, how many are let pass).
+    ``dies_at`` is (``before`` or ``after``, kind of event, how many are let pass); ``days`` and
+    ``minutes`` of each are the length of a soak (0: a script of the crash matrix).
     """
 
     home: str
     overrides: tuple[str, ...]
     seed: int
     dies_at: tuple[str, str, int] | None = None
+    days: int = 0
+    minutes: int = 390
 
 
 class ScriptedSource:
@@ -102,6 +108,13 @@ class ScriptedSource:
             flat_since = (flat_since or second) if is_flat else None
             if flat_since is not None and second - flat_since >= SETTLED_S:
                 self.desk.runtime.stop("the script is over")
+
+    def feed(self) -> LiveFeed:
+        """Return the feed of a life that begins now."""
+        second = int((self.clock.now() - BEGIN).total_seconds())
+        symbols = self.script.symbols
+        history = {symbol: self.script.series(symbol, second) for symbol in symbols}
+        return LiveFeed(symbols, BAR_S, history=history)
 
     def _update(self, second: int) -> MarketUpdate:
         quotes = []
@@ -156,22 +169,32 @@ def named(event: Any) -> str:
     return f"{kind}/{order.side}" if order is not None else kind
 
 
-def patch(script: Script, clock: VirtualTime) -> None:
-    """Put the virtual time and the scripted market in, in this process only."""
+class Market(Protocol):
+    """A source that also says what was known when a life began; ``desk`` is set before it runs."""
+
+    desk: Any
+
+    async def run(
+        self, put: Callable[[MarketUpdate], None], on_status: Callable[[str, bool], None]
+    ) -> None:
+        """Deliver until it is over."""
+
+    def feed(self) -> LiveFeed:
+        """Return the feed of a life that begins now."""
+
+
+def patch(source: Market, clock: VirtualTime) -> None:
+    """Put the virtual time and the market in, in this process only."""
     import websockets.asyncio.client as sockets
 
     from hybrid_tui.broker import alpaca_gateway, alpaca_updates
+    from hybrid_tui.commands import account as accounts
     from hybrid_tui.commands import desk as desks
     from hybrid_tui.commands.markets import DeskMarket
     from hybrid_tui.engine import clock as clocks
-    from hybrid_tui.market.live import LiveFeed
-
-    source = ScriptedSource(script, clock)
 
     def open_market(*_: Any) -> DeskMarket:
-        second = int((clock.now() - BEGIN).total_seconds())
-        history = {symbol: script.series(symbol, second) for symbol in script.symbols}
-        feed = LiveFeed(script.symbols, BAR_S, history=history)
+        feed = source.feed()
         return DeskMarket(
             feed=feed,
             begins_at=clock.now(),
@@ -205,6 +228,7 @@ def patch(script: Script, clock: VirtualTime) -> None:
         source.desk = compose(*given)
         return source.desk
 
+    accounts.sleep = lambda seconds: None  # type: ignore[attr-defined]
     desks.open_market = open_market  # type: ignore[assignment]
     desks.compose_desk = composed
     clocks.WallClock = VirtualWall  # type: ignore[misc]
@@ -227,12 +251,20 @@ def live(job: Job, clock: VirtualTime, calendar: TradingCalendar) -> None:
     os.environ["HYBRID_TUI_HOME"] = job.home
     code = 1
     try:
-        patch(Script.of(job.seed), clock)
+        source: Market = ScriptedSource(Script.of(job.seed), clock)
+        until = at(END_S)
+        if job.days:
+            from tests.survival.soak import WeekSource
+
+            week = Week(calendar, job.seed, job.days, job.minutes)
+            source = WeekSource(week, clock, home)
+            until = week.sessions()[-1].close + timedelta(hours=1)
+        patch(source, clock)
         if job.dies_at is not None:
             dies(*job.dies_at)
         asyncio.set_event_loop_policy(VirtualPolicy(clock))
         state = CliState(overrides=job.overrides, _calendar=calendar)
-        serve(state, DeskOptions(), until=at(END_S), as_json=False)
+        serve(state, DeskOptions(), until=until, as_json=False)
         code = 0
     except BaseException:
         traceback.print_exc()

@@ -104,7 +104,10 @@ FAULTS: Mapping[str, Sequence[dict[str, Any]]] = {
     "events twice": ({"where": "event", "kind": "twice", "times": 8},),
     "events late": ({"where": "event", "kind": "late", "seconds": 2.0, "times": 5},),
     "events swapped": ({"where": "event", "kind": "swap", "times": 3},),
-    "stream cut": ({"where": "event", "kind": "cut", "skip": 1}, {"where": "connect", "kind": "refuse", "status": 503}),
+    "stream cut": (
+        {"where": "event", "kind": "cut", "skip": 1},
+        {"where": "connect", "kind": "refuse", "status": 503},
+    ),
     "garbled events": ({"where": "event", "kind": "garbage", "times": 3},),
     "entry filled in part": (
         {"where": "order", "kind": "partial", "quantity": 40.0, "side": "buy"},
@@ -325,7 +328,7 @@ def check(server: VirtualTrading, path: Path, lived: Lived) -> tuple[list[str], 
     problems += lost_or_doubled(events, ledger.fills)
     problems += double_orders(events, server)
     problems += oversold(server)
-    problems += loosened(server)
+    problems += loosened(server, lived)
     bare, late = longest_bare(server, lived)
     problems += late
     return problems, bare
@@ -355,7 +358,9 @@ def lost_or_doubled(events: Sequence[ev.Event], fills: Sequence[Any]) -> list[st
     for key in sorted(ours.keys() | theirs.keys()):
         mine, real = ours[key], theirs[key]
         if mine[0] != real[0] or abs(mine[1] - real[1]) >= CENT:
-            problems.append(f"{key}: booked {mine[0]} for {mine[1]:.4f}, traded {real[0]} for {real[1]:.4f}")
+            problems.append(
+                f"{key}: booked {mine[0]} for {mine[1]:.4f}, traded {real[0]} for {real[1]:.4f}"
+            )
     return problems
 
 
@@ -382,14 +387,16 @@ def double_orders(events: Sequence[ev.Event], server: VirtualTrading) -> list[st
 def oversold(server: VirtualTrading) -> list[str]:
     """Return sells that were asked for beyond what was held: only the broker stopped a short."""
     return [
-        f"a sell beyond what is held was tried: {asked.body}"
+        f"a sell beyond what is held was tried ({asked.refusal}): {asked.body}"
         for asked in server.asked()
-        if asked.status == 403 and asked.body.get("side") == "sell"
+        if asked.method == "POST"
+        and asked.body.get("side") == "sell"
+        and any(words in asked.refusal for words in ("insufficient qty", "intent", "to short"))
     ]
 
 
-def loosened(server: VirtualTrading) -> list[str]:
-    """Return stops that fell, or were replaced too soon after one another."""
+def loosened(server: VirtualTrading, lived: Lived) -> list[str]:
+    """Return stops that fell, or were replaced too soon after one another in one life."""
     problems = []
     by_base: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in server.orders():
@@ -403,12 +410,14 @@ def loosened(server: VirtualTrading) -> list[str]:
     symbols = {row["id"]: row["symbol"] for row in server.orders()}
     patched: dict[str, datetime] = {}
     for asked in server.asked():
-        if asked.method == "PATCH":
+        if asked.method == "PATCH" and asked.status == 200:
             symbol = symbols[asked.path.rsplit("/", 1)[-1]]
-            since = asked.at - patched.get(symbol, at(-END_S))
-            if since.total_seconds() < RAISE_EVERY_S:
-                problems.append(f"{symbol}: its stop was replaced again after {since}")
+            before = patched.get(symbol)
             patched[symbol] = asked.at
+            if before is None or any(before < begun <= asked.at for begun in lived.begun):
+                continue
+            if (asked.at - before).total_seconds() < RAISE_EVERY_S:
+                problems.append(f"{symbol}: its stop was replaced again after {asked.at - before}")
     return problems
 
 
@@ -417,9 +426,7 @@ def longest_bare(server: VirtualTrading, lived: Lived) -> tuple[float, list[str]
     longest, problems = 0.0, []
     for gap in server.unprotected():
         end = gap.end or server.clock.now()
-        for begun, dead in zip(
-            lived.begun, [*lived.killed, server.clock.now()], strict=True
-        ):
+        for begun, dead in zip(lived.begun, [*lived.killed, server.clock.now()], strict=True):
             seconds = (min(end, dead) - max(gap.start, begun)).total_seconds()
             longest = max(longest, seconds)
             if seconds > LONGEST_BARE_S:

@@ -152,10 +152,14 @@ class Book:
         return alone + sum(grouped.values(), ZERO)
 
     def covered(self) -> dict[str, Decimal]:
-        """Return the shares of each symbol that a working stop would sell."""
+        """Return the shares of each symbol that a working stop would sell, or a market order does.
+
+        In a halt neither trades, and the market order is the first to sell when it is over.
+        """
         shares: dict[str, Decimal] = {}
         for order in self.open_orders():
-            if order.side == "sell" and order.is_stop and order.armed and order.status in WORKING:
+            is_way_out = order.is_stop or order.type == "market"
+            if order.side == "sell" and is_way_out and order.armed and order.status in WORKING:
                 shares[order.symbol] = shares.get(order.symbol, ZERO) + order.remaining
         return shares
 

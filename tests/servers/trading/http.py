@@ -28,7 +28,7 @@ Controlling = Callable[[str, Mapping[str, Any]], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One request as it came, and the status it was answered with (0: none)."""
+    """One request as it came, the status it was answered with (0: none), and why it was refused."""
 
     at: datetime
     method: str
@@ -37,6 +37,7 @@ class Asked:
     body: dict[str, Any]
     status: int
     fault: str
+    refusal: str = ""
 
 
 class RateLimit:
@@ -150,11 +151,11 @@ class Handler(BaseHTTPRequestHandler):
         )
         self._serve(method, parts.path, query, body, fault)
 
-    def _note(self, status: int) -> None:
+    def _note(self, status: int, refusal: str = "") -> None:
         """Write down what was asked, before whoever asked can know that it was answered."""
         if self._asked is not None:
             with self.gate.lock:
-                self.gate.asked.append(replace(self._asked, status=status))
+                self.gate.asked.append(replace(self._asked, status=status, refusal=refusal))
             self._asked = None
 
     def _serve(
@@ -225,6 +226,8 @@ class Handler(BaseHTTPRequestHandler):
             self._reply(422, {"message": f"{type(error).__name__}: {error}"})
 
     def _reply(self, status: int, answer: Any, headers: Mapping[str, str] | None = None) -> None:
+        if status >= 400 and isinstance(answer, dict):
+            self._note(status, str(answer.get("message", "")))
         text = b"" if answer is None else json.dumps(answer).encode()
         self._send(status, text, headers or {})
 

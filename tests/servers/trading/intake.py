@@ -26,6 +26,7 @@ def place(book: Book, fields: Mapping[str, Any], *, external: bool = False) -> O
     if order.client_order_id in book.by_client:
         raise Refused(422, DUPLICATE, "client_order_id must be unique")
     _check_asset(book, order)
+    _check_intent(book, order, fields)
     if order.order_class == "bracket":
         _check_bracket(book, order, stop)
     check_shares(book, order)
@@ -50,6 +51,17 @@ def check_account(book: Book) -> None:
         raise forbidden("trading is blocked on this account")
     if flags["trade_suspended_by_user"] or book.configuration["suspend_trade"]:
         raise forbidden("new orders are rejected by user request")
+
+
+def _check_intent(book: Book, order: Order, fields: Mapping[str, Any]) -> None:
+    """Refuse an order that says what it is for, and would be something else."""
+    given = fields.get("position_intent")
+    is_held = book.account.shares(order.symbol) > 0
+    inferred = "buy_to_open" if order.side == "buy" else "sell_to_close"
+    if order.side == "sell" and not is_held:
+        inferred = "sell_to_open"
+    if given is not None and given != inferred:
+        raise unprocessable(f"position intent mismatch, inferred: {inferred}, specified: {given}")
 
 
 def _check_asset(book: Book, order: Order) -> None:

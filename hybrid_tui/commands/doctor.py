@@ -19,6 +19,7 @@ import typer
 from hybrid_tui import __version__
 from hybrid_tui.commands.compose import seldom_fresh
 from hybrid_tui.commands.context import CliState, iso, print_json, state_of
+from hybrid_tui.commands.doctor_broker import examine_broker
 from hybrid_tui.commands.doctor_market import examine_market
 from hybrid_tui.commands.finding import Finding
 from hybrid_tui.errors import HybridError
@@ -78,6 +79,7 @@ def _examine(state: CliState) -> Iterator[Finding]:
     except HybridError:
         return
     yield from examine_market(state, config, now)
+    yield from examine_broker(state, config)
 
 
 def _version(name: str) -> str:

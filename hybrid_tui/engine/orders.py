@@ -22,6 +22,7 @@ from hybrid_tui.rules.stops import first_level, next_level
 
 HIGH = Bar._fields.index("high")
 SPLIT_NEAR = timedelta(days=4)
+STILL_HELD_AFTER, STILL_HELD_AGAIN = timedelta(seconds=15), timedelta(minutes=1)
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 TWO = tuple(f"{number:02}" for number in range(60))
 
@@ -38,6 +39,7 @@ class OrderDesk:
         # The shares and the limit of buys that were sent to a broker that answers later.
         self._reserved: dict[str, tuple[float, float]] = {}
         self._now: datetime | None = None
+        self._tell_left_at: datetime | None = None
         self._hard_stops: dict[str, list[tuple[datetime, float]]] = {}
         self._plain_widths: StopWidths | None = None
         # The distances with which a stop's level was found: as long as they, the entry and the high
@@ -98,6 +100,7 @@ class OrderDesk:
         """
         state = self._state
         if state.flattening is None and (state.positions or state.orders):
+            self._tell_left_at = None
             self._recorder.emit(ev.FlattenBegan, now, cause=cause, reason=reason, by=by)
         cancelled = self.cancel_entries(now, reason)
         self.go_on_flattening(now, cause)
@@ -109,11 +112,28 @@ class OrderDesk:
         if state.flattening is None:
             return
         reason = ExitReason(state.flattening)
+        self._tell_what_is_left(now)
         busy = {order.symbol for order in state.orders.values()}
         for symbol in sorted(state.positions.keys() - busy):
             self.sell(now, symbol, reason, cause=cause)
         if not state.positions and not state.orders:
             self._recorder.emit(ev.FlattenEnded, now, cause=cause, by="all sold")
+
+    def _tell_what_is_left(self, now: datetime) -> None:
+        """Name what flattening has not sold yet, after a while and then every minute."""
+        if self._tell_left_at is None:
+            self._tell_left_at = now + STILL_HELD_AFTER
+        if now < self._tell_left_at or not self._state.positions:
+            return
+        self._tell_left_at = now + STILL_HELD_AGAIN
+        left = ", ".join(
+            f"{held.quantity:g} {symbol}"
+            + ("" if (why := self._state.halts.get(symbol)) is None else f" ({why})")
+            for symbol, held in sorted(self._state.positions.items())
+        )
+        self._recorder.emit(
+            ev.Alert, now, text=f"not sold yet: {left}: the sale stands, and is sent again if it ends"
+        )
 
     def note_hard_stops(self, now: datetime) -> None:
         """Remember the hard stop's distance of open entries: they fill before it is known here."""

@@ -21,7 +21,6 @@ from tests.desk import ROOT
 from tests.servers.alpaca_data import KEYS
 from tests.servers.trading.virtual import SharedTime
 
-
 PR_SET_PDEATHSIG = 1
 
 

@@ -36,7 +36,6 @@ from tests.survival.script import (
     Script,
     at,
 )
-
 from tests.survival.week import Week
 
 SETTLED_S = 5

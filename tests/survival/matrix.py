@@ -20,9 +20,9 @@ from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.orders import Side
 from hybrid_tui.journal.reader import open_read_only, read_events, read_state, runs
-from tests.survival.forge import Forge
-from tests.survival.script import END_S, HALF_SPREAD, STILL_S, Script, at
 from tests.servers.trading.virtual import VirtualTrading
+from tests.survival.forge import Forge
+from tests.survival.script import HALF_SPREAD, STILL_S, Script, at
 
 LONGEST_BARE_S = 5.0
 MOST_LIVES = 6
@@ -47,8 +47,8 @@ def _commits(name: str, kind: str, skip: int = 0) -> dict[str, list[tuple[Any, .
     }
 
 
-# Each life's end: ("journal", before or after, kind of event, skip), ("request", kind, method, skip)
-# or ("event", kind, skip).
+# Each life's end: ("journal", before or after, kind of event, skip), ("event", kind, skip) or
+# ("request", kind, method, skip).
 STEPS: Mapping[str, Sequence[tuple[Any, ...]]] = {
     **_commits("entry intended", "OrderIntended/buy"),
     **_requests("entry sent", "POST", 0),
@@ -267,7 +267,7 @@ def prepare(server: VirtualTrading, script: Script, fault: str, dice: random.Ran
     if fault == "clocks apart":
         server.skew(dice.choice((-1, 1)) * 3_600.0)
     for symbol in script.symbols:
-        for second in range(STILL_S + 1):
+        for second in (*range(STILL_S), *range(STILL_S, END_S, 5)):
             price = script.price(symbol, second)
             sides = {"bid": round(price - HALF_SPREAD, 2), "ask": round(price + HALF_SPREAD, 2)}
             server.later(second, "set_price", symbol=symbol, last=price, **sides)
@@ -286,10 +286,11 @@ def live_through(
     ends: Sequence[tuple[Any, ...]],
     seed: int,
     dice: random.Random,
+    more: Sequence[str] = (),
 ) -> Lived:
     """Live, die where it is said, stay away for a while, until a life ends by itself."""
     lived = Lived()
-    job = {"home": str(folder), "overrides": overrides(server, script), "seed": seed}
+    job = {"home": str(folder), "overrides": [*overrides(server, script), *more], "seed": seed}
     for number in range(MOST_LIVES):
         where = ends[number] if number < len(ends) else None
         dies_at = where[1:] if where is not None and where[0] == "journal" else None

@@ -142,7 +142,8 @@ class Soaked:
         """Return the days and the sums as a person reads them."""
         lines = [f"{'day':12} {'RSS MB':>8} {'trades':>7} {'events':>8} {'held':>5}"]
         lines += [
-            f"{d['day']:12} {d['rss_mb']:8.1f} {d['trades']:7} {d['events']:8} {len(d['positions']):5}"
+            f"{d['day']:12} {d['rss_mb']:8.1f} {d['trades']:7} {d['events']:8}"
+            f" {len(d['positions']):5}"
             for d in self.days
         ]
         lines.append(

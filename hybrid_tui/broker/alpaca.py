@@ -49,7 +49,7 @@ class AlpacaBroker:
     """Trades one account; ``desk`` is read for quotes and books, ``forbid`` notes why not to buy.
 
     ``forbid`` takes a cause and a reason (None: it is over), ``collar_bps`` is how far above the
-    ask an entry may pay.
+    ask an entry may pay, ``entry_life_s`` how long one may wait to be sent.
     """
 
     name = "alpaca"
@@ -64,8 +64,10 @@ class AlpacaBroker:
         forbid_symbol: Callable[[str, str | None], None],
         budget: RequestBudget | None = None,
         clock: Callable[[], float] = time.monotonic,
+        entry_life_s: float = ENTRY_LIFE_S,
     ) -> None:
         self.book = LaneBook()
+        self._entry_life_s = entry_life_s
         self.stream: TradeUpdates | None = None
         self._desk = desk
         self._collar_bps = collar_bps
@@ -312,7 +314,7 @@ class AlpacaBroker:
     def _give_up(self, lane: Lane, now: float) -> None:
         """Drop an entry whose moment has passed before it could be sent."""
         waiting = lane.entry is not None and lane.entry.id not in lane.tickets
-        if waiting and (lane.cancels_entry or now - lane.entry_since > ENTRY_LIFE_S):
+        if waiting and (lane.cancels_entry or now - lane.entry_since > self._entry_life_s):
             self.book.drop_entry(lane, "its moment passed before the broker took it")
 
 

@@ -21,6 +21,7 @@ from hybrid_tui.rules.entries import EntryDecision
 from tests.servers.alpaca_trading import KEYS, AlpacaTrading
 
 TIMEOUT_S = (0.5, 0.6)
+ENTRY_LIFE_S = 2.0
 
 
 class Kept:
@@ -72,6 +73,7 @@ class AlpacaDesk:
             collar_bps=20.0,
             forbid=self._forbid,
             forbid_symbol=self._forbid,
+            entry_life_s=ENTRY_LIFE_S,
         )
         if with_stream:
             self.broker.stream = TradeUpdates(

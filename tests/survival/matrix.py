@@ -22,7 +22,7 @@ from hybrid_tui.domain.orders import Side
 from hybrid_tui.journal.reader import open_read_only, read_events, read_state, runs
 from tests.servers.trading.virtual import VirtualTrading
 from tests.survival.forge import Forge
-from tests.survival.script import HALF_SPREAD, STILL_S, Script, at
+from tests.survival.script import END_S, HALF_SPREAD, STILL_S, Script, at
 
 LONGEST_BARE_S = 5.0
 MOST_LIVES = 6

@@ -7,14 +7,14 @@ time-out on each (it has none). Nothing is repeated here: who asked decides, kno
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -326,14 +326,14 @@ def kind_of(status: int, said: str) -> No:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast(Any, kind))
 
 
 def _read(kind: type[Answer], answer: object) -> Answer:
     """Return an answer as ``kind``; what cannot be that is as good as no answer."""
     try:
-        made: Answer = _adapter(kind).validate_python(answer)
+        made: Answer = _adapter(cast(Hashable, kind)).validate_python(answer)
         return made
     except ValidationError as error:
         problem = error.errors()[0]

@@ -1,4 +1,4 @@
-"""The broker's part of ``hybrid-tui doctor``: whether the account may be traded, and if not, why."""
+"""The broker's part of ``hybrid-tui doctor``: may the account be traded, and if not, why."""
 
 from __future__ import annotations
 
@@ -148,20 +148,25 @@ async def _sign_on(keys: AlpacaKeys, url: str) -> Finding:
     stream = TradeUpdates(
         keys, url, on_update=lambda _: None, on_up=lambda: settle(""), on_down=settle
     )
-    listening = asyncio.create_task(stream.run())
-    try:
-        async with asyncio.timeout(SIGN_ON_S):
-            await asyncio.wait({listening, up}, return_when=asyncio.FIRST_COMPLETED)
+
+    async def listen() -> str:
+        listening = asyncio.create_task(stream.run())
+        listening.add_done_callback(lambda _: settle(""))
+        try:
+            why = await up
             if listening.done():
                 await listening
-            why = await up
+            return why
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    try:
+        why = await asyncio.wait_for(listen(), SIGN_ON_S)
     except HybridError as error:
         return Finding(name="order stream", ok=False, text=error.render())
     except TimeoutError:
         why = f"no answer in {SIGN_ON_S:g} s"
-    finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
     if why:
         text = f"{url}: {why} (orders are asked about instead, more slowly)"
         return Finding(name="order stream", ok=False, text=text)

@@ -132,7 +132,9 @@ class OrderDesk:
             for symbol, held in sorted(self._state.positions.items())
         )
         self._recorder.emit(
-            ev.Alert, now, text=f"not sold yet: {left}: the sale stands, and is sent again if it ends"
+            ev.Alert,
+            now,
+            text=f"not sold yet: {left}: the sale stands, and is sent again if it ends",
         )
 
     def note_hard_stops(self, now: datetime) -> None:

@@ -127,7 +127,7 @@ class ScriptedSource:
                     ask=round(price + HALF_SPREAD, 2),
                 )
             )
-        bars = ()
+        bars: tuple[BarSlice, ...] = ()
         if second % BAR_S == 0 and second > 0:
             start = second - BAR_S
             ended = {symbol: self.script.bar(symbol, start) for symbol in self.script.symbols}
@@ -158,7 +158,7 @@ def dies(where: str, kind: str, skip: int) -> None:
         if met:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Journal.flush = flush_or_die  # type: ignore[method-assign]
+    setattr(Journal, "flush", flush_or_die)  # noqa: B010
 
 
 def named(event: Any) -> str:
@@ -215,7 +215,13 @@ def patch(source: Market, clock: VirtualTime) -> None:
 
         async def _listen(self) -> None:
             with clock.hold() as let_go:
-                up, self._on_up = self._on_up, lambda: (let_go(), up())  # type: ignore[func-returns-value]
+                up = self._on_up
+
+                def on_up() -> None:
+                    let_go()
+                    up()
+
+                self._on_up = on_up
                 try:
                     await super()._listen()
                 finally:
@@ -227,11 +233,14 @@ def patch(source: Market, clock: VirtualTime) -> None:
         source.desk = compose(*given)
         return source.desk
 
-    accounts.sleep = lambda seconds: None  # type: ignore[attr-defined]
-    desks.open_market = open_market  # type: ignore[assignment]
-    desks.compose_desk = composed
-    clocks.WallClock = VirtualWall  # type: ignore[misc]
-    alpaca_updates.TradeUpdates = HeldUpdates  # type: ignore[misc]
+    for module, name, stand_in in (
+        (accounts, "sleep", lambda seconds: None),
+        (desks, "open_market", open_market),
+        (desks, "compose_desk", composed),
+        (clocks, "WallClock", VirtualWall),
+        (alpaca_updates, "TradeUpdates", HeldUpdates),
+    ):
+        setattr(module, name, stand_in)
     sockets.connect = functools.partial(sockets.connect, ping_interval=None)  # type: ignore
     gateway = functools.partial(alpaca_gateway.AlpacaGateway, now=clock.now)
     alpaca_gateway.AlpacaGateway = gateway  # type: ignore[assignment,misc]

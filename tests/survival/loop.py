@@ -139,7 +139,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return the virtual seconds."""
         return self._virtual.monotonic()
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Any, *args: Any
+    ) -> Any:
         """Run in a thread; the time stands until its result has arrived."""
         self._virtual.begin()
         future = super().run_in_executor(executor, func, *args)

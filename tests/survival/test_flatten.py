@@ -112,7 +112,9 @@ def test_everything_is_sold_in_the_end_and_what_waits_is_named(
     sold = {
         event.fill.reason
         for event in events
-        if isinstance(event, ev.OrderFilled) and event.fill.side == "sell" and event.at > begun[0].at
+        if isinstance(event, ev.OrderFilled)
+        and event.fill.side == "sell"
+        and event.at > begun[0].at
     }
     assert sold == {ExitReason.FLATTEN}
     entries = [e for e in events if isinstance(e, ev.OrderIntended) and e.order.side == "buy"]

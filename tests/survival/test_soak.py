@@ -13,9 +13,7 @@ from tests.survival.soak import soak
 
 def test_two_short_days_against_a_faulty_server(calendar: TradingCalendar, tmp_path: Path) -> None:
     with Forge(tmp_path) as forge:
-        done = soak(
-            forge, calendar, tmp_path / "home", seed=2, days=2, minutes=15, fault_rate=0.08
-        )
+        done = soak(forge, calendar, tmp_path / "home", seed=2, days=2, minutes=15, fault_rate=0.08)
     assert done.problems == []
     assert done.fills > 4
     assert sum(done.faults.values()) > 10

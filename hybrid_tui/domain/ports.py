@@ -138,7 +138,7 @@ class ModelShelf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abstained:
-    """Tier 3 proposes nothing, and why; ``failed`` is something that only a person can mend."""
+    """Tier 3 proposes nothing, and why; ``failed`` means trouble, such as an endpoint's."""
 
     reason: str
     failed: bool = False

@@ -106,7 +106,8 @@ class OpenAIStrategist(Generic[Limits, Prompt]):
                 said.append(found.reason)
                 continue
             if found.why not in ("budget", "too_long"):
-                return Abstained(reason=f"{found.reason}; {HOLD}", failed=found.needs_person)
+                failed = found.needs_person or found.why == "failed"
+                return Abstained(reason=f"{found.reason}; {HOLD}", failed=failed)
             said.append(f"{provider.model}, {size.name} context: {found.reason}")
             self._desk.say(f"{brief.session}: not asked: {said[-1]}")
         return self._stand_in(brief, usd, said)

@@ -127,6 +127,7 @@ def test_a_cheaper_model_is_asked_before_the_local_analyst(desk: Desk) -> None:
     ("act", "health", "text"),
     [
         (failing(401, "no"), "failed", "refused the key in OPENAI_API_KEY (401)"),
+        (failing(429, "no", headers={"Retry-After": "999"}), "failed", "limits the rate (429)"),
         (Act(text="I would rather not.", refusal=""), "ok", "no usable answer"),
     ],
 )

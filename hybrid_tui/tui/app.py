@@ -33,6 +33,7 @@ from hybrid_tui.tui.details import entry_page, symbol_page
 from hybrid_tui.tui.link import BACKOFF_SECONDS, Link
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase
 from hybrid_tui.tui.page import Page
+from hybrid_tui.tui.preferences import welcome
 from hybrid_tui.tui.registry import DESK, PageEntry
 from hybrid_tui.tui.settings import ScreenSettings, check_keys
 from hybrid_tui.tui.stories import show_story
@@ -128,6 +129,8 @@ class DeskApp(App[str]):
     def on_mount(self) -> None:
         """Begin to paint, and keep the theme that is chosen from now on."""
         self.set_interval(PAINT_SECONDS, self.paint)
+        if self.settings.is_first and not self.read_only:
+            self.call_after_refresh(welcome, self)
         self.theme_changed_signal.subscribe(self, self._keep_theme)
 
     @property
@@ -343,6 +346,8 @@ class DeskApp(App[str]):
     def _toast(self) -> None:
         """Show fills and alerts that have just come."""
         fresh = [e for e in self.model.tape.take_fresh() if e.kind in ("fill", "alert")]
+        if fresh and self.settings.bell:
+            self.bell()
         for entry in fresh[-MOST_TOASTS:]:
             parts = [part for part in entry.text.split("   ") if not part.startswith("slippage")]
             self.notify(

@@ -35,12 +35,16 @@ from hybrid_tui.tui.commanding import Commanding
 from hybrid_tui.tui.header import MODES, header_lines
 from hybrid_tui.tui.help import help_rows
 from hybrid_tui.tui.model import Phase
+from hybrid_tui.tui.preferences import edit_watchlist
 from hybrid_tui.tui.widgets.dialogs import Reading
 from hybrid_tui.tui.widgets.key_line import KeyLine
 from hybrid_tui.tui.widgets.lines import Row, row
 from hybrid_tui.tui.widgets.rows_view import RowsView
 
 log = logging.getLogger(__name__)
+
+FIRST = ("again", "approve", "veto", "pause", "flatten")
+"""The actions that stand first in the bottom line, where they apply."""
 
 
 class Page(Commanding):
@@ -156,6 +160,19 @@ class Page(Commanding):
         if self.view is not None:
             self.view.go(end=True)
 
+    def action_watchlist(self) -> None:
+        """Edit the watchlist."""
+        edit_watchlist(self.desk)
+
+    def action_copy(self) -> None:
+        """Copy the selected line to the clipboard, by the terminal's OSC 52."""
+        text = self.view.cursor_text if self.view is not None else ""
+        if not text:
+            self.say("nothing is selected: j and k select a line")
+            return
+        self.app.copy_to_clipboard(text)
+        self.say(f"copied: {text}")
+
     def entitle(self, view: RowsView, title: str, subtitle: str | None = None) -> None:
         """Set a view's title, and its subtitle, where they differ from what is there."""
         if view.shown_title != title:
@@ -171,7 +188,7 @@ class Page(Commanding):
         self._header.show([Row(line=line) for line in header])
         self._notice_line.show([self._notice_row(wall, width)])
         offered = [binding for binding in self.current_bindings() if self.applies(binding.action)]
-        offered.sort(key=lambda binding: binding.action != "again")
+        offered.sort(key=_urgency)
         self._keys.show_keys(self.desk.numbered_pages(), self.NAME, offered, width)
 
     def _notice_row(self, wall: float, width: int) -> Row:
@@ -189,3 +206,7 @@ class Page(Commanding):
         if model.link.phase is not Phase.LIVE:
             words = "figures are dimmed: they are not of now"
         return row((f" {f.fit(words, width - 2)}", "dim"))
+
+
+def _urgency(binding: Binding) -> int:
+    return FIRST.index(binding.action) if binding.action in FIRST else len(FIRST)

@@ -107,8 +107,20 @@ def lock_rows(locks: Sequence[Lock], now: datetime) -> list[Row]:
 def quit_rows(state: DeskState) -> list[Row]:
     """Return what goes on, or stays behind, when the screen is left."""
     held = f.names(sorted(state.positions)) or "nothing"
-    return [
+    rows = [
         row(("held: ", "dim"), held),
         row("Left running, it goes on by its rules; exits wait for nobody."),
-        row(("Stopped, positions and their stops stay where they are.", "dim")),
     ]
+    if not state.positions:
+        rows.append(row(("Stopped, it buys and sells nothing until it is started again.", "dim")))
+    elif state.account is not None:
+        rows += [
+            row("Stopped, each position keeps its stop: it rests at the broker, and works there"),
+            row("in regular hours. Nothing trails it, and nothing else is sold."),
+        ]
+    else:
+        rows += [
+            row(("Stopped, NOTHING protects these positions until it is started again:", "warn")),
+            row(("the paper broker, and the stops in it, stop with the desk.", "warn")),
+        ]
+    return rows

@@ -297,6 +297,36 @@ def tier_failed() -> Story:
     return story
 
 
+def crowded() -> Story:
+    """Return a desk that holds 300 positions, of which one is beside it in the account."""
+    story = normal()
+    for number in range(300):
+        symbol = f"S{number:03d}"
+        PRICES.setdefault(symbol, 20.0 + number)
+        bought(story, symbol, 10 + number, 20.0 + number, "10:43")
+    story.tell(
+        ev.ExternalsObserved, "10:43", positions={"GLD": 12.0}, orders=("GLD sell 12 limit",)
+    )
+    return story
+
+
+def broker_down() -> Story:
+    """Return a desk at a broker that does not answer: a stop that is not confirmed."""
+    story = normal(mode="paper", speed=1.0)
+    story.tell(ev.Alert, "10:43", text="Alpaca does not answer (503): orders wait, stops rest")
+    story.tell(ev.StopMoved, "10:43", symbol="XLK", level=0.0, high=135.6, level_from="hard_stop")
+    listed = story.state.started.watchlist if story.state.started is not None else ()
+    story.tell(ev.HaltsChanged, "10:43", halted=dict.fromkeys(listed, "the broker does not answer"))
+    story.tell(ev.Heartbeat, "10:43", tier="rules", health="ok")
+    return story
+
+
+def chinese() -> Story:
+    """Return a desk on which a long reasoning in double-width characters waits."""
+    text = "英伟达上调了业绩预期(h3),芯片股普遍上涨;苹果面临诉讼,谨慎对待。" * 12
+    return normal(proposal=signal("10:41", reasoning=text))
+
+
 class FakeConnection:
     """An engine made of a list: yields what is pushed, keeps what is sent."""
 

@@ -421,6 +421,7 @@ async def test_bottom_line_offers_the_keys_that_apply_and_a_click_presses_them()
         (line,) = desk.lines("keys")
         assert line.startswith(" [1 Desk]")
         assert "a approve" in line
+        assert "X flatten" in line
         assert "start again" not in line
         await desk.pilot.click("#keys", offset=(line.index("p pause"), 0))
         await settled(desk.pilot)
@@ -429,7 +430,7 @@ async def test_bottom_line_offers_the_keys_that_apply_and_a_click_presses_them()
         await settled(desk.pilot)
         await settled(desk.pilot)
         (line,) = desk.lines("keys")
-        assert line.index("r start again") < line.index("tab pane")
+        assert line.index("r start again") < line.index("p pause")
 
 
 async def test_bottom_line_leaves_decisions_out_where_nothing_waits() -> None:

@@ -15,6 +15,9 @@ from hybrid_tui.errors import Refused
 from tests.tui.builders import (
     FakeConnection,
     Story,
+    broker_down,
+    chinese,
+    crowded,
     desk_app,
     doubtful,
     empty,
@@ -60,7 +63,7 @@ def test_desk_with_symbols_in_doubt(
     assert snap_compare(app, terminal_size=size, run_before=choose)
 
 
-@pytest.mark.parametrize("story", [empty, tier_failed])
+@pytest.mark.parametrize("story", [empty, tier_failed, broker_down, crowded, chinese])
 def test_desk_without(snap_compare: Compare, story: Callable[[], Story]) -> None:
     app, _, _ = desk_app(story())
     assert snap_compare(app, terminal_size=(120, 40), run_before=settled)

@@ -43,7 +43,7 @@ def test_chinese_reasoning_fills_the_pane_and_no_more() -> None:
         assert "[1]英伟达" in page
         full = [line for line in texts(rows) if "芯片" in line]
         assert max(map(cell_len, full)) >= width - 12
-    assert reasoning_title(focus) == "Reasoning · 12:00 · endpoint/model · $0.0123"
+    assert reasoning_title(focus) == "Reasoning · endpoint/model · $0.0123"
 
 
 def test_chinese_being_written_keeps_to_the_pane() -> None:

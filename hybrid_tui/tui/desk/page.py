@@ -137,10 +137,11 @@ class DeskPage(Approving):
         rows, head = position_rows(state, now, model.charts, view.size.width - 1)
         view.show(rows, head, stale=model.is_stale)
         result = open_result(state)
+        more = f"{view.below()} more · " if view.below() else ""
         self.entitle(
             view,
             f"Positions · {len(state.positions)}",
-            f"open {f.arrow(result)} {f.signed(result)}" if rows[0].key else "",
+            f"{more}open {f.arrow(result)} {f.signed(result)}" if rows[0].key else "",
         )
 
     def _paint_probabilities(self, state: DeskState, now: datetime) -> None:

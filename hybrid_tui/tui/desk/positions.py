@@ -38,13 +38,25 @@ def position_rows(
 ) -> tuple[list[Row], Line]:
     """Return the rows of all positions by symbol, and the header."""
     columns = Columns(COLUMNS, width)
+    outside = _outside(state)
     if not state.positions:
-        return [row(("Nothing is held.", "dim"))], columns.header()
+        return [row(("Nothing is held.", "dim")), *outside], columns.header()
     rows = [
         _position(columns, state, state.positions[symbol], now, charts.get(symbol, ()))
         for symbol in sorted(state.positions)
     ]
-    return rows, columns.header()
+    return [*rows, *outside], columns.header()
+
+
+def _outside(state: DeskState) -> list[Row]:
+    """Return what the account holds or has on order beside this desk, which never touches it."""
+    found = state.externals
+    if found is None:
+        return []
+    held = [f"{f.quantity(shares)} {symbol}" for symbol, shares in sorted(found.positions.items())]
+    rows = [row(("external, never touched: " + ", ".join(held), "dim"))] if held else []
+    orders = ", ".join(map(f.clean, found.orders))
+    return [*rows, row(("external orders: " + orders, "dim"))] if orders else rows
 
 
 def open_result(state: DeskState) -> float:

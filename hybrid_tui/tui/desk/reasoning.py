@@ -20,7 +20,7 @@ def reasoning_title(focus: SignalState | None) -> str:
     signal = focus.signal
     source = "local analyst, no LLM" if signal.source == "local" else f.clean(signal.source)
     cost = f" · ${signal.cost_usd:.4f}" if signal.cost_usd else ""
-    return f"Reasoning · {f.clean(signal.session)} · {source}{cost}"
+    return f"Reasoning · {source}{cost}"
 
 
 def reasoning_rows(focus: SignalState | None, state: DeskState, width: int) -> list[Row]:

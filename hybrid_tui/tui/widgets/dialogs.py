@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
-from hybrid_tui.tui.widgets.lines import Row, row
+from hybrid_tui.tui.widgets.lines import Row, row, text_of
 from hybrid_tui.tui.widgets.rows_view import RowsView
 
 Choice = tuple[str, str, str]
@@ -132,6 +132,7 @@ class Asking(ModalScreen[str | None]):
                 self._opened,
                 value=self._value,
                 placeholder=self._placeholder,
+                select_on_focus=False,
                 id="dialog-typed",
                 compact=True,
             )
@@ -187,6 +188,7 @@ class Reading(ModalScreen[None]):
         Binding("pageup", "scroll(-10)", "page up", id="reading.page_up", show=False),
         Binding("g,home", "scroll(-10000)", "top", id="reading.top", show=False),
         Binding("G,end", "scroll(10000)", "end", id="reading.end", show=False),
+        Binding("y", "copy", "copy", id="reading.copy", show=False),
     ]
 
     def __init__(self, title: str, rows: Sequence[Row]) -> None:
@@ -216,6 +218,11 @@ class Reading(ModalScreen[None]):
         """Scroll by rows."""
         self.query_one("#reading", RowsView).scroll_rows(by)
         self._count()
+
+    def action_copy(self) -> None:
+        """Copy the whole page to the clipboard."""
+        self.app.copy_to_clipboard("\n".join(text_of(row.line).rstrip() for row in self._rows))
+        self.query_one("#reading", RowsView).border_subtitle = Content("copied · esc back")
 
     def action_close(self) -> None:
         """Go back."""

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from hybrid_tui.tui.widgets.lines import Line, Row
+from hybrid_tui.tui.widgets.lines import Line, Row, text_of
 
 STYLES = ("up", "down", "dim", "warn", "bad", "good", "accent", "blue", "bold", "head", "badge",
           "alarm", "buy", "sell")  # fmt: skip
@@ -59,6 +59,11 @@ class RowsView(Widget):
     def cursor_key(self) -> str | None:
         """The key of the row under the cursor."""
         return None if self._cursor is None else self._rows[self._cursor].key
+
+    @property
+    def cursor_text(self) -> str:
+        """The words of the row under the cursor; empty without one."""
+        return "" if self._cursor is None else text_of(self._rows[self._cursor].line).strip()
 
     @property
     def rows(self) -> tuple[Row, ...]:

@@ -29,14 +29,14 @@ from hybrid_tui.errors import ConfigError, HybridError, Refused
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui import registry
 from hybrid_tui.tui.bindings import bindings_of
-from hybrid_tui.tui.details import entry_page, symbol_page
+from hybrid_tui.tui.details import symbol_page
 from hybrid_tui.tui.link import BACKOFF_SECONDS, Link
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase
 from hybrid_tui.tui.page import Page
 from hybrid_tui.tui.preferences import welcome
 from hybrid_tui.tui.registry import DESK, PageEntry
 from hybrid_tui.tui.settings import ScreenSettings, check_keys
-from hybrid_tui.tui.stories import show_story
+from hybrid_tui.tui.stories import show_entry, show_story
 from hybrid_tui.tui.themes import DARK, THEMES, themes
 from hybrid_tui.tui.widgets.dialogs import Reading
 
@@ -223,7 +223,7 @@ class DeskApp(App[str]):
 
     def explain(self, entry: Entry) -> None:
         """Show the chain behind an entry of the tape."""
-        self.run_worker(self._explain(entry), exit_on_error=False)
+        self.run_worker(show_entry(self, entry, self._reading_width), exit_on_error=False)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer everything that has a key, and the themes."""
@@ -272,18 +272,6 @@ class DeskApp(App[str]):
     async def action_quit(self) -> None:
         """Leave at once; the engine goes on."""
         self.leave(running=True)
-
-    async def causes(self, event: ev.Event) -> list[ev.Event]:
-        """Return an event and its causes from the journal, as far as they can be read."""
-        started = self.model.state.started if self.model.state is not None else None
-        if self._history is None or started is None:
-            return [event]
-        try:
-            found = await asyncio.to_thread(self._history.causes, started.run, event.id)
-        except HybridError as error:
-            log.warning("the journal could not be read: %s", error.render())
-            found = []
-        return found or [event]
 
     async def on_unmount(self) -> None:
         """Hang up."""
@@ -335,13 +323,6 @@ class DeskApp(App[str]):
     @property
     def _reading_width(self) -> int:
         return min(READING_WIDTH, self.size.width - 6)
-
-    async def _explain(self, entry: Entry) -> None:
-        causes = await self.causes(entry.event)
-        now = self.model.now(self.wall())
-        if now is not None:
-            rows = entry_page(self.model, entry, causes, now, self._reading_width)
-            self.push_screen(Reading(f"{entry.kind} · #{entry.event.id}", rows))
 
     def _toast(self) -> None:
         """Show fills and alerts that have just come."""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from hybrid_tui.domain import events as ev
-from hybrid_tui.domain.orders import Side
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.state import DeskState
-from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.rules.overnight import gap_risk
 from hybrid_tui.tui import format as f
-from hybrid_tui.tui.desk.reasoning import numbered
 from hybrid_tui.tui.desk.strategy import thesis_of
 from hybrid_tui.tui.model import DeskModel, last_price
+from hybrid_tui.tui.story_rows import story_rows
 from hybrid_tui.tui.tape import WORDS, Entry
 from hybrid_tui.tui.widgets.lines import Row, row
+
+if TYPE_CHECKING:
+    from hybrid_tui.analysis.story import Story
 
 MOST_HEADLINES = 8
 LABEL = 13
@@ -61,67 +61,25 @@ def symbol_page(model: DeskModel, symbol: str, now: datetime, width: int) -> lis
 
 
 def entry_page(
-    model: DeskModel, entry: Entry, causes: Sequence[ev.Event], now: datetime, width: int
+    model: DeskModel, entry: Entry, story: Story | None, now: datetime, width: int
 ) -> list[Row]:
-    """Return what happened, because of what, and the texts behind it."""
-    state = model.state
-    assert state is not None
+    """Return what happened, because of what, its whole story, and the texts behind it."""
     rows = [
         row((line, entry.style or "bold"))
         for line in f.wrap(f"{f.new_york(entry.at, '%a %d %b %H:%M:%S')}  {entry.text}", width)
     ]
     if entry.because:
         rows += _said("because", entry.because, width)
-    chain = list(causes[1:]) if causes and causes[0].id == entry.event.id else list(causes)
-    if chain:
-        rows += [row(""), row(("What led to it", "head"))]
-        for event in chain:
-            text = f"{f.new_york(event.at)} #{event.id} {_told(event)}"
-            rows += _said("←", text, width, room=3)
-    order = next((e.order for e in causes if isinstance(e, ev.OrderIntended)), None)
-    if isinstance(entry.event, ev.OrderIntended):
-        order = entry.event.order
-    if order is not None:
-        rows += [row(""), row(("The order", "head"))]
-        rows += _said("id", order.id, width)
-        rows += _said("reason", WORDS.get(order.reason, order.reason), width)
-        rows += _said("equity then", f.money(order.equity) if order.equity else "-", width)
-        known = state.predictions.get(order.symbol)
-        if order.prediction_id is not None and order.side is Side.BUY:
-            rows += [row(""), row(("The prediction", "head"))]
-            made = next((e for e in causes if isinstance(e, ev.PredictionsMade)), None)
-            found = next(
-                (
-                    p
-                    for p in (*(made.predictions if made else ()), *([known] if known else ()))
-                    if p.id == order.prediction_id
-                ),
-                None,
-            )
-            if found is not None:
-                rows += prediction_rows(found, now, width)
-            else:
-                text = f"{order.prediction_id}: p {f.probability(order.priority)}"
-                rows += _said("id", text, width)
-        signal = state.signals.get(order.strategy_id or "")
-        if signal is not None:
-            rows += [row(""), row(("The strategy", "head"))]
-            rows += _signal(signal, order.symbol, state, width)
-    elif isinstance(entry.event, (ev.SignalProposed, ev.SignalDecided)):
-        name = (
-            entry.event.signal.id
-            if isinstance(entry.event, ev.SignalProposed)
-            else entry.event.signal_id
-        )
-        signal = state.signals.get(name)
-        if signal is not None:
-            rows += [row(""), row(("The strategy", "head"))]
-            rows += _signal(signal, None, state, width)
-    elif isinstance(entry.event, (ev.EntryRefused, ev.StopMoved)):
-        rows += [row(""), row((f"{entry.event.symbol} now", "head"))]
-        rows += symbol_page(model, entry.event.symbol, now, width)
-    elif isinstance(entry.event, ev.NewsArrived):
-        item = entry.event.item
+    if story is None:
+        rows.append(row(("The journal has nothing more of it.", "dim")))
+    elif len(story.steps) > 1 or any(step.facts for step in story.steps):
+        rows += [row(""), *story_rows(story, width)]
+    event = entry.event
+    if isinstance(event, (ev.EntryRefused, ev.StopMoved)):
+        rows += [row(""), row((f"{event.symbol} now", "head"))]
+        rows += symbol_page(model, event.symbol, now, width)
+    elif isinstance(event, ev.NewsArrived):
+        item = event.item
         rows.append(row(""))
         rows += _said("source", f.clean(item.source) or "-", width)
         rows += _said("received", f.new_york(item.received_at, "%a %d %b %H:%M:%S"), width)
@@ -214,30 +172,6 @@ def _strategies(state: DeskState, symbol: str, now: datetime, width: int) -> lis
     return rows or [row(("In none of the last three.", "dim"))]
 
 
-def _signal(found: SignalState, symbol: str | None, state: DeskState, width: int) -> list[Row]:
-    signal = found.signal
-    rows = _said(
-        f.clean(signal.session),
-        f"{signal.direction.value}, risk {signal.risk_level.value}, by {f.clean(signal.source)};"
-        f" {found.status}",
-        width,
-    )
-    if symbol is not None and thesis_of(found, symbol):
-        rows += _said("thesis", thesis_of(found, symbol), width)
-    else:
-        listed = [f"{name} {status}" for name, status in found.symbols.items()]
-        rows += _said("list", ", ".join(listed) or "empty", width)
-    for reason in found.reasons:
-        rows += _said("veto", f.clean(reason), width)
-    text, cited = numbered(f.clean(signal.reasoning), signal.cited)
-    rows += _said("reasoning", text or "none given", width)
-    headlines = {item.id: item.headline for item in state.news}
-    for number, name in enumerate(cited[:MOST_HEADLINES], start=1):
-        said = f.clean(headlines.get(name, f"{name}: no longer kept"))
-        rows += _said(f"[{number}]", said, width)
-    return rows
-
-
 def _headlines(state: DeskState, symbol: str, now: datetime, width: int) -> list[Row]:
     rows: list[Row] = []
     for item in reversed(state.news):
@@ -250,25 +184,3 @@ def _headlines(state: DeskState, symbol: str, now: datetime, width: int) -> list
         if len(rows) >= MOST_HEADLINES:
             break
     return rows or [row(("None.", "dim"))]
-
-
-def _told(event: ev.Event) -> str:
-    """Return an event in few words."""
-    match event:
-        case ev.OrderIntended(order=order):
-            why = WORDS.get(order.reason, order.reason)
-            return (
-                f"decided to {order.side.value} {f.quantity(order.quantity)} {order.symbol}: {why}"
-            )
-        case ev.PredictionsMade(predictions=predictions):
-            return f"{len(predictions)} predictions"
-        case ev.SignalProposed(signal=signal):
-            return f"strategy {f.clean(signal.session)} by {f.clean(signal.source)}"
-        case ev.OrderFilled(fill=fill):
-            return f"{fill.side.value} {f.quantity(fill.quantity)} {fill.symbol} filled"
-        case ev.BarsClosed(bars=bars):
-            return f"the bars of {len(bars)} symbols ended"
-        case _:
-            named = [field.name for field in fields(event) if field.name == "symbol"]
-            symbol = f" {getattr(event, named[0])}" if named else ""
-            return f"{type(event).__name__}{symbol}"

@@ -1,4 +1,4 @@
-"""What happened before the screen was opened, and the chain of causes: read from the journal."""
+"""What happened before the screen was opened, and why: read from the journal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 TAPE_EVENTS = 200
 CHART_EVENTS = 390
 LOOK_BACK = 60_000
-LONGEST_CHAIN = 12
 
 
 class History(Protocol):
@@ -26,9 +25,6 @@ class History(Protocol):
 
     def recent(self, run: str, until: int) -> list[Event]:
         """Return the events for tape and charts with an id up to ``until``, oldest first."""
-
-    def causes(self, run: str, event_id: int) -> list[Event]:
-        """Return the event and the events that caused it, the last cause at the end."""
 
     def symbol(self, run: str, symbol: str, now: datetime, until: int) -> SymbolRecord:
         """Return the fills, stops and predictions of a symbol up to an event's id."""
@@ -70,27 +66,6 @@ class JournalHistory:
         finally:
             connection.close()
         return [load_event(kind, body) for _, kind, body in sorted(map(tuple, rows))]
-
-    def causes(self, run: str, event_id: int) -> list[Event]:
-        """Return the chain of causes; raises ConfigError without a journal."""
-        from hybrid_tui.journal.codec import load_event
-        from hybrid_tui.journal.reader import open_read_only
-
-        connection = open_read_only(self._path)
-        found: list[Event] = []
-        wanted: int | None = event_id
-        try:
-            while wanted is not None and len(found) < LONGEST_CHAIN:
-                row = connection.execute(
-                    "select kind, body from events where run = ? and id = ?", (run, wanted)
-                ).fetchone()
-                if row is None:
-                    break
-                found.append(load_event(row[0], row[1]))
-                wanted = found[-1].cause
-        finally:
-            connection.close()
-        return found
 
     def symbol(self, run: str, symbol: str, now: datetime, until: int) -> SymbolRecord:
         """Return the record of a symbol; raises ConfigError without a journal."""

@@ -1,72 +1,53 @@
-"""A story as rows to read: when, what, and its figures below."""
+"""Reading stories from the journal and showing them: why something was bought, sold or refused."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from hybrid_tui.errors import HybridError
 from hybrid_tui.tui import format as f
+from hybrid_tui.tui.details import entry_page
+from hybrid_tui.tui.story_rows import story_rows
 from hybrid_tui.tui.widgets.dialogs import Reading
-from hybrid_tui.tui.widgets.lines import Row, row
 
 if TYPE_CHECKING:
     from hybrid_tui.analysis.story import Story
     from hybrid_tui.tui.app import DeskApp
+    from hybrid_tui.tui.tape import Entry
 
-KIND = 11
-CLOCK = 10
-LABEL = 11
-STYLES = {
-    "approved": "good",
-    "vetoed": "warn",
-    "expired": "dim",
-    "strategist": "accent",
-    "prediction": "blue",
-    "rule": "bold",
-    "fill": "bold",
-    "lock": "warn",
-    "ended": "warn",
-}
+log = logging.getLogger(__name__)
 
 
 async def show_story(desk: DeskApp, name: str, width: int) -> None:
-    """Read the story of an id from the journal and show it, or say why there is none."""
-    started = desk.model.state.started if desk.model.state is not None else None
-    if desk.history is None or started is None:
-        desk.say("there is no journal to read", "warn")
-        return
+    """Show the story of an id, or say why there is none."""
     try:
-        story = await asyncio.to_thread(desk.history.story, started.run, name)
+        story = await _read(desk, name)
     except HybridError as error:
         desk.say(f"no story: {error.render()}", "warn")
+        return
+    if story is None:
+        desk.say("there is no journal to read", "warn")
         return
     desk.push_screen(Reading(f.clean(story.title), story_rows(story, width)))
 
 
-def story_rows(story: Story, width: int) -> list[Row]:
-    """Return the story as rows of at most ``width`` cells."""
-    rows: list[Row] = []
-    day = None
-    for step in story.steps:
-        this_day = f.new_york(step.at, "%a %d %b %Y")
-        if this_day != day:
-            rows += [row("")] if rows else []
-            rows.append(row((f"{this_day}, New York", "head")))
-            day = this_day
-        style = STYLES.get(step.kind, "")
-        if step.kind == "result":
-            style = "down" if step.text.startswith("-") else "up"
-        lines = f.wrap(f.clean(step.text), max(20, width - CLOCK - KIND)) or [""]
-        for number, line in enumerate(lines):
-            clock = f.new_york(step.at) if number == 0 else ""
-            kind = step.kind if number == 0 else ""
-            rows.append(
-                row((f.fit(clock, CLOCK), "dim"), (f.fit(kind, KIND), style), (line, style))
-            )
-        for label, text in step.facts:
-            room = max(20, width - CLOCK - KIND - LABEL)
-            for number, line in enumerate(f.wrap(f.clean(text), room) or [""]):
-                name = label if number == 0 else ""
-                rows.append(row(" " * (CLOCK + KIND), (f.fit(name, LABEL), "dim"), line))
-    return rows or [row(("Nothing is known of it.", "dim"))]
+async def show_entry(desk: DeskApp, entry: Entry, width: int) -> None:
+    """Show an entry of the tape with its story, as far as the journal can be read."""
+    story = None
+    try:
+        story = await _read(desk, f"#{entry.event.id}")
+    except HybridError as error:
+        log.warning("no story of event %d: %s", entry.event.id, error.render())
+    now = desk.model.now(desk.wall())
+    if now is not None:
+        rows = entry_page(desk.model, entry, story, now, width)
+        desk.push_screen(Reading(f"{entry.kind} · #{entry.event.id}", rows))
+
+
+async def _read(desk: DeskApp, name: str) -> Story | None:
+    started = desk.model.state.started if desk.model.state is not None else None
+    if desk.history is None or started is None:
+        return None
+    return await asyncio.to_thread(desk.history.story, started.run, name)

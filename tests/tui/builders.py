@@ -383,16 +383,6 @@ class FakeHistory:
         """Return all events up to an id."""
         return [event for event in self._events if event.id <= until]
 
-    def causes(self, _run: str, event_id: int) -> list[ev.Event]:
-        """Return an event and its causes."""
-        known = {event.id: event for event in self._events}
-        found: list[ev.Event] = []
-        wanted: int | None = event_id
-        while wanted is not None and wanted in known:
-            found.append(known[wanted])
-            wanted = found[-1].cause
-        return found
-
     def symbol(self, _run: str, _symbol: str, _now: datetime, _until: int) -> SymbolRecord:
         """Return nothing; ``journals.py`` has a real one."""
         return SymbolRecord()

@@ -72,7 +72,7 @@ async def test_screen_starts_an_engine_follows_it_and_stops_it(paths: Paths) -> 
         history = JournalHistory(paths.journal)
         kinds = {type(event).__name__ for event in history.recent(run, state.last_id)}
         assert {"EngineStarted", "EntriesPaused"} <= kinds
-        assert history.causes(run, 1)[0].id == 1
+        assert history.story(run, "#1").steps[0].event_id == 1
         await app.send(Stop())
         await until(app, Phase.ENDED)
         assert "stopped by person" in app.model.link.text

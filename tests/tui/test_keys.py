@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from hybrid_tui.tui.desk.page import DeskPage
 from hybrid_tui.tui.widgets.lines import text_of
 from hybrid_tui.tui.widgets.rows_view import RowsView
 from tests.tui.builders import FakeConnection, Story, Wall, desk_app, empty, normal, press, settled
+from tests.tui.journals import journal_of
 
 LIST = "20260320-1041"
 
@@ -330,8 +332,8 @@ async def test_move_keys_walk_the_positions() -> None:
         assert seen == ["META", "NVDA", "XLK", "XLK", "NVDA", "META", "XLK", "NVDA"]
 
 
-async def test_details_of_a_symbol_and_of_a_fill() -> None:
-    async with open_desk() as desk:
+async def test_details_of_a_symbol_and_of_a_fill(tmp_path: Path) -> None:
+    async with open_desk(history=journal_of(normal(), tmp_path)) as desk:
         await desk.press("j", "e")
         page = _page(desk)
         assert "110 at 176.61" in page
@@ -341,7 +343,8 @@ async def test_details_of_a_symbol_and_of_a_fill() -> None:
         tape.select(next(i for i, t in enumerate(desk.lines("tape")) if "bought 110" in t))
         await desk.press("enter")
         page = _page(desk)
-        assert "decided to buy 110 NVDA" in page
+        assert "buy 110 NVDA: rsi_macd was confirmed" in page
+        assert "approved   NVDA by you" in page
         assert "NVDA beat on revenue" in page
         assert "\x1b" not in page
 
@@ -351,6 +354,7 @@ async def test_details_of_a_refusal_show_the_symbol_as_it_is() -> None:
         await desk.press("shift+tab", "j", "e")
         page = _page(desk)
         assert "because      confidence 0.61 < 0.70" in page
+        assert "The journal has nothing more of it." in page
         assert "AMD now" in page
         assert "confidence   .61" in page
 

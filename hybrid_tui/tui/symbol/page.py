@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from hybrid_tui.domain.inquiries import Chart
@@ -45,6 +45,14 @@ OVERLAYS = (("bands", True), ("averages", True), ("bands", False), ("none", Fals
 WIDEST = 4
 
 
+ON_ONE = [
+    binding
+    for binding in APPROVE_BINDINGS
+    if isinstance(binding, Binding) and binding.action in ("approve", "veto", "undo")
+]
+"""Decisions on the page's own symbol; those on the whole list belong where the list is seen."""
+
+
 class SymbolPage(Approving):
     """The page of one symbol."""
 
@@ -52,7 +60,7 @@ class SymbolPage(Approving):
     CSS_PATH = Path(__file__).with_name("symbol.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
         *SYMBOL_BINDINGS,
-        *APPROVE_BINDINGS[:2],
+        *ON_ONE,
         *POSITION_BINDINGS,
     ]
 

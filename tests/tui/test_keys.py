@@ -345,7 +345,7 @@ async def test_details_of_a_symbol_and_of_a_fill(tmp_path: Path) -> None:
         page = _page(desk)
         assert "buy 110 NVDA: rsi_macd was confirmed" in page
         assert "approved   NVDA by you" in page
-        assert "NVDA beat on revenue" in page
+        assert "releases favour" in page
         assert "\x1b" not in page
 
 

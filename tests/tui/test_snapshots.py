@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from hybrid_tui.domain.inquiries import Answer, Inquiry
 from hybrid_tui.errors import Refused
+from hybrid_tui.tui import registry
 from tests.tui.builders import (
     FakeConnection,
     Story,
@@ -28,6 +29,13 @@ from tests.tui.builders import (
 )
 
 Compare = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know these pages alone, so that a picture does not change with each page that is added."""
+    known = (registry.DESK, registry.SYMBOL, registry.TRADES, registry.HEALTH)
+    monkeypatch.setattr(registry, "PAGES", known)
 
 
 def previewed(_inquiry: Inquiry) -> Answer:

@@ -13,7 +13,6 @@ from hybrid_tui.tui.registry import PageEntry
 from hybrid_tui.tui.widgets.lines import Row, Span, row, width_of
 from hybrid_tui.tui.widgets.rows_view import RowsView
 
-ROOMY = 100
 ENDS = ("help", "ask_quit")
 
 
@@ -54,18 +53,15 @@ class KeyLine(RowsView):
 def keys_words(
     pages: Sequence[tuple[PageEntry, str]], current: str, bindings: Sequence[Binding], width: int
 ) -> list[tuple[Span, str]]:
-    """Return spans and the action of each; what does not fit is left to the help page."""
-    words: list[tuple[Span, str]] = [((" ", ""), "")]
-    for entry, key in pages:
-        action = f"go('{entry.name}')"
-        if entry.name == current:
-            words += [(("[", "dim"), action), ((f"{key} {entry.name}", "bold"), action),
-                      (("] ", "dim"), action)]  # fmt: skip
-        else:
-            name = f" {entry.name} " if width >= ROOMY else " "
-            words += [((key, "accent"), action), ((name, "dim"), action)]
-    words.append(((" ", ""), ""))
+    """Return spans and the action of each; what does not fit is left to the help page.
+
+    Keys come before names: the pages have theirs only where all keys fit beside them.
+    """
     shown = [binding for binding in bindings if binding.show]
+    keys = sum(_room(binding) for binding in shown)
+    words = _pages(pages, current, named=True)
+    if _taken(words) + keys > width + 1:
+        words = _pages(pages, current, named=False)
     ends = [binding for binding in shown if binding.action in ENDS]
     kept = sum(_room(binding) for binding in ends)
     for binding in shown:
@@ -75,6 +71,21 @@ def keys_words(
         if _taken(words) + _room(binding) <= width + 1:
             words += _word(binding)
     return words
+
+
+def _pages(
+    pages: Sequence[tuple[PageEntry, str]], current: str, *, named: bool
+) -> list[tuple[Span, str]]:
+    words: list[tuple[Span, str]] = [((" ", ""), "")]
+    for entry, key in pages:
+        action = f"go('{entry.name}')"
+        if entry.name == current:
+            words += [(("[", "dim"), action), ((f"{key} {entry.name}", "bold"), action),
+                      (("] ", "dim"), action)]  # fmt: skip
+        else:
+            name = f" {entry.name} " if named else " "
+            words += [((key, "accent"), action), ((name, "dim"), action)]
+    return [*words, ((" ", ""), "")]
 
 
 def keys_row(words: Sequence[tuple[Span, str]]) -> Row:

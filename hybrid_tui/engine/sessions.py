@@ -32,8 +32,11 @@ class Due:
     @property
     def reason(self) -> str:
         """Why it is held after its hour; empty for one in time."""
-        minutes = self.late / timedelta(minutes=1)
-        return f"late: {self.session} was missed {minutes:.0f} minutes ago" if self.late else ""
+        if not self.late:
+            return ""
+        minutes = round(self.late / timedelta(minutes=1))
+        ago = f"{minutes} minutes ago" if minutes else "a moment ago"
+        return f"late: {self.session} was missed {ago}"
 
 
 class SessionWatch:

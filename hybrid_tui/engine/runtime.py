@@ -392,8 +392,7 @@ class Runtime:
 
     async def _answer_later(self, job: Job) -> None:
         try:
-            result = await self._run(job)
-            # Looked up only now: each instant takes the list that there was before it.
+            result = await self._run(job)  # meanwhile instants have taken the list away
             self._answers.append((job, result))
         finally:
             self._thinking -= 1

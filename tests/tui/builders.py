@@ -302,7 +302,6 @@ def crowded() -> Story:
     story = normal()
     for number in range(300):
         symbol = f"S{number:03d}"
-        PRICES.setdefault(symbol, 20.0 + number)
         bought(story, symbol, 10 + number, 20.0 + number, "10:43")
     story.tell(
         ev.ExternalsObserved, "10:43", positions={"GLD": 12.0}, orders=("GLD sell 12 limit",)

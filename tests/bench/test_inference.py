@@ -69,7 +69,7 @@ def forms(member: nn.Module, block: Tensor) -> dict[str, Callable[[Tensor], Tens
     """Return a member eager, traced and frozen, exported, and compiled (if there is a compiler)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript says that it is deprecated
-        frozen = torch.jit.freeze(torch.jit.trace(member, block))
+        frozen = torch.jit.freeze(torch.jit.trace(member, block))  # type: ignore[no-untyped-call]
         exported = torch.export.export(member, (block,)).module()
     found = {"eager": member, "traced": frozen, "exported": exported}
     if shutil.which("g++"):

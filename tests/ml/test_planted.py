@@ -17,7 +17,7 @@ from hybrid_tui.ml.recipe import Recipe
 from hybrid_tui.ml.sentiment import sentiment_events
 from hybrid_tui.ml.train import train_ensemble
 
-SYMBOLS = ("AMD", "NVDA", "TSLA")
+SYMBOLS = ("NVDA", "TSLA")
 SESSIONS = 60
 
 

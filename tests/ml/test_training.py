@@ -13,18 +13,22 @@ from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import DataError
 from hybrid_tui.ml.card import render_card
 from hybrid_tui.ml.dataset import EMBARGO_SESSIONS, SPANS, Dataset, build_dataset, split
+from hybrid_tui.ml.fitting import fit_member, raw_outputs
 from hybrid_tui.ml.heldout import volatility_gain
+from hybrid_tui.ml.metrics import auc
 from hybrid_tui.ml.progress import Progress
-from hybrid_tui.ml.recipe import Recipe
-from hybrid_tui.ml.train import TrainedModel, member_weights, train_ensemble
+from hybrid_tui.ml.recipe import MEMBERS, Recipe
+from hybrid_tui.ml.train import TrainedModel, member_weights, standardisation_of, train_ensemble
 from tests.ml.builders import random_walk
 from tests.ml.conftest import SYMBOLS
 
 
-def train(data: Dataset, *, seed: int = 3, epochs: int = 2) -> TrainedModel:
+def train(
+    data: Dataset, *, seed: int = 3, epochs: int = 2, members: tuple[str, ...] = tuple(MEMBERS)
+) -> TrainedModel:
     return train_ensemble(
         data,
-        Recipe(model_id="small", market="real", seed=seed, max_epochs=epochs),
+        Recipe(model_id="small", market="real", seed=seed, max_epochs=epochs, members=members),
         description="random walks",
         symbols=SYMBOLS,
         fingerprint="0" * 64,
@@ -92,6 +96,30 @@ def test_trained_until_covers_calibration_and_not_the_held_out_span(
     assert until < small_data.at[spans["test"]].min()
 
 
+def test_an_outcome_teaches_by_its_weight(small_data: Dataset) -> None:
+    """Half of the outcomes follow the last bar's RSI, half its opposite: the heavier half wins."""
+    rises = small_data.values[:, -1, 1] > 0
+    follows = np.random.default_rng(2).random(len(small_data)) < 0.5
+    planted = replace(small_data, is_up=np.where(follows, rises, ~rises))
+    areas = []
+    for weights in ((1.0, 1e-3), (1e-3, 1.0)):
+        data = replace(planted, weight=np.where(follows, *weights))
+        mean, scale = standardisation_of(data)
+        fitted = fit_member("logistic", {}, data, data, mean, scale, seed=1, max_epochs=8)
+        areas.append(auc(raw_outputs(fitted.network, data, mean, scale)[:, 0], rises))
+    assert areas[0] > 0.9
+    assert areas[1] < 0.1
+
+
+def test_a_span_of_sessions_is_a_view_and_not_a_copy(small_data: Dataset) -> None:
+    spans = split(small_data.day)
+    for name in SPANS:
+        assert np.shares_memory(small_data.take(spans[name]).values, small_data.values)
+    holes = small_data.take(spans["train"] | spans["test"])
+    assert len(holes) == (spans["train"] | spans["test"]).sum()
+    assert (np.diff(small_data.at) >= 0).all()
+
+
 def test_members_that_do_not_beat_the_base_rate_weigh_nothing() -> None:
     assert member_weights({"lstm": 0.68, "logistic": 0.70}, 0.69) == {"lstm": 1.0, "logistic": 0.0}
     weights = member_weights({"lstm": 0.67, "logistic": 0.68}, 0.69)
@@ -104,7 +132,7 @@ def test_a_planted_rule_is_learned_and_calibrated(small_data: Dataset) -> None:
     rng = np.random.default_rng(0)
     chance = 1 / (1 + np.exp(-12 * small_data.values[:, -1, 1].astype(np.float64)))
     planted = replace(small_data, is_up=rng.random(len(small_data)) < chance)
-    metrics = train(planted, epochs=12).model.manifest.metrics
+    metrics = train(planted, epochs=12, members=("gru", "logistic")).model.manifest.metrics
     area, gain = metrics["auc"], metrics["log_loss_gain"]
     assert area is not None
     assert area > 0.75

@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 PAINT_SECONDS = 0.25
 NOTICE_SECONDS = 8.0
 MOST_TOASTS = 2
+TOASTED = ("fill", "alert", "trouble", "lock")
 TOAST_SECONDS = 4.0
 NARROW, SHORT = 100, 30
 READING_WIDTH = 94
@@ -326,7 +327,7 @@ class DeskApp(App[str]):
 
     def _toast(self) -> None:
         """Show fills and alerts that have just come."""
-        fresh = [e for e in self.model.tape.take_fresh() if e.kind in ("fill", "alert")]
+        fresh = [e for e in self.model.tape.take_fresh() if e.kind in TOASTED]
         if fresh and self.settings.bell:
             self.bell()
         for entry in fresh[-MOST_TOASTS:]:

@@ -73,6 +73,9 @@ class Page(Commanding):
 
     def applies(self, action: str) -> bool:
         """Whether the bottom line should offer an action now; its key works in any case."""
+        state = self.desk.model.state
+        if action in ("close_position", "tighten"):
+            return state is not None and self.chosen_symbol() in state.positions
         can_start = self.desk.model.link.phase in (Phase.GONE, Phase.ENDED, Phase.FAILED)
         return action != "again" or can_start
 

@@ -24,12 +24,11 @@ REPLAYED = frozenset({"sim", "recorded"})
 AGAIN = "in force when the engine starts again: q, Stop it, then hybrid-tui"
 
 WELCOME: tuple[Row, ...] = (
-    row("This desk runs by itself now, on a simulated market with play money."),
-    row("Nothing was asked of you, and nothing real can be bought."),
+    row("The desk runs already, on a simulated market: nothing real can be bought."),
     row(""),
-    row(("Simulated  ", "accent"), "stay here and look around: ? has all keys"),
-    row(("Paper      ", "accent"), "live prices (Yahoo, no account needed), play money"),
-    row(("Later      ", "accent"), "decide another day; this is not asked again"),
+    row(("Simulated  ", "accent"), "stay here, look around; ? has all keys"),
+    row(("Paper      ", "accent"), "live prices by Yahoo, play money"),
+    row(("Later      ", "accent"), "decide another day; not asked again"),
 )
 PAPER: Mapping[str, object] = {"app.mode": "paper", "market.provider": "yahoo"}
 

@@ -32,7 +32,14 @@ from hybrid_tui.tui.widgets.rows_view import RowsView, TapeView
 PANES = ("positions", "strategy", "probabilities", "reasoning", "tape")
 LEFT, RIGHT = ("positions", "probabilities"), ("strategy", "reasoning")
 NARROW, SHORT = 100, 30
-SHORT_NAMES = 70
+NARROWEST = 70
+SHORT_NAMES = {
+    "positions": "Held",
+    "strategy": "List",
+    "probabilities": "Odds",
+    "reasoning": "Why",
+    "tape": "Tape",
+}
 PREVIEW_SECONDS = 5.0
 
 
@@ -178,7 +185,9 @@ class DeskPage(Approving):
         if waiting is None or self.desk.model.is_stale:
             self._preview, self._previewed = None, (None, 0.0)
             return
-        about = (waiting.signal.id, tuple(waiting.symbols.values()))
+        state = self.desk.model.state
+        predicted = state.prediction_event if state is not None else None
+        about = (waiting.signal.id, tuple(waiting.symbols.values()), predicted)
         before, asked = self._previewed
         if about == before and wall - asked < PREVIEW_SECONDS:
             return
@@ -252,9 +261,7 @@ class DeskPage(Approving):
         spans: list[Span] = [(" ", "")]
         for name in PANES:
             count = counts.get(name, 0)
-            word = name.capitalize()
-            if self.size.width < SHORT_NAMES:
-                word = word[:5]
+            word = SHORT_NAMES[name] if self.size.width < NARROWEST else name.capitalize()
             words = f"{word} {count}" if count else word
             style = "bold" if name == self._current else "dim"
             if name == "strategy" and count:

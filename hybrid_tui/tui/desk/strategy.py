@@ -81,9 +81,10 @@ def strategy_rows(
     if not signal.focus_stocks:
         rows.append(row(("The focus list is empty: no entries from it.", "dim")))
     if pending:
-        keys = "a approve  v veto  A all  V all  e why"
         left = focus.pending_until - now
-        rows.append(row((keys, "warn" if left < URGENT else "accent")))
+        if left < URGENT:
+            said = f"{f.countdown(left)} left to decide; silence buys nothing"
+            rows.append(row((f.fit(said, width), "warn")))
     elif focus.decided_by:
         who = {"person": "you", "clock": "time ran out"}.get(focus.decided_by, focus.decided_by)
         at = f.new_york(focus.decided_at, "%H:%M") if focus.decided_at else ""

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
-from hybrid_tui.tui.widgets.lines import Row, row, text_of
+from hybrid_tui.tui.widgets.lines import Row, row, text_of, wrapped
 from hybrid_tui.tui.widgets.rows_view import RowsView
 
 Choice = tuple[str, str, str]
@@ -71,10 +71,12 @@ class Question(ModalScreen[str]):
 
     def on_mount(self) -> None:
         """Show the text and focus the safe answer."""
-        text = self.query_one("#dialog-text", RowsView)
-        text.styles.height = len(self._rows)
-        text.show(self._rows)
+        _show_wrapped(self, self._rows)
         self.query_one(f"#answer-{self._focus}", Button).focus()
+
+    def on_resize(self) -> None:
+        """Break the text for the new width."""
+        self.call_after_refresh(_show_wrapped, self, self._rows)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Give the answer."""
@@ -140,10 +142,12 @@ class Asking(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """Show the text."""
-        text = self.query_one("#dialog-text", RowsView)
-        text.styles.height = len(self._rows)
-        text.show(self._rows)
+        _show_wrapped(self, self._rows)
         self.query_one("#dialog-typed", Input).focus()
+
+    def on_resize(self) -> None:
+        """Break the text for the new width."""
+        self.call_after_refresh(_show_wrapped, self, self._rows)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Give what was typed, where nothing is wrong with it."""
@@ -158,6 +162,13 @@ class Asking(ModalScreen[str | None]):
     def action_cancel(self) -> None:
         """Change nothing."""
         self.dismiss(None)
+
+
+def _show_wrapped(screen: ModalScreen[Any], rows: Sequence[Row]) -> None:
+    text = screen.query_one("#dialog-text", RowsView)
+    shown = wrapped(rows, text.size.width)
+    text.styles.height = len(shown)
+    text.show(shown)
 
 
 class _Line(Input):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from hybrid_tui.tui.format import fit
+from hybrid_tui.tui.format import fit, wrap
 
 Span = tuple[str, str]
 """A text and the name of its style; an empty name is the plain style."""
@@ -49,6 +49,18 @@ def text_of(line: Line) -> str:
 def width_of(line: Line) -> int:
     """Return how many cells a line takes."""
     return sum(cell_len(text) for text, _ in line)
+
+
+def wrapped(rows: Sequence[Row], width: int) -> list[Row]:
+    """Return rows of which those of one span are broken at spaces to the width."""
+    broken: list[Row] = []
+    for shown in rows:
+        if len(shown.line) == 1 and width_of(shown.line) > width > 0:
+            text, style = shown.line[0]
+            broken += [Row(line=((line, style),), key=shown.key) for line in wrap(text, width)]
+        else:
+            broken.append(shown)
+    return broken
 
 
 class Columns:

@@ -284,7 +284,11 @@ def _progress(as_json: bool) -> Callable[[Progress], None] | None:
 
 
 def _show_line(progress: Progress) -> None:
-    left = "" if progress.seconds_left is None else f", about {progress.seconds_left:.0f} s left"
+    left = (
+        ""
+        if progress.seconds_left is None
+        else f", at most about {progress.seconds_left:.0f} s left"
+    )
     note = ""
     if progress.loss is not None:
         note = f"epoch {progress.epoch}, validation loss {progress.loss:.4f}"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_tui.domain.interval_width import RATE, IntervalWidth
+from hybrid_tui.domain.interval_width import FIRST_RATE, FIRST_STEPS, RATE, IntervalWidth
 from hybrid_tui.domain.live_calibration import LiveCalibration, Outcome, Pending, tempered
 from hybrid_tui.domain.signals import MOST_DOLLARS, Interval, MLPrediction
 from tests.domain.test_live_calibration import FIRST, HOUR, made
@@ -47,13 +47,23 @@ def test_outcomes_lie_inside_as_often_as_said_in_calm_and_wild_markets(wilder: f
     assert np.mean(widths) == pytest.approx(wilder, rel=0.25)
 
 
-@given(st.lists(st.lists(st.booleans(), max_size=5), max_size=30))
+@given(st.lists(st.lists(st.booleans(), max_size=5), max_size=20))
 def test_the_share_of_misses_is_off_by_what_the_width_went(instants: list[list[bool]]) -> None:
     width, missed = IntervalWidth(), []
     for held in instants:
         width.learn(held, 0.9)
         missed += [1 - sum(held) / len(held)] if held else []
-    assert width.log == pytest.approx(RATE * (sum(missed) - 0.1 * len(missed)), abs=1e-12)
+    assert width.log == pytest.approx(FIRST_RATE * (sum(missed) - 0.1 * len(missed)), abs=1e-12)
+
+
+def test_the_first_outcomes_teach_more() -> None:
+    width = IntervalWidth()
+    logs = [width.log]
+    for step in range(FIRST_STEPS + 2):
+        width.learn([step % 10 > 0], 0.9)
+        logs.append(width.log)
+    assert logs[1] - logs[0] == pytest.approx(FIRST_RATE * 0.9)
+    assert logs[-1] - logs[-2] == pytest.approx(-RATE * 0.1)
 
 
 @pytest.mark.parametrize(("held", "factor"), [(True, 1 / 3), (False, 3.0)])
@@ -91,8 +101,8 @@ def test_a_symbol_learns_from_its_own_outcomes_and_ends_of_one_instant_are_one_s
     moves = iter([0.5, 0.0, 0.0])
     outcomes = record.settle(FIRST + HOUR, lambda _: next(moves))
     assert [one.held for one in outcomes] == [False, True, True]
-    assert math.log(record.width("A")) == pytest.approx(RATE * (0.5 - 0.1))
-    assert math.log(record.width("B")) == pytest.approx(RATE * (0.0 - 0.1))
+    assert math.log(record.width("A")) == pytest.approx(FIRST_RATE * (0.5 - 0.1))
+    assert math.log(record.width("B")) == pytest.approx(FIRST_RATE * (0.0 - 0.1))
     assert record.width("C") == 1.0
     record.note([replace(said(99.0, 101.0), model_id="other")])
     assert record.width("A") == 1.0

@@ -61,7 +61,7 @@ def render_card(manifest: Manifest) -> str:
         _row("log loss, nats", figures, "log_loss", _number(figures["log_loss_constant"])),
         _row("log loss gained over the base rate", figures, "log_loss_gain", "0"),
         f"| expected calibration error | {_number(figures['ece'])} | | |",
-        _row("coverage of the 90 % interval", figures, "interval_coverage", ""),
+        _row("coverage of its own 90 % interval", figures, "interval_coverage", ""),
         _row(
             "log likelihood of returns gained by the volatility, nats",
             figures,
@@ -70,6 +70,9 @@ def render_card(manifest: Manifest) -> str:
         ),
         f"| actual over forecast volatility | {_number(figures['volatility_ratio'])} | | |",
         f"| share of familiar windows | {_number(figures['familiar'])} | | |",
+        "",
+        "The interval is the model's own, of fixed width. The desk makes each symbol's wider or "
+        "narrower by how often its latest ones held; `ml evaluate` measures both.",
         "",
         "The volatility is compared with that of the last 260 bars, scaled with hindsight to be "
         "right on average; above 0, the forecast is the better one.",

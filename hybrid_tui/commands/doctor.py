@@ -21,6 +21,7 @@ from hybrid_tui.commands.compose import seldom_fresh
 from hybrid_tui.commands.context import CliState, iso, print_json, state_of
 from hybrid_tui.commands.doctor_broker import examine_broker
 from hybrid_tui.commands.doctor_market import examine_market
+from hybrid_tui.commands.doctor_models import examine_models
 from hybrid_tui.commands.finding import Finding
 from hybrid_tui.errors import HybridError
 from hybrid_tui.keys import find_key
@@ -73,11 +74,12 @@ def _examine(state: CliState) -> Iterator[Finding]:
         text=f"{iso(now.replace(microsecond=0))}, zone {datetime.now().astimezone().tzname()}",
     )
     yield _calendar(state, now)
-    yield from _models(state)
+    yield from _sentiment()
     try:
         config = state.config()
     except HybridError:
         return
+    yield from examine_models(state, config, now)
     yield from examine_market(state, config, now)
     yield from examine_broker(state, config)
 
@@ -177,22 +179,9 @@ def _calendar(state: CliState, now: datetime) -> Finding:
     )
 
 
-def _models(state: CliState) -> Iterator[Finding]:
+def _sentiment() -> Iterator[Finding]:
     from hybrid_tui.llm.sentiment import SentimentModel
-    from hybrid_tui.ml.model_files import find_model, read_manifest, shipped_models
 
-    for market in ("real", "simulated"):
-        try:
-            folder = find_model("champion", [state.paths.models, shipped_models()], market)
-            manifest = read_manifest(folder)
-        except HybridError as error:
-            yield Finding(name="model", ok=False, text=f"{market}: {error.render()}")
-            continue
-        yield Finding(
-            name="model",
-            ok=True,
-            text=f"{market}: {manifest.id}, trained until {iso(manifest.trained_until)}",
-        )
     try:
         SentimentModel.load()
     except HybridError as error:

@@ -26,6 +26,7 @@ from hybrid_tui.commands.ml_data import (
 )
 from hybrid_tui.commands.ml_evaluate import evaluate
 from hybrid_tui.commands.ml_judge import judge
+from hybrid_tui.commands.ml_reference import reference
 from hybrid_tui.commands.ml_train import train
 from hybrid_tui.commands.model_life import desk_story, told_of
 
@@ -39,6 +40,7 @@ app.command()(evaluate)
 app.command()(promote)
 app.command()(rollback)
 app.command()(judge)
+app.command()(reference)
 app.command()(retrain)
 
 

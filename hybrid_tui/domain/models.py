@@ -17,6 +17,8 @@ CHAMPION = "the champion"
 BASE_RATE = "the base rate"
 LINEAR = "the linear baseline"
 LIVE_SESSIONS = 20
+SHIFT, STRONG_SHIFT = 0.1, 0.25
+"""A population stability index worth knowing, and a strong one."""
 RECENT_DECISIONS = 50
 RECENT_MODELS = 40
 
@@ -54,7 +56,7 @@ class SymbolDrift:
     """How far a symbol's last sessions are from the training data: PSI beyond what is usual.
 
     ``psi`` is the largest of its features', ``feature`` that one's name, ``outcome`` that of the
-    hour-ahead returns. 0.1 is a shift worth knowing, 0.25 a strong one.
+    hour-ahead returns.
     """
 
     feature: str

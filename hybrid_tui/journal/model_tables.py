@@ -99,6 +99,17 @@ def last_training(connection: sqlite3.Connection, market: str, mode: str) -> dat
     return datetime.fromisoformat(row[0]) if row is not None and row[0] is not None else None
 
 
+def newest_training(connection: sqlite3.Connection) -> tuple[str, str | None, str] | None:
+    """Return when the newest training was asked for, its outcome (None: under way) and reason."""
+    if not _has(connection):
+        return None
+    row = connection.execute(
+        "select asked_at, outcome, reason from trainings join runs using (run)"
+        " order by runs.rowid desc, number desc limit 1"
+    ).fetchone()
+    return None if row is None else (row[0], row[1], row[2])
+
+
 def latest_drift(connection: sqlite3.Connection) -> list[DriftRow]:
     """Return the drift that was measured last, strongest first."""
     if not _has(connection):

@@ -18,6 +18,7 @@ from hybrid_tui.tui.bindings import APPROVE_BINDINGS, POSITION_BINDINGS
 from hybrid_tui.tui.desk.bindings import DESK_BINDINGS
 from hybrid_tui.tui.desk.positions import open_result, position_rows
 from hybrid_tui.tui.desk.probabilities import (
+    drift,
     live_calibration,
     members,
     probability_rows,
@@ -162,7 +163,7 @@ class DeskPage(Approving):
             at = f" · {f.new_york(made, '%H:%M')}, {f.span(now - made)} old"
         more = f"{view.below()} more · " if view.below() else ""
         votes = f" · votes: {members(state)}" if members(state) else ""
-        said = (live_calibration(state), reached(state, now, threshold))
+        said = (live_calibration(state), reached(state, now, threshold), drift(state))
         parts = [part for part in said if part]
         self.entitle(view, f"Probabilities{at}{votes}", more + " · ".join(parts))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from hybrid_tui.domain.models import SHIFT, STRONG_SHIFT
 from hybrid_tui.domain.signals import MLPrediction
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.rules.sizing import shares_at_decision
@@ -79,6 +80,17 @@ def live_calibration(state: DeskState) -> str:
         return f"{compared}: too few to judge)"
     shrunk = f", confidence x {record.factor():.2f}" if record.factor() < 1 else ""
     return f"{compared}, ECE {f.probability(error)}{shrunk})"
+
+
+def drift(state: DeskState) -> str:
+    """Return the symbol furthest from the training data, by how much and in what, if it is far."""
+    found = state.models.strongest_drift()
+    if found is None or found[1].psi < SHIFT:
+        return ""
+    symbol, moved = found
+    more = sum(one.psi >= STRONG_SHIFT for one in state.models.drift.values()) - 1
+    others = f" (+{more})" if more > 0 else ""
+    return f"drift: {symbol} {moved.psi:.2f} {moved.feature}{others}"
 
 
 def _waiting(state: DeskState, now: datetime) -> str:

@@ -17,7 +17,8 @@ LAST_SECONDS = 5.0
 
 
 def _watch() -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not sys.stdin: its lock, held at the interpreter's end, would be fatal.
+    while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(LAST_SECONDS)

@@ -1,0 +1,120 @@
+"""Composing the life of models: the shelf's files, the commands of a training, the defaults."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hybrid_tui.commands.context import CliState
+from hybrid_tui.commands.model_life import FileShelf, facts_of, retrains_weekly, training_plan
+from hybrid_tui.config import Config
+from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.ports import TrainingTask
+from hybrid_tui.errors import ConfigError
+from hybrid_tui.journal.decisions import ModelDecision, add_decision
+from hybrid_tui.journal.journal import Journal
+from hybrid_tui.ml.model_files import read_champions, read_manifest, shipped_models
+
+SHIPPED = "ensemble-real-2026.02"
+SATURDAY = datetime(2026, 3, 7, 11, tzinfo=UTC)
+
+
+@pytest.fixture
+def shelf(home: Path) -> FileShelf:
+    folder = home / "models" / "second"
+    shutil.copytree(shipped_models() / SHIPPED, folder)
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "id": "second"}))
+    journal = Journal(home / "journal.db")
+    decision = ModelDecision(
+        at=SATURDAY,
+        market="real",
+        action="promote",
+        model_id="second",
+        previous=SHIPPED,
+        reason="it beat every rival",
+    )
+    add_decision(journal.connection, decision)
+    return FileShelf(CliState(), journal.connection, "real", 14)
+
+
+def test_a_decision_that_a_crash_kept_from_the_files_is_made_good(
+    shelf: FileShelf, home: Path
+) -> None:
+    heard: list[str] = []
+    shelf.told = lambda: heard.append("new")
+    shelf.settle()
+    assert read_champions(home / "models") == {"real": "second"}
+    shelf.settle()
+    assert heard == ["new"], "once is enough"
+    before = shelf.previous()
+    assert before is not None
+    assert before.id == SHIPPED
+
+
+def test_a_decision_for_a_model_that_is_gone_changes_nothing(shelf: FileShelf, home: Path) -> None:
+    shutil.rmtree(home / "models" / "second")
+    shelf.settle()
+    assert read_champions(home / "models") == {}
+
+
+def test_age_counts_from_the_end_of_the_data() -> None:
+    manifest = read_manifest(shipped_models() / SHIPPED)
+    assert facts_of(manifest, None).expires_at is None
+    facts = facts_of(manifest, 14)
+    assert facts.expires_at == manifest.data.last + timedelta(days=14)
+    assert facts.expires_at is not None
+    assert facts.has_expired(facts.expires_at)
+    assert not facts.has_expired(facts.expires_at - timedelta(seconds=1))
+
+
+def test_a_live_training_fetches_bars_and_ends_with_the_last_whole_session(
+    home: Path, calendar: TradingCalendar
+) -> None:
+    config = Config.model_validate(
+        {"app": {"mode": "paper", "watchlist": ["SPY", "NVDA"]}, "market": {"provider": "yahoo"}}
+    )
+    state = CliState(profile="p", overrides=("app.mode=paper",))
+    task = TrainingTask(number=1, asked_at=SATURDAY)
+    plan = training_plan(state, config, "real", calendar, task)
+    assert plan.name == "real-20260306"
+    start = ("--profile", "p", "--set", "app.mode=paper")
+    assert plan.fetch[:8] == (*start, "data", "fetch", "--provider", "yahoo")
+    assert plan.train[:6] == (*start, "ml", "train")
+    assert plan.train[plan.train.index("--end") + 1] == "2026-03-06"
+    assert plan.judge[4:7] == ("ml", "judge", "real-20260306")
+    (home / "models" / "real-20260306").mkdir(parents=True)
+    assert training_plan(state, config, "real", calendar, task).name == "real-20260306-2"
+    noon = replace(task, asked_at=datetime(2026, 3, 6, 17, tzinfo=UTC))
+    assert training_plan(state, config, "real", calendar, noon).name == "real-20260305"
+    simulated = training_plan(state, Config(), "simulated", calendar, task)
+    assert simulated.fetch == ()
+    assert simulated.train[simulated.train.index("--data") + 1] == "sim"
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted", "weekly"),
+    [
+        ("sim", None, False),
+        ("recorded", None, False),
+        ("paper", None, True),
+        ("sim", "weekly", True),
+        ("paper", "off", False),
+    ],
+)
+def test_models_are_trained_weekly_on_live_data_unless_told_otherwise(
+    mode: str, wanted: str | None, weekly: bool
+) -> None:
+    ml = {} if wanted is None else {"retrain": wanted}
+    config = Config.model_validate({"app": {"mode": mode}, "ml": ml})
+    assert retrains_weekly(config) is weekly
+
+
+def test_a_day_that_is_none_is_a_mistake_in_the_configuration(home: Path) -> None:
+    with pytest.raises(ConfigError, match=r"ml\.retrain_at"):
+        CliState(overrides=("ml.retrain_at=Someday 06:00",)).config()

@@ -10,7 +10,7 @@ from hybrid_tui.tui import format as f
 from hybrid_tui.tui.bindings import GROUPS, key_of
 from hybrid_tui.tui.widgets.lines import Row, row
 
-LEGEND = (
+SIGNS = (
     ("●  ○  ✗", "a tier that works, waits, has failed"),
     ("▕██▓▓▏", "how near the price is to the stop; ▓ is the last third"),
     ("hard  trail", "the rule that would sell: hard stop, trailing take-profit"),
@@ -19,8 +19,8 @@ LEGEND = (
 )
 
 
-def help_rows(bindings: Sequence[Binding]) -> list[Row]:
-    """Return the help page, made from the bindings."""
+def help_rows(bindings: Sequence[Binding], signs: Sequence[tuple[str, str]]) -> list[Row]:
+    """Return the help page, made from the bindings, and what a page's signs mean."""
     rows: list[Row] = []
     for group in GROUPS:
         listed = [b for b in bindings if (b.id or "").startswith(f"{group.lower()}.")]
@@ -34,5 +34,5 @@ def help_rows(bindings: Sequence[Binding]) -> list[Row]:
     rows.append(row("  ", (f.fit("ctrl+p", 12), "accent"), "All commands by name"))
     rows.append(row("  ", (f.fit("ctrl+q", 12), "accent"), "Leave at once; the desk goes on"))
     rows += [row(""), row(("Signs", "head"))]
-    rows += [row("  ", f.fit(sign, 12), (meaning, "dim")) for sign, meaning in LEGEND]
+    rows += [row("  ", f.fit(sign, 12), (meaning, "dim")) for sign, meaning in signs]
     return rows

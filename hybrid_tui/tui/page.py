@@ -33,7 +33,7 @@ from hybrid_tui.tui import format as f
 from hybrid_tui.tui.bindings import COMMON_BINDINGS, bindings_of
 from hybrid_tui.tui.commanding import Commanding
 from hybrid_tui.tui.header import MODES, header_lines
-from hybrid_tui.tui.help import help_rows
+from hybrid_tui.tui.help import SIGNS, help_rows
 from hybrid_tui.tui.model import Phase
 from hybrid_tui.tui.preferences import edit_watchlist
 from hybrid_tui.tui.widgets.dialogs import Reading
@@ -51,6 +51,7 @@ class Page(Commanding):
     """The base of all pages."""
 
     NAME: ClassVar[str] = ""
+    SIGNS: ClassVar[tuple[tuple[str, str], ...]] = SIGNS
     BINDINGS: ClassVar[list[BindingType]] = list(COMMON_BINDINGS)
 
     _painted: object = None
@@ -146,7 +147,7 @@ class Page(Commanding):
 
     def action_help(self) -> None:
         """Show the keys."""
-        self.app.push_screen(Reading("Keys", help_rows(self.current_bindings())))
+        self.app.push_screen(Reading("Keys", help_rows(self.current_bindings(), self.SIGNS)))
 
     def action_move(self, by: int) -> None:
         """Move the cursor."""

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
+SIGNS = (
+    ("┃  ▐", "a bar that rose, a bar that fell; the line through it is its range"),
+    ("┄┄┄", "where the stop rested"),
+    ("B  S", "bought, sold"),
+    ("a  v", "approved, vetoed"),
+    ("L  n", "a session of the strategist, a headline"),
+    ("◂", "the newest price; below and above it stop, entry, forecast and its band"),
+    ("✓ in  ✗ out", "whether the price an hour later lay in the interval that was given"),
+)
+
 SYMBOL_BINDINGS: list[BindingType] = [
     Binding("comma", "timeframe(-1)", "shorter bars", id="look.shorter", show=False,
             key_display=",", tooltip="Shorter bars: 1d, 1h, 5m, 1m"),

@@ -18,7 +18,7 @@ from hybrid_tui.tui import format as f
 from hybrid_tui.tui.approving import Approving
 from hybrid_tui.tui.bindings import APPROVE_BINDINGS, POSITION_BINDINGS
 from hybrid_tui.tui.model import last_price
-from hybrid_tui.tui.symbol.bindings import SYMBOL_BINDINGS
+from hybrid_tui.tui.symbol.bindings import SIGNS, SYMBOL_BINDINGS
 from hybrid_tui.tui.symbol.chart import Look, Scene, chart_rows
 from hybrid_tui.tui.symbol.marks import Level, Mark, by_bar, marks_of
 from hybrid_tui.tui.symbol.panes import (
@@ -57,6 +57,7 @@ class SymbolPage(Approving):
     """The page of one symbol."""
 
     NAME: ClassVar[str] = "Symbol"
+    SIGNS: ClassVar[tuple[tuple[str, str], ...]] = SIGNS
     CSS_PATH = Path(__file__).with_name("symbol.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
         *SYMBOL_BINDINGS,

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.widgets import Button
 
@@ -19,9 +20,9 @@ from hybrid_tui.tui import registry
 from hybrid_tui.tui.app import DeskApp
 from hybrid_tui.tui.history import JournalHistory
 from hybrid_tui.tui.symbol.page import SymbolPage
-from hybrid_tui.tui.widgets.lines import text_of
+from hybrid_tui.tui.widgets.lines import text_of, width_of
 from hybrid_tui.tui.widgets.rows_view import RowsView
-from tests.tui.builders import FakeConnection, Story, Wall, bars, desk_app, press, settled
+from tests.tui.builders import FakeConnection, Story, Wall, bars, desk_app, news, press, settled
 from tests.tui.journals import journal_of
 from tests.tui.symbol.scenes import answer, morning
 
@@ -204,6 +205,52 @@ async def test_bars_that_end_are_asked_for_and_the_crosshair_stays_on_its_bar(
         await shown.settle()
         assert len(shown.engine.asked) > asked
         assert shown.lines("symbol-head")[1][:18] == before[:18]
+
+
+async def test_any_size_wide_characters_and_a_lost_engine_are_survived(
+    history: JournalHistory,
+) -> None:
+    async with open_page(history) as shown:
+        await shown.press("question_mark")
+        assert "a session of the strategist, a headline" in shown.text("reading")
+        await shown.press("escape")
+        last = shown.story.events[-1]
+        item = news("h99", "10:42", "NVDA", "英伟达公布创纪录的数据中心收入并上调全年业绩指引" * 3)
+        shown.engine.push(ev.NewsArrived(id=last.id + 1, at=last.at, item=item, score=0.8))
+        await shown.settle()
+        shown.engine.go()
+        for size in ((60, 20), (24, 8), (200, 50), (99, 31), (120, 40)):
+            await shown.pilot.resize_terminal(*size)
+            await shown.press("left", "tab")
+            assert "could not be painted" not in shown.text("notice")
+        view = shown.app.screen.query_one("#news", RowsView)
+        assert "英伟达公布" in shown.lines("news")[0]
+        assert width_of(view.rows[0].line) < view.size.width
+        assert view.render_line(0).cell_length == view.size.width
+        assert "figures of Fri 10:42:07" in shown.text("header")
+
+
+async def test_nothing_is_painted_while_nothing_happens(history: JournalHistory) -> None:
+    async with open_page(history) as shown:
+        painted: list[str | None] = []
+        for view in shown.app.page.query(RowsView):
+            original = view.refresh
+
+            def refresh(
+                *regions: Region, of: RowsView = view, then: Any = original, **options: bool
+            ) -> Any:
+                painted.append(of.id)
+                return then(*regions, **options)
+
+            view.refresh = refresh  # type: ignore[assignment]
+        await shown.settle()
+        assert painted == []
+        last = shown.story.events[-1]
+        quotes = {"NVDA": (178.9, 178.92)}
+        shown.engine.push(ev.Ticked(id=last.id + 1, at=last.at, quotes=quotes))
+        await shown.settle()
+        assert set(painted) == {"header", "symbol-head", "chart"}
+        assert "178.91" in shown.text("symbol-head")
 
 
 async def test_without_an_engine_the_page_says_so_and_keeps_what_it_has(

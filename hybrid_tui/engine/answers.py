@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from hybrid_tui.config import RulesConfig
@@ -93,10 +94,14 @@ class Answers:
                 raise Refused(f"{type(inquiry).__name__} is not for this engine")
 
     async def _chart(self, engine: Engine, inquiry: ChartInquiry) -> bytes:
-        if inquiry.interval not in INTERVALS or inquiry.interval < engine.setup.interval:
+        if inquiry.interval not in INTERVALS:
             raise Refused(f"there are no bars of {inquiry.interval} s here")
         if not 0 < inquiry.count <= MOST_BARS:
             raise Refused(f"{inquiry.count} bars: from 1 to {MOST_BARS} can be asked for")
+        # Shorter bars than the engine's own there are not: it answers with its own.
+        own = engine.setup.interval
+        if inquiry.interval < own or inquiry.interval % own:
+            inquiry = replace(inquiry, interval=own)
         known = await self._runtime.between_cycles(lambda: _bars(engine, inquiry.symbol))
         return await asyncio.to_thread(self._drawn, engine.setup.calendar, known, inquiry)
 
@@ -114,12 +119,14 @@ class Answers:
 
     def _with_past(self, series: BarSeries | None, inquiry: ChartInquiry) -> BarSeries | None:
         assert self._past is not None
-        # The first own bar may be a part of a longer one: the past has the whole of it.
-        own = series.slice(1, len(series)) if series is not None else None
-        if own is None or not len(own):
+        if series is None or len(series) < 2:
             return series
-        earlier = self._past.before(inquiry.symbol, inquiry.interval, int(own.start[0]))
-        return series if earlier is None or not len(earlier) else joined(earlier, own)
+        earlier = self._past.before(inquiry.symbol, inquiry.interval, int(series.start[1]))
+        if earlier is None or not len(earlier):
+            return series
+        # The first own bar may be a part of a longer one that the past has the whole of.
+        has_whole = int(earlier.start[-1]) >= int(series.start[0])
+        return joined(earlier, series.slice(1, len(series)) if has_whole else series)
 
     def _examined(self, latencies: dict[str, Latency]) -> bytes:
         return dump_health(

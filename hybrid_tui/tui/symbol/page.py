@@ -160,7 +160,8 @@ class SymbolPage(Approving):
     def _paint_head(self, state: DeskState, now: datetime, watch: Watch) -> None:
         width, chart = self.size.width, watch.chart
         before = chart.close_before if chart is not None else None
-        first = head_row(state, self._symbol, now, before, self._interval, width)
+        shown = chart.interval if chart is not None else self._interval
+        first = head_row(state, self._symbol, now, before, shown, width)
         index = self._index(chart)
         if chart is not None and index is not None:
             marks = by_bar(chart, self._marks).get(index, ())
@@ -172,18 +173,19 @@ class SymbolPage(Approving):
     def _paint_chart(self, state: DeskState, now: datetime, watch: Watch) -> None:
         view, chart = self._views["chart"], watch.chart
         stale = self.desk.model.is_stale
-        name = next(name for name, seconds in TIMEFRAMES.items() if seconds == self._interval)
+        shown = chart.interval if chart is not None else self._interval
+        name = next((name for name, s in TIMEFRAMES.items() if s == shown), f"{shown} s")
         self.entitle(view, f"{self._symbol} · {name}", self._chart_note(chart, watch.refused))
         if chart is None:
             said = f"No chart: {watch.refused}" if watch.refused else "Asking for bars ..."
             view.show([row((said, "dim"))], stale=stale)
             return
         labels = self._labels(state)
-        shown = (chart, labels, self._look, view.size, watch.version, len(state.news),
+        looks = (chart, labels, self._look, view.size, watch.version, len(state.news),
                  state.strategy_id, stale)  # fmt: skip
-        if shown == self._drawn:
+        if looks == self._drawn:
             return
-        self._drawn = shown
+        self._drawn = looks
         self._marks = marks_of(state, self._symbol, watch.record.fills)
         scene = Scene(
             marks=by_bar(chart, self._marks),

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 BARS = 600
 LEAST_SECONDS = 0.5
 """Between two questions of a kind, however fast the market's clock runs."""
+REFUSED_SECONDS = 5.0
+"""Until what was refused is asked again."""
 
 
 @dataclass(slots=True)
@@ -31,6 +33,12 @@ class _Question:
     of: object = None
     at: float = -1e9
     is_open: bool = False
+
+    def come_again(self, refused: str) -> None:
+        """Have what was refused asked again after a while."""
+        if refused:
+            self.of = None
+            self.at += REFUSED_SECONDS
 
 
 class Watch:
@@ -104,6 +112,7 @@ class Watch:
             # A chart that is there stays while the engine is asked in vain: the page dims it.
             self.chart, self.refused = chart or self.chart, refused
             self.version += 1
+            question.come_again(refused)
 
     async def _rules(self, question: _Question) -> None:
         try:
@@ -113,6 +122,7 @@ class Watch:
         if self._questions["rules"] is question:
             self.rules, self.rules_refused = answer.document, answer.refused
             self.version += 1
+            question.come_again(answer.refused)
 
     async def _record(self, question: _Question) -> None:
         state, history = self._desk.model.state, self._desk.history

@@ -242,7 +242,7 @@ async def test_nothing_is_painted_while_nothing_happens(history: JournalHistory)
                 painted.append(of.id)
                 return then(*regions, **options)
 
-            view.refresh = refresh  # type: ignore[assignment]
+            view.refresh = refresh  # type: ignore[method-assign]
         await shown.settle()
         assert painted == []
         last = shown.story.events[-1]

@@ -93,7 +93,7 @@ def backtest(
         check_causality,
         how_much,
     )
-    from hybrid_tui.commands.backtest_run import run_history
+    from hybrid_tui.commands.backtest_run import OVER_HISTORY, run_history
     from hybrid_tui.commands.compose import check_hybrid
     from hybrid_tui.commands.walk_forward import WalkForward, plan_walk, walk_forward
 
@@ -107,11 +107,7 @@ def backtest(
         raise ConfigError("--sweep-set has no use alone", hint="--walk-forward N chooses by it")
     if llm == "off":
         chosen = tuple(tier for tier in chosen if tier != "llm")
-    forced: dict[str, object] = {
-        "app.mode": "recorded",
-        "app.tiers": list(chosen),
-        "approval.policy": "auto",
-    }
+    forced: dict[str, object] = {**OVER_HISTORY, "app.tiers": list(chosen)}
     given = {
         "app.hybrid": hybrid,
         "broker.cash": cash,

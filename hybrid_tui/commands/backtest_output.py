@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from hybrid_tui.commands.common import ProgressLines
 from hybrid_tui.domain.instants import iso
 
 
@@ -22,6 +23,7 @@ class Progress:
         self._reached = begins_at
         self._predicted: datetime | None = None
         self._bar: Any = None
+        self._lines = ProgressLines()
 
     @property
     def reached(self) -> str:
@@ -36,13 +38,14 @@ class Progress:
     def predicting(self, at: datetime) -> None:
         """Note that tier 2 makes the predictions of an instant, ahead of the run."""
         self._predicted = at
+        self._lines.say("predicting", self._share(at))
 
     def _share(self, at: datetime) -> float:
         return min(1.0, (at - self._begins_at).total_seconds() / self._span)
 
     def __enter__(self) -> Callable[[datetime], None]:
         if not sys.stderr.isatty():
-            return self._note
+            return self._follow
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
@@ -74,6 +77,10 @@ class Progress:
 
     def _note(self, now: datetime) -> None:
         self._reached, self._predicted = now, None
+
+    def _follow(self, now: datetime) -> None:
+        self._note(now)
+        self._lines.say("running", self._share(now))
 
 
 def print_summary(document: dict[str, Any], depth: dict[str, Any], daily: Sequence[float]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from hybrid_tui.commands.backtest_data import History
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     Watch = Callable[[Sink], Sink]
 
 RunPath = Literal["event", "fast"]
+
+OVER_HISTORY: Mapping[str, object] = MappingProxyType(
+    {"app.mode": "recorded", "broker.kind": "paper", "approval.policy": "auto"}
+)
+"""The configuration keys that a run over history fixes, whatever the desk is set to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import signal
 import sys
@@ -15,6 +17,8 @@ from typer.core import TyperCommand
 
 from hybrid_tui.commands.bars import STORE
 from hybrid_tui.errors import ConfigError, Interrupted
+
+PROGRESS = "HYBRID_TUI_PROGRESS"
 
 
 def split_symbols(text: str | None) -> list[str] | None:
@@ -77,11 +81,38 @@ def stoppable(where: Callable[[], str], left: str) -> Iterator[None]:
         raise Interrupted(f"interrupted {where()}: {left}") from None
 
 
+class ProgressLines:
+    """Progress for a program that watches: JSON lines on stderr, where the environment asks for it.
+
+    ``HYBRID_TUI_PROGRESS=json`` gives ``{"progress": "running", "share": 0.42}``, at most one for
+    each hundredth of a phase.
+    """
+
+    def __init__(self) -> None:
+        self._wanted = os.environ.get(PROGRESS) == "json"
+        self._said: tuple[str, int] | None = None
+
+    def say(self, phase: str, share: float) -> None:
+        """Tell of a phase and the share of it that is done."""
+        if not self._wanted or (phase, int(share * 100)) == self._said:
+            return
+        self._said = (phase, int(share * 100))
+        sys.stderr.write(json.dumps({"progress": phase, "share": round(share, 4)}) + "\n")
+        sys.stderr.flush()
+
+
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Any]:
     """Give a function that passes items through and draws a bar on stderr if it is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda items: items
+        lines = ProgressLines()
+
+        def follow(items: Iterable[Any]) -> Iterator[Any]:
+            for done, item in enumerate(items):
+                lines.say(what, done / max(total, 1))
+                yield item
+
+        yield follow
         return
     from rich.console import Console
     from rich.progress import Progress

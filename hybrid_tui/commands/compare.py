@@ -120,13 +120,15 @@ def compare(
 def _config(
     state: CliState, variant: Variant, settings: Sequence[str], forced: dict[str, object]
 ) -> Config:
+    from hybrid_tui.commands.backtest_run import OVER_HISTORY
+
     return state.config(
         overrides=(
             *settings,
             f"app.tiers={','.join(variant.tiers)}",
             f"app.hybrid={variant.hybrid}",
         ),
-        forced={**forced, "app.mode": "recorded", "approval.policy": "auto"},
+        forced={**forced, **OVER_HISTORY},
     )
 
 

@@ -19,7 +19,7 @@ def screen(state: CliState) -> None:
     The configuration is checked first, so that a mistake in it is a message and not a dead screen.
     """
     from hybrid_tui.commands.desk import DeskOptions, check_supported, forced_by
-    from hybrid_tui.tui.app import run_screen
+    from hybrid_tui.tui.start import run_screen
 
     day = parse_day(state.recorded)
     config = state.config(forced=forced_by(DeskOptions(recorded_day=day)))

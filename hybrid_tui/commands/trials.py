@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid_tui.commands.backtest_data import History, load_history
-from hybrid_tui.commands.backtest_run import run_history
+from hybrid_tui.commands.backtest_run import OVER_HISTORY, run_history
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.errors import DataError
 
@@ -38,11 +38,7 @@ class Source:
 
     def config(self, settings: tuple[str, ...] = ()) -> Config:
         """Return the configuration of a trial; raises ConfigError."""
-        forced: dict[str, object] = {
-            "app.mode": "recorded",
-            "app.tiers": list(self.tiers),
-            "approval.policy": "auto",
-        }
+        forced = {**OVER_HISTORY, "app.tiers": list(self.tiers)}
         return CliState(profile=self.profile, overrides=self.overrides).config(settings, forced)
 
 

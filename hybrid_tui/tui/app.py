@@ -7,9 +7,8 @@ import contextlib
 import importlib
 import logging
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -25,7 +24,7 @@ from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.inquiries import Answer, Inquiry
 from hybrid_tui.domain.state import DeskState
-from hybrid_tui.errors import ConfigError, HybridError, Refused
+from hybrid_tui.errors import HybridError
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui import registry
 from hybrid_tui.tui.bindings import bindings_of
@@ -41,7 +40,8 @@ from hybrid_tui.tui.themes import DARK, THEMES, themes
 from hybrid_tui.tui.widgets.dialogs import Reading
 
 if TYPE_CHECKING:
-    from hybrid_tui.config import Paths
+    from hybrid_tui.tui.backtest.process import Backtests
+    from hybrid_tui.tui.backtest.runs import RunFolder
     from hybrid_tui.tui.connection import Connector
     from hybrid_tui.tui.history import History
     from hybrid_tui.tui.tape import Entry
@@ -88,6 +88,8 @@ class DeskApp(App[str]):
         connect: Connector,
         history: History | None = None,
         *,
+        backtests: Backtests | None = None,
+        runs: RunFolder | None = None,
         read_only: bool = False,
         wall: Callable[[], float] = time.monotonic,
         zone: tzinfo | None = None,
@@ -97,6 +99,8 @@ class DeskApp(App[str]):
         """Build the screen around a way to an engine; ``wall`` gives monotonic seconds."""
         super().__init__()
         self.settings = settings or ScreenSettings()
+        self.backtests = backtests
+        self.runs = runs
         self.read_only = read_only
         self.wall = wall
         self.zone = zone
@@ -356,41 +360,3 @@ class DeskApp(App[str]):
 def _kind_of(entry: PageEntry) -> type[Page]:
     kind: type[Page] = getattr(importlib.import_module(entry.module), entry.kind)
     return kind
-
-
-def run_screen(
-    paths: Paths,
-    *,
-    global_options: Sequence[str],
-    options: Sequence[str],
-    read_only: bool,
-    settings: ScreenSettings,
-) -> None:
-    """Show the desk of a profile until the person leaves.
-
-    ``global_options`` stand before ``run --headless`` and ``options`` after it, where the engine
-    has to be started. Raises ConfigError without a terminal, Refused when the screen failed.
-    """
-    from hybrid_tui.logs import log_to
-    from hybrid_tui.tui.connection import EngineConnector
-    from hybrid_tui.tui.history import JournalHistory
-
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ConfigError(
-            "the screen needs a terminal", hint="hybrid-tui run --headless needs none"
-        )
-    log_to(paths.logs / "screen.log", kept=1)
-    app = DeskApp(
-        EngineConnector(paths, global_options, options, read_only=read_only),
-        JournalHistory(paths.journal),
-        read_only=read_only,
-        settings=settings,
-    )
-    said = app.run()
-    if app.return_code:
-        raise Refused(
-            "the screen failed; the desk goes on running",
-            hint=f"{paths.logs / 'screen.log'} says why",
-        )
-    if said:
-        sys.stderr.write(f"hybrid-tui: {said}\n")

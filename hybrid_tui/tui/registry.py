@@ -34,12 +34,17 @@ TRADES = PageEntry(
     words="Trades: open and closed, filtered, sorted, summed, and why each was made",
 )  # fmt: skip
 
+BACKTEST = PageEntry(
+    name="Backtest", key="5", module="hybrid_tui.tui.backtest.page", kind="BacktestPage",
+    words="Backtests: plan, run, read, compare",
+)  # fmt: skip
+
 HEALTH = PageEntry(
     name="Health", key="6", module="hybrid_tui.tui.health.page", kind="HealthPage",
     words="Health: tiers, data, the engine's work, troubles, settings",
 )  # fmt: skip
 
-PAGES: tuple[PageEntry, ...] = (DESK, SYMBOL, TRADES, HEALTH)
+PAGES: tuple[PageEntry, ...] = (DESK, SYMBOL, TRADES, BACKTEST, HEALTH)
 """All pages, the numbered ones in their order. ``page.py`` says how to add one."""
 
 

@@ -1,0 +1,56 @@
+"""Starting the screen of a profile on a terminal, and what is said when it has ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hybrid_tui.errors import ConfigError, Refused
+from hybrid_tui.tui.app import DeskApp
+
+if TYPE_CHECKING:
+    from hybrid_tui.config import Paths
+    from hybrid_tui.tui.settings import ScreenSettings
+
+
+def run_screen(
+    paths: Paths,
+    *,
+    global_options: Sequence[str],
+    options: Sequence[str],
+    read_only: bool,
+    settings: ScreenSettings,
+) -> None:
+    """Show the desk of a profile until the person leaves.
+
+    ``global_options`` stand before ``run --headless`` and ``options`` after it, where the engine
+    has to be started. Raises ConfigError without a terminal, Refused when the screen failed.
+    """
+    from hybrid_tui.logs import log_to
+    from hybrid_tui.tui.backtest.process import BacktestProcess, backtest_options
+    from hybrid_tui.tui.backtest.runs import RunFolder
+    from hybrid_tui.tui.connection import EngineConnector
+    from hybrid_tui.tui.history import JournalHistory
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError(
+            "the screen needs a terminal", hint="hybrid-tui run --headless needs none"
+        )
+    log_to(paths.logs / "screen.log", kept=1)
+    app = DeskApp(
+        EngineConnector(paths, global_options, options, read_only=read_only),
+        JournalHistory(paths.journal),
+        backtests=BacktestProcess(backtest_options(global_options)),
+        runs=RunFolder(paths.journal.parent / "backtests"),
+        read_only=read_only,
+        settings=settings,
+    )
+    said = app.run()
+    if app.return_code:
+        raise Refused(
+            "the screen failed; the desk goes on running",
+            hint=f"{paths.logs / 'screen.log'} says why",
+        )
+    if said:
+        sys.stderr.write(f"hybrid-tui: {said}\n")

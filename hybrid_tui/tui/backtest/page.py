@@ -242,7 +242,8 @@ class BacktestPage(Page):
         else:
             await self._show(document, run.name)
             await self._list()
-            self.desk.say("the backtest is done: 5 shows it")
+            if self.desk.page is not self:
+                self.say("the backtest is done: 5 shows it", "good")
         finally:
             self._is_running = False
             self._changed()

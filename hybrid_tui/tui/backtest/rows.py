@@ -84,7 +84,11 @@ def running_row(phase: str, share: float, passed: timedelta) -> Row:
 
 def text_rows(lines: Sequence[str], warnings: Sequence[str], width: int) -> list[Row]:
     """Return a result as rows, its warnings first: they are what makes it worth less."""
-    rows = [row((f.fit(f"warning: {f.clean(text)}", width), "warn")) for text in warnings]
+    rows = [
+        row((line, "warn"))
+        for text in warnings
+        for line in f.wrap(f"warning: {f.clean(text)}", max(20, width))
+    ]
     return [*rows, *([row("")] if rows else []), *(row(line) for line in lines)]
 
 

@@ -13,7 +13,8 @@ from hybrid_tui.tui.registry import PageEntry
 from hybrid_tui.tui.widgets.lines import Row, Span, row, width_of
 from hybrid_tui.tui.widgets.rows_view import RowsView
 
-ENDS = ("help", "ask_quit")
+ENDS = ("pause", "flatten", "help", "ask_quit")
+"""What is offered before anything else, at the end: stopping things, help and the way out."""
 
 
 class KeyLine(RowsView):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
@@ -29,6 +27,7 @@ from hybrid_tui.tui import format as f
 from hybrid_tui.tui import registry
 from hybrid_tui.tui.bindings import bindings_of
 from hybrid_tui.tui.details import symbol_page
+from hybrid_tui.tui.hanging_up import end_on_signals
 from hybrid_tui.tui.link import BACKOFF_SECONDS, Link
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase
 from hybrid_tui.tui.page import Page
@@ -246,11 +245,7 @@ class DeskApp(App[str]):
 
     def begin(self) -> None:
         """Look for an engine; called when the first picture stands."""
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop = asyncio.get_running_loop()
-            for name in ("SIGHUP", "SIGTERM"):
-                if hasattr(signal, name):
-                    loop.add_signal_handler(getattr(signal, name), self.exit)
+        end_on_signals(self.exit)
         self._follow()
 
     async def send(self, command: Command) -> Ack:

@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
+from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.engine.jobs import PredictJob, ScoreJob, TierFailed
+from hybrid_tui.engine.tier_host import TierHost
 from hybrid_tui.errors import ModelError
+from hybrid_tui.llm.local import LocalAnalyst
+from hybrid_tui.market.view import KnownMarket
 from hybrid_tui.ml.model_files import (
     find_model,
     load_model,
@@ -19,8 +24,10 @@ from hybrid_tui.ml.model_files import (
     shipped_models,
     write_champion,
 )
+from hybrid_tui.ml.predictor import EnsemblePredictor
 from hybrid_tui.ml.storing import save_model
 from hybrid_tui.ml.train import TrainedModel
+from tests.ml.builders import headline, instant
 
 
 @pytest.fixture
@@ -104,6 +111,34 @@ def test_a_pickle_with_the_right_hash_is_refused_and_never_run(
     with pytest.raises(ModelError, match=r"lstm\.safetensors does not hold"):
         load_model(folder)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("manifest.json", b"{"),
+        ("lstm.safetensors", b""),
+        ("gru.safetensors", b"\0" * 5000),
+        ("logistic.safetensors", pickle.dumps({"weights": [1.0]})),
+        ("weights.pkl", pickle.dumps({"weights": [1.0]})),
+    ],
+)
+def test_with_a_damaged_model_tier_2_says_why_and_tier_3_answers_on(
+    folder: Path, calendar: TradingCalendar, file: str, content: bytes
+) -> None:
+    (folder / file).write_bytes(content)
+    host = TierHost(lambda: EnsemblePredictor(load_model(folder), calendar), LocalAnalyst())
+    host.load_early()
+    market = KnownMarket(["NVDA"], 60, "test")
+    at = instant("2026-02-03T16:00:00")
+    asked = PredictJob(view=market.view(at), symbols=("NVDA",), session_close=at, strategy_id=None)
+    for _ in range(2):
+        said = host.run_supervised(asked)
+        assert isinstance(said, TierFailed)
+        assert said.tier == "ml"
+        assert file in said.reason
+        scores = host.run_supervised(ScoreJob(items=(headline(at),)))
+        assert not isinstance(scores, TierFailed)
 
 
 def test_weights_of_another_shape_are_refused(folder: Path) -> None:

@@ -30,15 +30,21 @@ def flatten_rows(state: DeskState) -> list[Row]:
             )
         )
     if selling:
-        rows.append(row((f"{'together about':<24}{f.money(total):>12}", "bold")))
+        rows.append(row((f"{'together about':<26}{f.money(total):>12}", "bold")))
     else:
         rows.append(row(("Nothing is held: nothing will be sold.", "dim")))
     entries = [order.symbol for order in state.orders.values() if order.side is Side.BUY]
     if entries:
         rows.append(row(f"Open entries are cancelled: {f.names(sorted(entries))}."))
     rows.append(row("Entries are paused until you allow them again (p)."))
-    rows.append(row(("Filled at the next open of each symbol's bar.", "dim")))
+    rows.append(row((_when_filled(state), "dim")))
     return rows
+
+
+def _when_filled(state: DeskState) -> str:
+    if state.account is not None:
+        return "At the broker: the resting stop is cancelled first, then it is sold."
+    return "Filled at the next open of the symbol's bar."
 
 
 def close_rows(state: DeskState, symbol: str) -> list[Row]:
@@ -51,7 +57,7 @@ def close_rows(state: DeskState, symbol: str) -> list[Row]:
         row(("sell ", "dim"), f"{f.quantity(held.quantity)} {symbol}", (" at about ", "dim"),
             f.money(last)),
         row(("result about ", "dim"), (f"{f.arrow(pnl)} {f.signed(pnl)}", f.direction(pnl))),
-        row(("Filled at the next open of its bar.", "dim")),
+        row((_when_filled(state), "dim")),
     ]  # fmt: skip
 
 

@@ -35,7 +35,17 @@ from hybrid_tui.tui.commanding import next_speed
 from hybrid_tui.tui.desk.page import DeskPage
 from hybrid_tui.tui.widgets.lines import text_of
 from hybrid_tui.tui.widgets.rows_view import RowsView
-from tests.tui.builders import FakeConnection, Story, Wall, desk_app, empty, normal, press, settled
+from tests.tui.builders import (
+    FakeConnection,
+    Story,
+    Wall,
+    crowded,
+    desk_app,
+    empty,
+    normal,
+    press,
+    settled,
+)
 from tests.tui.journals import journal_of
 
 LIST = "20260320-1041"
@@ -236,6 +246,19 @@ async def test_flatten_says_what_is_sold_and_cancels_by_default() -> None:
         assert desk.engine.sent == []
         await desk.press("X", "left", "enter")
         assert desk.engine.sent == [Flatten()]
+
+
+async def test_answers_stay_in_sight_however_much_is_sold() -> None:
+    async with open_desk(crowded(), size=(80, 24)) as desk:
+        await desk.press("X")
+        text = desk.app.screen.query_one("#dialog-text", RowsView)
+        first = text.below()
+        assert first > 200
+        assert desk.app.screen.query_one("#answer-cancel", Button).region.bottom <= 23
+        await desk.press("j", "pagedown")
+        assert text.below() == first - 11
+        await desk.press("enter")
+        assert desk.engine.sent == []
 
 
 async def test_live_flatten_needs_the_word() -> None:

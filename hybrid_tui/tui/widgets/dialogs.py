@@ -21,6 +21,8 @@ Choice = tuple[str, str, str]
 """An answer's id, its words, and the button's variant."""
 
 CANCEL = "cancel"
+ANSWER_LINES = 8
+SCROLLS = "j scrolls"
 HELD_SECONDS = 0.3
 """A key that is held down comes again within this time."""
 
@@ -35,6 +37,10 @@ class Question(ModalScreen[str]):
         Binding("escape", "cancel", "cancel", id="dialog.cancel", tooltip="Change nothing"),
         Binding("left,h", "app.focus_previous", "before", id="dialog.before", show=False),
         Binding("right,l", "app.focus_next", "next", id="dialog.next", show=False),
+        Binding("j,down", "scroll(1)", "down", id="dialog.down", show=False),
+        Binding("k,up", "scroll(-1)", "up", id="dialog.up", show=False),
+        Binding("pagedown", "scroll(10)", "page down", id="dialog.page_down", show=False),
+        Binding("pageup", "scroll(-10)", "page up", id="dialog.page_up", show=False),
     ]
 
     def __init__(
@@ -77,6 +83,11 @@ class Question(ModalScreen[str]):
     def on_resize(self) -> None:
         """Break the text for the new width."""
         self.call_after_refresh(_show_wrapped, self, self._rows)
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll the text."""
+        self.query_one("#dialog-text", RowsView).scroll_rows(by)
+        _count_below(self)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Give the answer."""
@@ -167,8 +178,19 @@ class Asking(ModalScreen[str | None]):
 def _show_wrapped(screen: ModalScreen[Any], rows: Sequence[Row]) -> None:
     text = screen.query_one("#dialog-text", RowsView)
     shown = wrapped(rows, text.size.width)
-    text.styles.height = len(shown)
+    # What does not fit is scrolled: the answers have to stay in sight.
+    text.styles.height = max(1, min(len(shown), screen.size.height - ANSWER_LINES))
     text.show(shown)
+    screen.call_after_refresh(_count_below, screen)
+
+
+def _count_below(screen: ModalScreen[Any]) -> None:
+    if not screen.is_mounted:
+        return
+    below = screen.query_one("#dialog-text", RowsView).below()
+    box = screen.query_one("#dialog")
+    if below or str(box.border_subtitle or "").endswith(SCROLLS):
+        box.border_subtitle = Content(f"{below} more, {SCROLLS}" if below else SCROLLS)
 
 
 class _Line(Input):

@@ -176,6 +176,12 @@ class AlpacaBroker:
             lane.level, lane.level_from = level, ExitReason(reason)
         self._kick.set()
 
+    def adopt(self, symbol: str, quantity: float, order_id: str) -> None:
+        """Count shares of the account as ours; their stop is sent once its level is known."""
+        lane = self.book.lane(symbol)
+        lane.held, lane.base, lane.serial = exact(quantity), order_id, 1
+        lane.level = None
+
     def collect(self, on_update: OnUpdate) -> None:
         """Hand over what came back since the last instant, oldest first."""
         updates = self.book.updates

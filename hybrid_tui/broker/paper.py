@@ -126,6 +126,11 @@ class PaperBroker:
             raise HybridError(f"no position in {symbol} to protect")
         stop.level, stop.reason = level, reason
 
+    def adopt(self, symbol: str, quantity: float, order_id: str) -> None:
+        """Hold shares that came from elsewhere, with a stop that waits for its level."""
+        self.quantities[symbol] = quantity
+        self._stops[symbol] = _Stop(f"{order_id}-stop", -math.inf, ExitReason.HARD_STOP)
+
     def collect(self, on_update: OnUpdate) -> None:
         """Do nothing: what happens, happens while bars are traded through."""
 

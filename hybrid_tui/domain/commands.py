@@ -45,6 +45,13 @@ class TightenStop(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptPosition(Command):
+    """Take a position of the account that is not this desk's over: it gets a stop, and exits."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause(Command):
     """Stop entries. Exits go on."""
 
@@ -113,6 +120,7 @@ COMMANDS: dict[str, type[Command]] = {
         Veto,
         Undo,
         TightenStop,
+        AdoptPosition,
         Pause,
         Resume,
         ClosePosition,

@@ -229,6 +229,9 @@ class Broker(Protocol):
     def place_stop(self, symbol: str, level: float, reason: str) -> None:
         """Rest, or raise, the protective stop of a position at ``level`` dollars."""
 
+    def adopt(self, symbol: str, quantity: float, order_id: str) -> None:
+        """Count shares of the account as ours from now on; ``order_id`` names their entry."""
+
     def collect(self, on_update: OnUpdate) -> None:
         """Hand over what came back between two instants, oldest first."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import (
     Ack,
+    AdoptPosition,
     Approve,
     ClosePosition,
     Command,
@@ -45,6 +46,8 @@ def obey(
             return approvals.undo(now, command)
         case TightenStop():
             return _tighten(now, command, orders, recorder)
+        case AdoptPosition():
+            return adopt(now, command, orders, recorder)
         case Pause():
             if not state.paused:
                 recorder.emit(ev.EntriesPaused, now, by=command.by)
@@ -105,6 +108,33 @@ def _tighten(now: datetime, command: TightenStop, orders: OrderDesk, recorder: R
         )
     orders.tighten(now, symbol, level)
     return Ack(ok=True, message=f"the stop of {symbol} is raised to {level:.2f}")
+
+
+def adopt(now: datetime, command: AdoptPosition, orders: OrderDesk, recorder: Recorder) -> Ack:
+    """Take a position of the account over, where it is whole, watched and free of strangers."""
+    state, symbol = recorder.state, command.symbol
+    outside = state.externals
+    quantity = outside.positions.get(symbol, 0.0) if outside is not None else 0.0
+    watched = state.started.watchlist if state.started is not None else ()
+    price = state.last_price(symbol)
+    refusal = ""
+    if outside is None or quantity <= 0:
+        names = ", ".join(sorted(outside.positions)) if outside is not None else ""
+        refusal = f"the account holds no {symbol} beside this desk; it holds: {names or 'nothing'}"
+    elif symbol in state.positions or state.has_order(symbol):
+        refusal = f"{symbol} is the desk's own already, or on order"
+    elif quantity != int(quantity):
+        refusal = f"{quantity:g} {symbol} are not whole shares: no stop can rest for them"
+    elif any(text.split()[0] == symbol for text in outside.orders):
+        refusal = f"orders in {symbol} are open outside this desk: cancel them first"
+    elif symbol not in watched:
+        refusal = f"{symbol} is not on the watchlist: nobody would follow its price"
+    elif price is None:
+        refusal = f"no price of {symbol} is known yet"
+    if refusal or price is None:
+        return Ack(ok=False, message=refusal)
+    orders.adopt(now, symbol, quantity, price, command.by)
+    return Ack(ok=True, message=f"{quantity:g} {symbol} are the desk's from {price:.2f} on")
 
 
 def _flatten(now: datetime, command: Command, orders: OrderDesk, recorder: Recorder) -> Ack:

@@ -230,6 +230,23 @@ class OrderDesk:
         high = self._state.positions[symbol].high
         self._move_stop(now, symbol, level, high, ExitReason.TIGHTENED_STOP, None)
 
+    def adopt(self, now: datetime, symbol: str, quantity: float, price: float, by: str) -> None:
+        """Make shares of the account the desk's own, and rest a stop for them."""
+        identity = order_id(now, symbol, Side.BUY)
+        event = self._recorder.emit(
+            ev.PositionAdopted,
+            now,
+            symbol=symbol,
+            quantity=quantity,
+            price=price,
+            order_id=identity,
+            by=by,
+        )
+        self._broker.adopt(symbol, quantity, identity)
+        hard = stop_widths(self._state, symbol, now, self._config.risk)[0]
+        level = first_level(price, hard)
+        self._move_stop(now, symbol, level, price, ExitReason.HARD_STOP, event)
+
     def _widths(self, now: datetime) -> StopWidths:
         """Return the stop distances at ``now``: always the same while nothing was proposed."""
         if self._state.signals:

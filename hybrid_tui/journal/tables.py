@@ -120,6 +120,10 @@ def _observed(run: str, event: ev.PositionObserved, state: DeskState) -> Iterato
     yield from _position(run, event.symbol, state)
 
 
+def _adopted(run: str, event: ev.PositionAdopted, state: DeskState) -> Iterator[Write]:
+    yield from _position(run, event.symbol, state)
+
+
 def _predicted(run: str, event: ev.PredictionsMade, _state: DeskState) -> Iterator[Write]:
     for found in event.predictions:
         yield _insert(
@@ -263,6 +267,7 @@ _PROJECTIONS: dict[type[ev.Event], Callable[[str, Any, DeskState], Iterator[Writ
     ev.HighsRose: _highs_rose,
     ev.ActionApplied: _acted,
     ev.PositionObserved: _observed,
+    ev.PositionAdopted: _adopted,
     ev.PredictionsMade: _predicted,
     ev.SignalProposed: _proposed,
     ev.SignalDecided: _decided,

@@ -77,6 +77,8 @@ POSITION_BINDINGS: list[BindingType] = [
             tooltip="Sell the selected position; asks first"),
     Binding("s", "tighten", "tighten stop", id="safety.tighten", show=False,
             tooltip="Raise the stop of the selected position; it is never lowered"),
+    Binding("O", "adopt", "own it", id="safety.adopt", show=False,
+            tooltip="Take the selected external position over; its symbol has to be typed"),
 ]  # fmt: skip
 """For pages that select a symbol (``chosen_symbol``)."""
 

@@ -9,6 +9,7 @@ from textual.worker import Worker
 
 from hybrid_tui.domain.commands import (
     Ack,
+    AdoptPosition,
     ClosePosition,
     Command,
     Flatten,
@@ -22,6 +23,7 @@ from hybrid_tui.domain.commands import (
 )
 from hybrid_tui.tui.model import Phase
 from hybrid_tui.tui.questions import (
+    adopt_rows,
     close_rows,
     flatten_rows,
     lock_rows,
@@ -148,6 +150,33 @@ class Commanding(Screen[None]):
             f"Tighten the stop of {symbol}",
             tighten_rows(state, symbol),
             placeholder="dollars",
+            check=check,
+            wall=self.desk.wall,
+        )
+        self.app.push_screen(asking, answered)
+
+    def action_adopt(self) -> None:
+        """Ask for the symbol of the selected external position to be typed, and take it over."""
+        state = self.desk.model.state
+        outside = state.externals.positions if state is not None and state.externals else {}
+        symbol = self.chosen_symbol()
+        if symbol is None or symbol not in outside:
+            self.say("no external position is selected", "warn")
+            return
+        if self.refuses():
+            return
+
+        def check(text: str) -> str:
+            return "" if text.upper() == symbol else f"type {symbol} to take it over"
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self.send(AdoptPosition(symbol=symbol))
+
+        asking = Asking(
+            f"Own {symbol}",
+            adopt_rows(symbol, outside[symbol]),
+            placeholder=f"type {symbol}",
             check=check,
             wall=self.desk.wall,
         )

@@ -75,6 +75,15 @@ def tighten_rows(state: DeskState, symbol: str) -> list[Row]:
     ]
 
 
+def adopt_rows(symbol: str, shares: float) -> list[Row]:
+    """Return what taking an external position over means."""
+    return [
+        row(("take over ", "dim"), (f"{f.quantity(shares)} {symbol}", "bold")),
+        row("From now on it is the desk's: it gets a protective stop at the broker,"),
+        row("and the desk sells it by its rules. Its result counts from now on."),
+    ]
+
+
 def wrong_level(text: str, held: Position | None, price: float | None) -> str:
     """Return what is wrong with a level for a position's stop, or nothing."""
     try:

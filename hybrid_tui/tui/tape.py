@@ -34,8 +34,8 @@ WORDS = {
 KINDS = (
     "EngineStarted", "EngineStopped", "SpeedChanged", "SessionOpened", "SessionClosed",
     "HaltsChanged", "NewsArrived", "ActionApplied", "SignalProposed", "SignalAbstained",
-    "SignalDecided", "DecisionUndone", "StrategyEnded", "OrderIntended", "OrderFilled",
-    "OrderCancelled", "StopMoved",
+    "SignalDecided", "DecisionUndone", "StrategyEnded", "PositionAdopted", "OrderIntended",
+    "OrderFilled", "OrderCancelled", "StopMoved",
     "EntryRefused", "LockSet", "LockLifted", "EntriesPaused", "EntriesResumed", "FlattenBegan",
     "FlattenEnded", "PriceMoved", "ThesisUnchecked", "SessionAsked", "Alert",
 )  # fmt: skip
@@ -309,6 +309,11 @@ def _strategy_ended(_tape: Tape, event: ev.StrategyEnded, _state: DeskState) -> 
     return _entry(event, "strategy", f"{event.signal_id} is over", because=event.reason)
 
 
+def _adopted(_tape: Tape, event: ev.PositionAdopted, _state: DeskState) -> Entry:
+    text = f"{f.quantity(event.quantity)} {event.symbol} are the desk's from {f.money(event.price)}"
+    return _entry(event, "adopted", text, "you" if event.by == "person" else event.by, "warn")
+
+
 def _locked(_tape: Tape, event: ev.LockSet, _state: DeskState) -> Entry:
     lock = event.lock
     until = f"until {f.new_york(lock.until, '%a %H:%M')}" if lock.until else "until lifted"
@@ -363,6 +368,7 @@ _TELLERS: dict[type[ev.Event], Callable[[Tape, Any, DeskState], Entry | None]] =
     ev.OrderCancelled: Tape._cancelled,
     ev.StopMoved: Tape._stop,
     ev.EntryRefused: Tape._refuse,
+    ev.PositionAdopted: _adopted,
     ev.LockSet: _locked,
     ev.LockLifted: _lifted,
     ev.EntriesPaused: _paused,

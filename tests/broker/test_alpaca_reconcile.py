@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.commands import Ack, AdoptPosition
 from hybrid_tui.domain.orders import ExitReason
+from hybrid_tui.engine.obey import adopt
 from tests.broker.alpaca_desk import AlpacaDesk, running
 from tests.servers.alpaca_trading import AlpacaTrading, serve_trading
 
@@ -163,6 +166,57 @@ async def test_what_is_not_ours_is_shown_and_left_alone(server: AlpacaTrading) -
     assert "outside this desk" in desk.forbidden["MSFT"]
     assert set(desk.state.positions) == {"AAPL"}
     assert server.ledger().positions["MSFT"] == 7
+
+
+def adopted(desk: AlpacaDesk, symbol: str) -> Ack:
+    command = AdoptPosition(symbol=symbol)
+    return adopt(desk.now(), command, desk.orders, desk.recorder)
+
+
+async def test_what_is_adopted_gets_a_stop_survives_a_restart_and_is_sold_by_it(
+    server: AlpacaTrading,
+) -> None:
+    server.by_hand(symbol="AAPL", side="buy", type="market", time_in_force="day", qty="7")
+    first = AlpacaDesk(server)
+    async with running(first):
+        await first.until(lambda: first.state.externals is not None)
+        assert adopted(first, "AAPL").message == "no price of AAPL is known yet"
+        assert adopted(first, "MSFT").ok is False
+        first.quote("AAPL", 100.0)
+        before = first.state.equity() - first.state.reference_equity
+        assert adopted(first, "AAPL").message == "7 AAPL are the desk's from 100.00 on"
+        assert first.state.equity() - first.state.reference_equity == before
+        await first.until(lambda: first.is_protected("AAPL"))
+        await first.until(lambda: "AAPL" in first.state.stop_serials)
+        await first.until(lambda: "AAPL" not in first.forbidden)
+        assert adopted(first, "AAPL").ok is False
+    second = AlpacaDesk(server, first.state)
+    async with running(second):
+        await second.until(lambda: bool(second.of(ev.StopConfirmed)))
+        assert second.state.positions["AAPL"].level == 90.0
+        server.set_price("AAPL", 89.0)
+        await second.until(lambda: not second.state.positions)
+    assert second.state.trades[-1].exit_reason == ExitReason.HARD_STOP
+    second.check_books()
+
+
+async def test_what_others_have_on_order_or_in_fractions_is_not_adopted(
+    server: AlpacaTrading,
+) -> None:
+    server.by_hand(symbol="AAPL", side="buy", type="market", time_in_force="day", qty="7")
+    server.by_hand(
+        symbol="AAPL", side="sell", type="limit", time_in_force="gtc", qty="7", limit_price="180"
+    )
+    desk = AlpacaDesk(server)
+    async with running(desk):
+        await desk.until(lambda: desk.state.externals is not None)
+        desk.quote("AAPL", 100.0)
+        assert "cancel them first" in adopted(desk, "AAPL").message
+    outside = desk.state.externals
+    assert outside is not None
+    desk.state.externals = replace(outside, positions={"AAPL": 1.5, "GLD": 2.0}, orders=())
+    assert "not whole shares" in adopted(desk, "AAPL").message
+    assert "not on the watchlist" in adopted(desk, "GLD").message
 
 
 async def test_a_split_at_the_broker_is_seen_once(server: AlpacaTrading) -> None:

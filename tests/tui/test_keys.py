@@ -15,6 +15,7 @@ from textual.widgets import Button, Input
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import (
     Ack,
+    AdoptPosition,
     Approve,
     ClosePosition,
     Command,
@@ -286,6 +287,16 @@ async def test_read_only_refuses_every_command_visibly() -> None:
             await desk.press(key)
             assert desk.engine.sent == []
             assert desk.notice == "read-only: nothing was sent"
+
+
+async def test_external_position_is_taken_over_only_when_its_symbol_is_typed() -> None:
+    async with open_desk(crowded()) as desk:
+        await desk.press("O")
+        assert "no external position" in desk.notice
+        await desk.press("G", "O", *"GLX", "enter")
+        assert desk.engine.sent == []
+        await desk.press("backspace", "D", "enter")
+        assert desk.engine.sent == [AdoptPosition(symbol="GLD")]
 
 
 async def test_quit_asks_and_leaves_the_desk_running() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hybrid_tui.domain.events.base import Event
 
-__all__ = ["AccountObserved", "ExternalsObserved", "PositionObserved"]
+__all__ = ["AccountObserved", "ExternalsObserved", "PositionAdopted", "PositionObserved"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +50,17 @@ class ExternalsObserved(Event):
 
     positions: Mapping[str, float]
     orders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionAdopted(Event):
+    """A person made a position of the account the desk's own, from this price (dollars) on.
+
+    ``order_id`` stands for the order that would have opened it.
+    """
+
+    symbol: str
+    quantity: float
+    price: float
+    order_id: str
+    by: str

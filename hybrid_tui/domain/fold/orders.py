@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -171,6 +172,29 @@ def _position(state: DeskState, event: ev.PositionObserved) -> None:
         del state.positions[event.symbol]
 
 
+def _adopted(state: DeskState, event: ev.PositionAdopted) -> None:
+    state.positions[event.symbol] = Position(
+        symbol=event.symbol,
+        quantity=event.quantity,
+        entry_price=event.price,
+        entry_at=event.at,
+        entry_reason="adopted",
+        entry_fees=0.0,
+        high=event.price,
+        level=0.0,
+        entry_order_id=event.order_id,
+    )
+    _keep_sorted(state.positions)
+    state.closes.setdefault(event.symbol, event.price)
+    # As with a deposit: what was there already is no gain of the day.
+    value = event.quantity * event.price
+    state.reference_equity += value
+    state.peak_equity += value
+    if state.externals is not None:
+        left = {s: held for s, held in state.externals.positions.items() if s != event.symbol}
+        state.externals = replace(state.externals, positions=left)
+
+
 def _externals(state: DeskState, event: ev.ExternalsObserved) -> None:
     state.externals = event
 
@@ -229,6 +253,7 @@ HANDLERS: Handlers = {
     ev.AccountObserved: _account,
     ev.PositionObserved: _position,
     ev.ExternalsObserved: _externals,
+    ev.PositionAdopted: _adopted,
     ev.StopMoved: _stop_moved,
     ev.HighsRose: _highs_rose,
     ev.LockSet: _lock_set,

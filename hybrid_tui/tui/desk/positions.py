@@ -53,8 +53,15 @@ def _outside(state: DeskState) -> list[Row]:
     found = state.externals
     if found is None:
         return []
-    held = [f"{f.quantity(shares)} {symbol}" for symbol, shares in sorted(found.positions.items())]
-    rows = [row(("external, never touched: " + ", ".join(held), "dim"))] if held else []
+    rows = [
+        row(
+            (f.fit(symbol, 6), "dim"),
+            (f" {f.quantity(shares):>5} external: left alone, without a stop (O owns it)", "dim"),
+            key=symbol,
+        )
+        for symbol, shares in sorted(found.positions.items())
+        if symbol not in state.positions
+    ]
     orders = ", ".join(map(f.clean, found.orders))
     return [*rows, row(("external orders: " + orders, "dim"))] if orders else rows
 

@@ -24,7 +24,7 @@ from hybrid_tui.ml.features import FEATURE_NAMES, INDEX_SYMBOL, compute, gather
 from hybrid_tui.ml.labels import targets
 from hybrid_tui.ml.model_files import Manifest
 from hybrid_tui.ml.predictor import Score, score_news
-from hybrid_tui.ml.sentiment import SentimentEvents, sentiment_events
+from hybrid_tui.ml.sentiment import MEMORY_SECONDS, SentimentEvents, sentiment_events
 from hybrid_tui.ml.ticks import eligibility, session_ticks, sessions_between
 
 SESSIONS = 10
@@ -38,6 +38,9 @@ OUTCOME = "outcome"
 FEATURES = tuple(
     name for name in FEATURE_NAMES if name not in ("session_fraction", "session_start", "horizon")
 )
+# The level of volatility lasts for months and is each symbol's own: held to all symbols' at once.
+LEVELS = ("hurdle",)
+SENTIMENT = ("sentiment", "sentiment_present")
 _COLUMNS = [FEATURE_NAMES.index(name) for name in FEATURES]
 
 
@@ -65,8 +68,10 @@ def reference(data: Dataset, seen: BoolArray, symbols: Sequence[str]) -> tuple[D
             own = symbol == number
             if np.count_nonzero(own) < 2 * LEAST_WINDOWS:
                 continue
-            shares[symbols[number]] = _shares(place[own], len(edges) + 1)
-            strays += _stretches(place[own], day[own], shares[symbols[number]])
+            then = shares[""]
+            if name not in LEVELS:
+                then = shares[symbols[number]] = _shares(place[own], len(edges) + 1)
+            strays += _stretches(place[own], day[own], then)
         found.append(
             DriftFigures(
                 name=name,
@@ -141,7 +146,7 @@ class DriftMeter:
         sessions = sessions_between(self._calendar, now - 30 * 86_400, now)[-SESSIONS:]
         ticks = session_ticks(sessions, EVERY_MINUTES)
         ticks = ticks.take(ticks.at <= now)
-        sentiment = self._sentiment(view)
+        sentiment, heard_from = self._sentiment(view)
         found = {}
         for symbol in sorted(symbols):
             bars = view.bars(symbol)
@@ -165,14 +170,18 @@ class DriftMeter:
             after = targets(bars, ends, ready, known_until=now, threshold_bps=self._threshold_bps)
             unit = windows.sigma * np.sqrt(windows.horizon_minutes)
             values = dict(zip(FEATURES, windows.values[:, -1][:, _COLUMNS].T, strict=True))
+            for name in SENTIMENT:
+                values[name] = values[name][ready.at >= heard_from]
             values[OUTCOME] = (after.log_return / unit)[after.is_known]
             measured = drift_of(self._figures, symbol, values)
             if measured is not None:
                 found[symbol] = measured
         return found
 
-    def _sentiment(self, view: MarketView) -> dict[str, SentimentEvents]:
-        if self._score is None:
-            return {}
-        news = view.news(view.now - timedelta(days=3 * SESSIONS))
-        return sentiment_events(news, score_news(news, self._score))
+    def _sentiment(self, view: MarketView) -> tuple[dict[str, SentimentEvents], int]:
+        """Return each symbol's headlines, and the second from which a day of them is known."""
+        news = view.news(view.now - timedelta(days=3 * SESSIONS)) if self._score else ()
+        if self._score is None or not news:
+            return {}, int(view.now.timestamp()) + 1
+        first = int(news[0].received_at.timestamp())
+        return sentiment_events(news, score_news(news, self._score)), first + MEMORY_SECONDS

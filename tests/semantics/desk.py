@@ -339,6 +339,7 @@ def run_desk(
         quotes_age=quotes is not None,
         halted=halted or {},
         watches_moves=watches_moves,
+        dead_man=timedelta(hours=config.broker.dead_man_hours),
     )
     series = {s: series_of(s, found, interval, volumes) for s, found in rows.items()}
     begins_at = min(found[0][0] for found in rows.values()) - timedelta(seconds=1)

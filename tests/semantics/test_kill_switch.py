@@ -5,7 +5,7 @@ Positions are entered at the open of the 09:52 bar: 200 shares at 100 each.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
@@ -167,3 +167,31 @@ def test_resume_ends_a_flatten_that_waits() -> None:
     out = run_desk(rows, BAND, commands=commands)
     assert ("CCC", at("10:30"), 100.0, 200) in out.bought()
     assert ("BBB", at("11:00"), 99.0, "flatten") in out.sold()
+
+
+def test_nobody_for_too_long_pauses_entries_and_exits_go_on() -> None:
+    # Nobody says anything from 09:52 on: at 10:52 entries are paused, the stop still sells.
+    rows = {"AAA": [*warm(), *bars("09:52", *[100.0] * 70), *bars("11:02", 40.0, 40.0)]}
+    out = run_desk(rows, {**BAND, "broker.dead_man_hours": 1.0, **WIDE})
+    (paused,) = out.of(ev.EntriesPaused)
+    assert paused.by == "dead man: nobody for 1 hours"
+    assert out.state.paused
+    assert [reason for *_, reason in out.sold()] == ["hard_stop"]
+
+
+def test_a_persons_word_counts_and_a_policys_does_not() -> None:
+    rows = held("AAA")
+    settings = {**BAND, "broker.dead_man_hours": 0.5, **WIDE}
+
+    def paused_at(by: str) -> list[datetime]:
+        out = run_desk(rows, settings, commands={at("09:54"): [Resume(by=by)]})
+        return [event.at for event in out.of(ev.EntriesPaused)]
+
+    (alone,) = paused_at("policy")
+    later = paused_at("person")
+    assert alone < at("10:01")
+    assert all(instant >= at("10:24") for instant in later)
+
+
+def test_no_dead_man_unless_asked_for() -> None:
+    assert run_desk(held("AAA"), BAND).of(ev.EntriesPaused) == []

@@ -23,6 +23,7 @@ from hybrid_tui.broker.alpaca_updates import TradeUpdates
 from hybrid_tui.broker.lane_book import LaneBook, open_buys
 from hybrid_tui.broker.lanes import (
     ENTRY_LIFE_S,
+    Cancel,
     Lane,
     Role,
     Submit,
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 LOOK_EVERY_S = 0.25
 SETTLE_S = 5.0
+REQUESTS_OF_A_SALE = 3
+"""Cancel the stop, ask whether it is, sell."""
 NO_PRICE = "no price to set its limit by"
 CUT = "cut to nothing by cash, buying power, exposure or the smallest position"
 
@@ -305,6 +308,8 @@ class AlpacaBroker:
         if is_entry and self._budget.wait_s(Urgency.ENTRY) > 0:
             # It waits here, where it can still be given up, and not in the queue.
             return
+        if isinstance(step, Cancel) and not self._may_uncover(lane):
+            return
         task = asyncio.create_task(self._sender.execute(lane, step))
         self._busy[lane.symbol] = task
 
@@ -316,6 +321,16 @@ class AlpacaBroker:
             self.kick()
 
         task.add_done_callback(done)
+
+    def _may_uncover(self, lane: Lane) -> bool:
+        """Whether a stop may be cancelled for a sale: one after another where requests are few.
+
+        Else many stops would be cancelled first, and their sales wait for requests meanwhile.
+        """
+        if lane.exit is None or lane.is_uncovered:
+            return True
+        others = sum(other.is_uncovered for other in self.book.lanes.values())
+        return others == 0 or self._budget.left() >= REQUESTS_OF_A_SALE * (others + 1)
 
     def _give_up(self, lane: Lane, now: float) -> None:
         """Drop an entry whose moment has passed before it could be sent."""

@@ -11,16 +11,21 @@ import time
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
-PER_MINUTE = 200
-LARGEST_BURST = 100
+# What is saved up and what comes in within a minute are together what Alpaca allows in one.
+PER_MINUTE = 120
+LARGEST_BURST = 80
 SHORTEST_WAIT_S = 0.02
 EXITS_AGAIN_S = 1.0
 
 
 class Urgency(IntEnum):
-    """What a request is for; the value is how many tokens it leaves for the more urgent."""
+    """What a request is for; the value is how many tokens it leaves for the more urgent.
+
+    ``EXIT`` is a sale, or the first stop of a position; ``RAISE`` lifts a stop that rests already.
+    """
 
     EXIT = 0
+    RAISE = 15
     ENTRY = 30
     HOUSEKEEPING = 60
 
@@ -48,7 +53,8 @@ class RequestBudget:
         """Return the seconds until a request of this urgency may go, if nothing else goes first."""
         self._refill()
         missing = urgency + 1 - self._tokens
-        closed = self._closed_until if urgency is not Urgency.EXIT else self._exits_closed_until
+        is_urgent = urgency <= Urgency.RAISE
+        closed = self._exits_closed_until if is_urgent else self._closed_until
         return max(missing / self._rate, closed - self._clock(), 0.0)
 
     def left(self) -> float:

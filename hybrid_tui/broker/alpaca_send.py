@@ -110,7 +110,7 @@ class Sender:
         ticket.price, ticket.reference = step.price, step.price
         ticket.replaces = step.client_id
         given = (old.life.venue_id, step.new_client_id, step.quantity, step.price)
-        await self._send(lane, ticket, Urgency.EXIT, self._gateway.replace_stop, *given)
+        await self._send(lane, ticket, Urgency.RAISE, self._gateway.replace_stop, *given)
         old.heard_at = -math.inf
 
     async def _send(

@@ -4,6 +4,10 @@ A lane is level-triggered: from the wishes (an entry, an exit, a stop's level) a
 known of its orders at the broker, :func:`next_step` says which single request comes next. Starting
 up, a lost answer, a cancel that lost to a fill and the usual way are then all the same code: look,
 and do what is missing. Nothing is sent while the fate of an order of the symbol is unknown.
+
+The stop is a plain one that this program lifts. A native trailing stop follows every print from the
+moment it is sent, without the hard stop below it and before the trail is armed; the legs of a
+bracket or OTO live only once their entry has filled in full, which an immediate one may not.
 """
 
 from __future__ import annotations
@@ -125,6 +129,15 @@ class Lane:
         return not opened or (
             len(opened) == 1 and opened[0].role is Role.STOP and not opened[0].life.is_unknown
         )
+
+    @property
+    def is_uncovered(self) -> bool:
+        """Whether its stop was given up for a sale that is not at the broker yet."""
+        if self.exit is None or self.held <= 0:
+            return False
+        if any(sale.life.stage >= Stage.ACCEPTED for sale in self.open(Role.EXIT)):
+            return False
+        return all(stop.cancelled_at > -math.inf for stop in self.open(Role.STOP))
 
     @property
     def working_stop(self) -> Ticket | None:

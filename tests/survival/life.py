@@ -65,7 +65,8 @@ class Job:
     """What a life is told: its home, settings, market, and where in its own journal it dies.
 
     ``dies_at`` is (``before`` or ``after``, kind of event, how many are let pass); ``days`` and
-    ``minutes`` of each are the length of a soak (0: a script of the crash matrix).
+    ``minutes`` of each are the length of a soak (0: a script of the crash matrix), ``many`` the
+    number of a script's symbols where it is not the seed's.
     """
 
     home: str
@@ -74,6 +75,7 @@ class Job:
     dies_at: tuple[str, str, int] | None = None
     days: int = 0
     minutes: int = 390
+    many: int = 0
 
 
 class ScriptedSource:
@@ -259,7 +261,7 @@ def live(job: Job, clock: VirtualTime, calendar: TradingCalendar) -> None:
     os.environ["HYBRID_TUI_HOME"] = job.home
     code = 1
     try:
-        source: Market = ScriptedSource(Script.of(job.seed), clock)
+        source: Market = ScriptedSource(Script.of(job.seed, job.many), clock)
         until = at(END_S)
         if job.days:
             from tests.survival.soak import WeekSource

@@ -290,7 +290,12 @@ def live_through(
 ) -> Lived:
     """Live, die where it is said, stay away for a while, until a life ends by itself."""
     lived = Lived()
-    job = {"home": str(folder), "overrides": [*overrides(server, script), *more], "seed": seed}
+    job: dict[str, Any] = {
+        "home": str(folder),
+        "overrides": [*overrides(server, script), *more],
+        "seed": seed,
+    }
+    job["many"] = len(script.symbols) if len(script.symbols) > 2 else 0
     for number in range(MOST_LIVES):
         where = ends[number] if number < len(ends) else None
         dies_at = where[1:] if where is not None and where[0] == "journal" else None
@@ -415,7 +420,7 @@ def loosened(server: VirtualTrading, lived: Lived) -> list[str]:
             symbol = symbols[asked.path.rsplit("/", 1)[-1]]
             before = patched.get(symbol)
             patched[symbol] = asked.at
-            if before is None or any(before < begun <= asked.at for begun in lived.begun):
+            if before is None or any(before <= begun <= asked.at for begun in lived.begun):
                 continue
             if (asked.at - before).total_seconds() < RAISE_EVERY_S:
                 problems.append(f"{symbol}: its stop was replaced again after {asked.at - before}")

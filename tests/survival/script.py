@@ -38,20 +38,25 @@ class Script:
     symbols: tuple[str, ...]
 
     @staticmethod
-    def of(seed: int) -> Script:
-        """Return the script of a seed."""
+    def of(seed: int, many: int = 0) -> Script:
+        """Return the script of a seed; with ``many`` of so many symbols, else of one or two."""
         dice = random.Random(seed)
         way = EXITS[seed % len(EXITS)]
         symbols = ("AAPL", "MSFT") if dice.random() < 0.25 else ("AAPL",)
+        if many:
+            symbols = tuple(f"S{number:02}" for number in range(many))
         return Script(seed=seed, exit=way, symbols=symbols)
 
     def price(self, symbol: str, second: int) -> float:
         """Return the last price at a second from ``BEGIN`` on, or before it, dollars."""
         second = min(second, STILL_S)
-        late = BAR_S * self.symbols.index(symbol)
-        scale = 1.0 if symbol == "AAPL" else 0.5
+        late = BAR_S * (self.symbols.index(symbol) % 2)
+        scale = self._scale(symbol)
         noise = _noise(self.seed, symbol, second) * 0.02
         return round((_level(self.exit, second - late) + noise) * scale, 2)
+
+    def _scale(self, symbol: str) -> float:
+        return 0.5 if self.symbols.index(symbol) % 2 else 1.0
 
     def bars_until(self, symbol: str, second: int) -> Iterator[tuple[int, Bar]]:
         """Yield (start, bar) of every bar that has ended by a second, oldest first."""
@@ -61,9 +66,7 @@ class Script:
     def bar(self, symbol: str, start: int) -> Bar:
         """Return the bar that starts at a second."""
         if start < 0:
-            middle = (100.0 + _noise(self.seed, symbol, start) * 0.15) * (
-                1.0 if symbol == "AAPL" else 0.5
-            )
+            middle = (100.0 + _noise(self.seed, symbol, start) * 0.15) * self._scale(symbol)
             return Bar(middle, middle + 0.02, middle - 0.02, middle, 1_000.0)
         prices = [self.price(symbol, second) for second in range(start, start + BAR_S)]
         return Bar(prices[0], max(prices), min(prices), prices[-1], 1_000.0)

@@ -19,6 +19,7 @@ TENTH = len(combinations()) // 10
 WORKERS = max(2, min(4, os.cpu_count() or 2))
 
 
+@pytest.mark.timeout(900)
 def test_a_tenth_of_the_matrix(calendar: TradingCalendar, tmp_path: Path) -> None:
     wanted = random.Random(8).sample(combinations(), TENTH)
     outcomes = run_all(calendar, tmp_path, wanted, WORKERS)

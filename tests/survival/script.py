@@ -42,7 +42,7 @@ class Script:
         """Return the script of a seed; with ``many`` of so many symbols, else of one or two."""
         dice = random.Random(seed)
         way = EXITS[seed % len(EXITS)]
-        symbols = ("AAPL", "MSFT") if dice.random() < 0.25 else ("AAPL",)
+        symbols: tuple[str, ...] = ("AAPL", "MSFT") if dice.random() < 0.25 else ("AAPL",)
         if many:
             symbols = tuple(f"S{number:02}" for number in range(many))
         return Script(seed=seed, exit=way, symbols=symbols)

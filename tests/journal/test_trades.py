@@ -17,7 +17,7 @@ from tests.tui.builders import at, normal
 from tests.tui.trades.many import write_many
 
 RUN = "sim-seed7-1"
-COUNT = 1_500
+COUNT = 1_100
 
 
 @pytest.fixture(scope="module")

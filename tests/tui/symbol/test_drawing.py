@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_tui.domain.inquiries import Chart
@@ -44,6 +44,7 @@ def test_lines_lie_under_candles_and_break_where_a_value_is_missing() -> None:
     assert lines(canvas) == ["⠉▐ ⡀"]
 
 
+@settings(max_examples=50)
 @given(low=PRICES, reach=st.floats(0.01, 500), rows=st.integers(3, 60))
 def test_price_ticks_are_round_inside_and_apart(low: float, reach: float, rows: int) -> None:
     scale = Scale.of([low, low + reach], rows, 0.03)
@@ -54,6 +55,7 @@ def test_price_ticks_are_round_inside_and_apart(low: float, reach: float, rows: 
     assert len(ticks) <= max(1, rows // 3) + 1
 
 
+@settings(max_examples=50)
 @given(values=st.lists(st.one_of(st.none(), PRICES), min_size=1), rows=st.integers(1, 50))
 def test_every_value_of_a_scale_has_a_row(values: list[float | None], rows: int) -> None:
     scale = Scale.of(values, rows)
@@ -77,7 +79,7 @@ def test_times_are_new_yorks_and_do_not_overlap() -> None:
     assert labels == ["06 Mar 2026", "20 Mar"]
 
 
-@pytest.mark.parametrize("size", [(80, 16), (96, 30), (180, 40)])
+@pytest.mark.parametrize("size", [(80, 16), (180, 40)])
 @pytest.mark.parametrize("step", [1, 3])
 def test_rows_fill_their_room_whatever_is_shown(size: tuple[int, int], step: int) -> None:
     found = chart("NVDA")

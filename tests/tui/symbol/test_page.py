@@ -168,7 +168,7 @@ async def test_keys_go_to_panes_headlines_and_other_symbols(history: JournalHist
         assert "META" in shown.lines("symbol-head")[0]
 
 
-async def test_keys_act_on_the_symbol(history: JournalHistory) -> None:
+async def test_keys_act_on_the_symbol_and_why_tells_its_chain(history: JournalHistory) -> None:
     async with open_page(history) as shown:
         await shown.press("a")
         assert shown.engine.sent == [Approve(signal_id="20260320-1041", symbols=("NVDA",))]
@@ -176,10 +176,6 @@ async def test_keys_act_on_the_symbol(history: JournalHistory) -> None:
         assert isinstance(shown.app.focused, Button)
         await shown.press("left", "enter")
         assert shown.engine.sent[1:] == [ClosePosition(symbol="NVDA")]
-
-
-async def test_why_tells_the_chain_from_the_headline_to_the_stop(history: JournalHistory) -> None:
-    async with open_page(history) as shown:
         await shown.press("e")
         text = shown.text("reading")
         said = ["Nvidia posts record data-centre", "9:50 session", "NVDA by you",
@@ -213,13 +209,17 @@ async def test_any_size_wide_characters_and_a_lost_engine_are_survived(
     async with open_page(history) as shown:
         await shown.press("question_mark")
         assert "a session of the strategist, a headline" in shown.text("reading")
-        await shown.press("escape")
+        shown.engine.answer = lambda _: Answer(refused="there are no bars of 3600 s here")
+        await shown.press("escape", "full_stop", "full_stop")
+        assert shown.lines("chart") == ["No chart: there are no bars of 3600 s here"]
+        shown.engine.answer = answer
+        await shown.press("comma")
         last = shown.story.events[-1]
         item = news("h99", "10:42", "NVDA", "英伟达公布创纪录的数据中心收入并上调全年业绩指引" * 3)
         shown.engine.push(ev.NewsArrived(id=last.id + 1, at=last.at, item=item, score=0.8))
         await shown.settle()
         shown.engine.go()
-        for size in ((60, 20), (24, 8), (200, 50), (99, 31), (120, 40)):
+        for size in ((60, 20), (24, 8), (200, 50), (120, 40)):
             await shown.pilot.resize_terminal(*size)
             await shown.press("left", "tab")
             assert "could not be painted" not in shown.text("notice")
@@ -251,15 +251,6 @@ async def test_nothing_is_painted_while_nothing_happens(history: JournalHistory)
         await shown.settle()
         assert set(painted) == {"header", "symbol-head", "chart"}
         assert "178.91" in shown.text("symbol-head")
-
-
-async def test_without_an_engine_the_page_says_so_and_keeps_what_it_has(
-    history: JournalHistory,
-) -> None:
-    async with open_page(history) as shown:
-        shown.engine.answer = lambda _: Answer(refused="there are no bars of 3600 s here")
-        await shown.press("full_stop", "full_stop")
-        assert shown.lines("chart") == ["No chart: there are no bars of 3600 s here"]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])

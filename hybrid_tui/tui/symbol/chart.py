@@ -22,6 +22,7 @@ AXIS = 9
 GUTTER = 14
 NARROW_GUTTER = 13
 ROOMY = 100
+WIDEST = 4
 OVERLAYS = ("bands", "averages", "none")
 LEVELS = (35.0, 70.0)
 VOLUME = " ▁▂▃▄▅▆▇█"
@@ -66,12 +67,14 @@ class Frame:
         """Return the frame of a width in cells, the axis and the labels included."""
         gutter = GUTTER if width >= ROOMY else NARROW_GUTTER
         inner = max(1, width - AXIS - gutter)
+        # A few bars alone spread out.
+        step = max(look.step, min(WIDEST, inner // max(1, len(chart))))
         last = max(0, len(chart) - look.end)
         return Frame(
             chart=chart,
-            first=max(0, last - inner // look.step),
+            first=max(0, last - inner // step),
             last=last,
-            step=look.step,
+            step=step,
             width=inner,
             gutter=gutter,
         )

@@ -19,7 +19,7 @@ from hybrid_tui.tui.approving import Approving
 from hybrid_tui.tui.bindings import APPROVE_BINDINGS, POSITION_BINDINGS
 from hybrid_tui.tui.model import last_price
 from hybrid_tui.tui.symbol.bindings import SIGNS, SYMBOL_BINDINGS
-from hybrid_tui.tui.symbol.chart import Look, Scene, chart_rows
+from hybrid_tui.tui.symbol.chart import WIDEST, Look, Scene, chart_rows
 from hybrid_tui.tui.symbol.marks import Level, Mark, by_bar, marks_of
 from hybrid_tui.tui.symbol.panes import (
     TIMEFRAMES,
@@ -42,7 +42,6 @@ PANES = ("chart", "rules", "record", "news")
 TITLES = {"chart": "Chart", "rules": "Rules", "record": "Predictions", "news": "News"}
 NARROW, SHORT = 100, 30
 OVERLAYS = (("bands", True), ("averages", True), ("bands", False), ("none", False))
-WIDEST = 4
 
 
 ON_ONE = [
@@ -177,7 +176,8 @@ class SymbolPage(Approving):
         name = next((name for name, s in TIMEFRAMES.items() if s == shown), f"{shown} s")
         self.entitle(view, f"{self._symbol} · {name}", self._chart_note(chart, watch.refused))
         if chart is None:
-            said = f"No chart: {watch.refused}" if watch.refused else "Asking for bars ..."
+            said = "No engine is connected: bars come from it." if stale else "Asking for bars ..."
+            said = f"No chart: {watch.refused}" if watch.refused else said
             view.show([row((said, "dim"))], stale=stale)
             return
         labels = self._labels(state)

@@ -116,8 +116,8 @@ def latest_drift(connection: sqlite3.Connection) -> list[DriftRow]:
         return []
     rows = connection.execute(
         "select day, symbol, model_id, feature, psi, outcome_psi from drift where (run, day) ="
-        " (select run, day from drift join runs using (run) order by runs.rowid desc, day desc"
-        " limit 1) order by psi desc, symbol"
+        " (select run, drift.day from drift join runs using (run)"
+        " order by runs.rowid desc, drift.day desc limit 1) order by psi desc, symbol"
     )
     return [
         DriftRow(

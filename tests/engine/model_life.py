@@ -21,7 +21,7 @@ from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
 from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.live_calibration import Outcome
-from hybrid_tui.domain.models import GateResult, ModelBook, ModelFacts
+from hybrid_tui.domain.models import GateResult, ModelBook, ModelFacts, SymbolDrift
 from hybrid_tui.domain.ports import MarketUpdate, TrainingResult
 from hybrid_tui.domain.retraining import parse_slot
 from hybrid_tui.domain.signals import MLPrediction
@@ -234,7 +234,7 @@ class World:
             case ShadowJob(model_id=model_id, asked=asked):
                 return [self._prediction(asked, symbol, model_id) for symbol in asked.symbols]
             case DriftJob():
-                return {}
+                return {"S01": SymbolDrift(feature="volume", psi=0.3, outcome=None, windows=200)}
         raise AssertionError(job)
 
     def _predict(self, job: PredictJob, champion: str) -> JobResult:

@@ -13,7 +13,7 @@ from hybrid_tui.domain.commands import TrainNow
 from hybrid_tui.domain.models import GateResult
 from hybrid_tui.domain.ports import TrainingResult
 from hybrid_tui.journal.decisions import before_last, decisions
-from hybrid_tui.journal.model_tables import last_training, model_rows
+from hybrid_tui.journal.model_tables import last_training, latest_drift, model_rows
 from tests.engine.model_life import (
     FAILED,
     PASSED,
@@ -252,6 +252,9 @@ def test_the_read_tables_are_made_anew_with_no_decision_twice(
         read(world.journal.connection)
         for read in (model_rows, lambda connection: decisions(connection, "real"))
     )
+    (drift,) = latest_drift(world.journal.connection)
+    assert (drift.day, drift.symbol, drift.psi) == ("2025-10-10", "S01", 0.3)
     world.journal.rebuild()
+    assert latest_drift(world.journal.connection) == [drift]
     assert model_rows(world.journal.connection) == rows
     assert decisions(world.journal.connection, "real") == made

@@ -165,4 +165,7 @@ def test_the_command_prints_lines_or_one_document(
     assert told["run"] == RUN
     assert told["steps"][-1]["kind"] == "lock"
     assert told["steps"][0]["at"] == "2026-03-20T13:50:00Z"
+    listed = CliRunner().invoke(app, ["trades", "--find", "tsla loss", "--json"])
+    assert [row["entry_order_id"] for row in json.loads(listed.stdout)["trades"]] == ["buy-TSLA"]
+    assert "order" not in CliRunner().invoke(app, ["trades"]).stdout
     assert isinstance(CliRunner().invoke(app, ["explain", "nothing"]).exception, ConfigError)

@@ -43,7 +43,7 @@ from hybrid_tui.tui.widgets.rows_view import RowsView
 
 log = logging.getLogger(__name__)
 
-FIRST = ("again", "approve", "veto", "pause", "flatten")
+FIRST = ("again", "approve", "veto")
 """The actions that stand first in the bottom line, where they apply."""
 
 

@@ -338,3 +338,13 @@ def test_half_of_the_spread_takes_the_place_of_fixed_slippage_where_it_is_known(
     (sold,) = desk.advance(bars(1, A=(100, 100, 100, 100)))
     # No spread is known a minute later: 10 basis points instead.
     assert sold.price == pytest.approx(99.9)
+
+
+def test_adopted_shares_are_sold_by_the_stop_that_is_set_for_them() -> None:
+    desk = account(cash=0.0)
+    desk.broker.adopt("A", 10, "adopted")
+    assert desk.advance(bars(A=(50.0, 50.0, 40.0, 45.0))) == []
+    desk.broker.place_stop("A", 42.0, "hard_stop")
+    (fill,) = desk.advance(bars(1, A=(45.0, 46.0, 41.0, 44.0)))
+    assert (fill.symbol, fill.quantity, fill.price) == ("A", 10, 42.0)
+    assert fill.order_id == "adopted-stop"

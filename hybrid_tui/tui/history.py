@@ -12,6 +12,7 @@ from hybrid_tui.tui.tape import KINDS
 
 if TYPE_CHECKING:
     from hybrid_tui.analysis.story import Story
+    from hybrid_tui.journal.sessions import SessionDetail, StoredSession
     from hybrid_tui.journal.symbol_record import SymbolRecord
     from hybrid_tui.journal.trades import StoredTrade, TradeQuery, TradeTotals
 
@@ -37,6 +38,12 @@ class History(Protocol):
 
     def totals(self, run: str, text: str, since: datetime) -> tuple[TradeTotals, TradeTotals]:
         """Return the sums over all closed trades that a text finds, and those since an instant."""
+
+    def sessions(self, run: str, before: int | None) -> list[StoredSession]:
+        """Return one page of tier 3's sessions with an event below an id, newest first."""
+
+    def session(self, run: str, event_id: int) -> SessionDetail | None:
+        """Return a proposal in full, None where the event is none."""
 
 
 class JournalHistory:
@@ -98,3 +105,19 @@ class JournalHistory:
 
         with closing(open_read_only(self._path)) as connection:
             return sum_trades(connection, run, text), sum_trades(connection, run, text, since)
+
+    def sessions(self, run: str, before: int | None) -> list[StoredSession]:
+        """Return one page of sessions; raises ConfigError without a journal."""
+        from hybrid_tui.journal.reader import open_read_only
+        from hybrid_tui.journal.sessions import read_sessions
+
+        with closing(open_read_only(self._path)) as connection:
+            return read_sessions(connection, run, before)
+
+    def session(self, run: str, event_id: int) -> SessionDetail | None:
+        """Return a proposal in full; raises ConfigError without a journal."""
+        from hybrid_tui.journal.reader import open_read_only
+        from hybrid_tui.journal.sessions import read_session
+
+        with closing(open_read_only(self._path)) as connection:
+            return read_session(connection, run, event_id)

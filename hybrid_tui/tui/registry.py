@@ -29,6 +29,11 @@ SYMBOL = PageEntry(
     words="One symbol: chart, conditions, predictions, headlines",
 )  # fmt: skip
 
+STRATEGY = PageEntry(
+    name="Strategy", key="2", module="hybrid_tui.tui.strategy.page", kind="StrategyPage",
+    words="Strategy: the strategist's sessions, what was decided, why, and what it cost",
+)  # fmt: skip
+
 TRADES = PageEntry(
     name="Trades", key="3", module="hybrid_tui.tui.trades.page", kind="TradesPage",
     words="Trades: open and closed, filtered, sorted, summed, and why each was made",
@@ -44,7 +49,7 @@ HEALTH = PageEntry(
     words="Health: tiers, data, the engine's work, troubles, settings",
 )  # fmt: skip
 
-PAGES: tuple[PageEntry, ...] = (DESK, SYMBOL, TRADES, BACKTEST, HEALTH)
+PAGES: tuple[PageEntry, ...] = (DESK, STRATEGY, SYMBOL, TRADES, BACKTEST, HEALTH)
 """All pages, the numbered ones in their order. ``page.py`` says how to add one."""
 
 

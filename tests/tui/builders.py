@@ -29,6 +29,7 @@ from hybrid_tui.domain.signals import (
 )
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import ConfigError
+from hybrid_tui.journal.sessions import SessionDetail, StoredSession
 from hybrid_tui.journal.symbol_record import SymbolRecord
 from hybrid_tui.journal.trades import StoredTrade, TradeQuery, TradeTotals
 from hybrid_tui.tui.app import DeskApp
@@ -397,6 +398,14 @@ class FakeHistory:
     def totals(self, _run: str, _text: str, _since: datetime) -> tuple[TradeTotals, TradeTotals]:
         """Return nothing; ``journals.py`` has a real one."""
         return TradeTotals(), TradeTotals()
+
+    def sessions(self, _run: str, _before: int | None) -> list[StoredSession]:
+        """Return nothing; ``journals.py`` has a real one."""
+        return []
+
+    def session(self, _run: str, _event_id: int) -> SessionDetail | None:
+        """Return nothing; ``journals.py`` has a real one."""
+        return None
 
 
 class FakeEngines:

@@ -13,6 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from hybrid_tui.errors import ConfigError
+from hybrid_tui.tui import registry
 from hybrid_tui.tui.app import DeskApp
 from hybrid_tui.tui.backtest.plan import FIELDS, first_plan, plan_of, words_of
 from hybrid_tui.tui.backtest.process import BacktestProcess, OnProgress, backtest_options
@@ -23,6 +24,15 @@ from tests.desk import environment, hybrid_tui
 from tests.tui.builders import desk_app, normal, press, settled
 
 Compare = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know these pages alone, so that a picture does not change with each page that is added."""
+    known = (registry.DESK, registry.SYMBOL, registry.TRADES, registry.BACKTEST, registry.HEALTH)
+    monkeypatch.setattr(registry, "PAGES", known)
+
+
 OPTIONS = ("--data", "DATA", "--symbols", "IBM", "--start", "2014-01-01", "--end", "2014-12-31")
 
 

@@ -19,6 +19,7 @@ from hybrid_tui.domain.inquiries import (
     Setting,
 )
 from hybrid_tui.journal.codec import dump_health
+from hybrid_tui.tui import registry
 from hybrid_tui.tui.app import DeskApp
 from hybrid_tui.tui.health.rows import megabytes, seconds
 from hybrid_tui.tui.widgets.lines import text_of
@@ -26,6 +27,14 @@ from hybrid_tui.tui.widgets.rows_view import RowsView
 from tests.tui.builders import FakeConnection, Story, desk_app, normal, press, settled, tier_failed
 
 Compare = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know these pages alone, so that a picture does not change with each page that is added."""
+    known = (registry.DESK, registry.SYMBOL, registry.TRADES, registry.BACKTEST, registry.HEALTH)
+    monkeypatch.setattr(registry, "PAGES", known)
+
 
 SETTINGS = tuple(
     Setting(key=key, value=value, source=source)

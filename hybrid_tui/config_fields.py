@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from hybrid_tui.domain.retraining import parse_slot
+
 SYMBOL = r"^[A-Z][A-Z0-9.\-/]{0,14}$"
 
 
@@ -21,9 +23,6 @@ def listed(value: object) -> object:
 
 def weekly(value: str) -> str:
     """Check a weekday and a time, such as ``Sat 06:00``."""
-    # Imported where it is used: the calendar behind it needs numpy, and --help does not.
-    from hybrid_tui.domain.retraining import parse_slot
-
     parse_slot(value)
     return value
 

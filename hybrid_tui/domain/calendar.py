@@ -6,14 +6,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from hybrid_tui.domain.bars import IntArray
+from hybrid_tui.domain.instants import NEW_YORK as NEW_YORK
 from hybrid_tui.errors import DataError
 
-NEW_YORK = ZoneInfo("America/New_York")
 REGULAR_CLOSE = time(16, 0)
 
 

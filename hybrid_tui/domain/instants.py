@@ -1,8 +1,11 @@
-"""Instants as text."""
+"""Instants as text, and the time zone of the market."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 def iso(instant: datetime) -> str:

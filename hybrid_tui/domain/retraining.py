@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
-from hybrid_tui.domain.calendar import NEW_YORK, TradingCalendar
+from hybrid_tui.domain.instants import NEW_YORK
+
+if TYPE_CHECKING:
+    # The configuration reads slots, and --help loads it without numpy.
+    from hybrid_tui.domain.calendar import TradingCalendar
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 BEFORE_OPEN = timedelta(hours=2)

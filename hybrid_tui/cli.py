@@ -27,6 +27,7 @@ from hybrid_tui.commands import (
     rules,
     run,
     sentiment,
+    serve,
     show,
     sweep,
 )
@@ -69,6 +70,7 @@ app.command("status")(show.status)
 app.command("positions")(show.positions)
 app.command("trades")(show.trades)
 app.command("explain")(explain.explain)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 
 

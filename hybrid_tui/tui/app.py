@@ -27,6 +27,7 @@ from hybrid_tui.tui import format as f
 from hybrid_tui.tui import registry
 from hybrid_tui.tui.bindings import bindings_of
 from hybrid_tui.tui.details import symbol_page
+from hybrid_tui.tui.drivers import own_driver
 from hybrid_tui.tui.hanging_up import end_on_signals
 from hybrid_tui.tui.link import BACKOFF_SECONDS, Link
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase
@@ -69,6 +70,8 @@ class DeskApp(App[str]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "leave", show=False, priority=True, id="app.quit",
                 tooltip="Leave at once; the desk goes on"),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True, id="app.suspend",
+                tooltip="Back to the shell; fg returns, and the desk goes on meanwhile"),
     ]  # fmt: skip
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
@@ -96,7 +99,7 @@ class DeskApp(App[str]):
         settings: ScreenSettings | None = None,
     ) -> None:
         """Build the screen around a way to an engine; ``wall`` gives monotonic seconds."""
-        super().__init__()
+        super().__init__(driver_class=own_driver())
         self.settings = settings or ScreenSettings()
         self.backtests = backtests
         self.runs = runs

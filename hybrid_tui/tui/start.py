@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hybrid_tui.errors import ConfigError, Refused
 from hybrid_tui.tui.app import DeskApp
+from hybrid_tui.tui.drivers import is_served
 
 if TYPE_CHECKING:
     from hybrid_tui.config import Paths
@@ -33,7 +34,7 @@ def run_screen(
     from hybrid_tui.tui.connection import EngineConnector
     from hybrid_tui.tui.history import JournalHistory
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not is_served() and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError(
             "the screen needs a terminal", hint="hybrid-tui run --headless needs none"
         )

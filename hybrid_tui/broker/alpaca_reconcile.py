@@ -69,6 +69,7 @@ class Reconciler:
         self._soon = asyncio.Event()
         self._fills_since = (desk.now or gateway.now()) - OVERLAP
         self._foreign: dict[str, OrderRow] = {}
+        self._differed: dict[str, Decimal] = {}
         self._outside: frozenset[str] = frozenset()
         self._account_told: tuple[object, ...] | None = None
 
@@ -142,9 +143,14 @@ class Reconciler:
         positions = await self._request(urgency, self._gateway.positions)
         for row in orders:
             self._book.take(row, self._clock())
+        if self._differing(positions):
+            # What was sold since the fills were read has its fill by now.
+            await self._missed_fills(urgency)
         settled = self._compare_positions(positions, asked)
         self._note_outside(positions, orders)
-        settled = await self._compare_account(account, asked) and settled
+        self._forbid("account", account.blocked or None)
+        # Cash is taken over when the shares agree: what was paid for them would count twice.
+        settled = settled and await self._compare_account(account, asked)
         if settled:
             self._fills_since = begun - OVERLAP
             self._foreign.clear()
@@ -193,16 +199,28 @@ class Reconciler:
             if not self._book.take(row, self._clock()):
                 self._foreign[row.id] = row
 
-    def _compare_positions(self, positions: Sequence[PositionRow], asked: float) -> bool:
-        """Bring our quantities to the broker's; False where a lane is under way."""
+    def _differing(self, positions: Sequence[PositionRow]) -> dict[str, Decimal]:
+        """Return the symbols of ours of which the broker holds another quantity, and that."""
         theirs = {row.symbol: row.quantity for row in positions}
-        settled = True
+        found = {}
         for lane in self._book.lanes.values():
             there = max(theirs.get(lane.symbol, NOTHING), NOTHING)
-            if lane.held <= 0 or there == lane.held:
-                continue
-            restarted = not self.is_ready
-            if not restarted and (lane.touched_at >= asked or self._is_moving(lane)):
+            if lane.held > 0 and there != lane.held:
+                found[lane.symbol] = there
+        return found
+
+    def _compare_positions(self, positions: Sequence[PositionRow], asked: float) -> bool:
+        """Bring our quantities to the broker's; False where a lane is under way.
+
+        A difference is believed when it is seen twice: a fill's own row may come a moment later.
+        """
+        differing, seen = self._differing(positions), self._differed
+        self._differed = differing
+        settled = True
+        for symbol, there in differing.items():
+            lane = self._book.lanes[symbol]
+            is_moving = lane.touched_at >= asked or self._is_moving(lane)
+            if self.is_ready and (is_moving or seen.get(symbol) != there):
                 settled = False
                 continue
             ratio = split_of(lane.held, there)
@@ -283,7 +301,6 @@ class Reconciler:
 
     async def _compare_account(self, account: AccountRow, asked: float) -> bool:
         """Take over cash and restrictions; False where the books are not at rest."""
-        self._forbid("account", account.blocked or None)
         lanes = self._book.lanes.values()
         if self._book.updates or any(
             lane.touched_at >= asked or self._is_moving(lane) for lane in lanes

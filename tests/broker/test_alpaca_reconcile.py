@@ -139,6 +139,41 @@ async def test_a_position_closed_by_hand_is_booked_as_a_sale_by_hand(
         desk.check_books()
 
 
+@pytest.mark.parametrize("is_restart", [False, True])
+async def test_a_stop_that_fills_while_positions_are_read_is_a_fill_and_no_surprise(
+    server: AlpacaTrading, monkeypatch: pytest.MonkeyPatch, is_restart: bool
+) -> None:
+    desk = AlpacaDesk(server, with_stream=False)
+    async with running(desk):
+        await bought(desk)
+        if not is_restart:
+            fill_before_positions(desk, server, monkeypatch)
+            desk.broker._reconciler.soon()
+            await desk.until(lambda: not desk.state.positions)
+    if is_restart:
+        desk = AlpacaDesk(server, desk.state, with_stream=False)
+        fill_before_positions(desk, server, monkeypatch)
+        async with running(desk):
+            await desk.until(lambda: not desk.state.positions)
+    assert desk.state.trades[-1].exit_reason == ExitReason.HARD_STOP
+    assert desk.of(ev.PositionObserved) == []
+    desk.check_books()
+
+
+def fill_before_positions(
+    desk: AlpacaDesk, server: AlpacaTrading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Have the stop fill after the fills were read, and before the positions are."""
+    gateway = desk.broker._reconciler._gateway
+    positions = gateway.positions
+
+    def read() -> object:
+        server.set_price("AAPL", 85.0)
+        return positions()
+
+    monkeypatch.setattr(gateway, "positions", read)
+
+
 async def test_a_stop_cancelled_by_hand_is_placed_again(server: AlpacaTrading) -> None:
     desk = AlpacaDesk(server)
     async with running(desk):

@@ -28,7 +28,13 @@ def home(tmp_path: Path) -> Path:
 def run_engine(home: Path) -> subprocess.Popen[str]:
     paths = Paths.of(environment={"HYBRID_TUI_HOME": str(home)})
     engine = start(home, *SETTINGS, "run", "--headless", "--speed", "300")
-    wait_for(lambda: read_endpoint(paths.engine) is not None)
+
+    def listens() -> bool:
+        # What a killed engine left behind says where nobody listens any more.
+        found = read_endpoint(paths.engine)
+        return found is not None and found.pid == engine.pid
+
+    wait_for(listens)
     return engine
 
 

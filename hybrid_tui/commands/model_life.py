@@ -151,9 +151,13 @@ def life_plan(
 
     if "ml" not in config.app.tiers:
         return None
-    is_pinned = config.ml.model != CHAMPION
-    if not is_pinned:
+    is_named = config.ml.model != CHAMPION
+    if not is_named:
         shelf.settle()
+    # A model may know the days that are looked at again: what it says of them is no proof, and the
+    # live desk's champion does not hang on it.
+    is_judged = config.app.mode != "recorded" or retrains_weekly(config)
+    is_pinned = is_named or not is_judged
     try:
         champion = facts_of(find_manifest(state, config, market.kind), max_age_of(config))
     except ModelError:
@@ -170,11 +174,12 @@ def life_plan(
         champion=champion,
         shadow_sessions=config.ml.shadow_days,
         slot=parse_slot(config.ml.retrain_at) if retrains_weekly(config) else None,
-        challenger=None if challenger is None else _still_there(shelf, challenger.id),
+        challenger=None if challenger is None or is_pinned else _still_there(shelf, challenger.id),
         challenger_gate=None if challenger is None else challenger.gate,
         trained_at=last_training(connection, market.kind, config.app.mode),
         is_paced=market.source is not None,
         is_pinned=is_pinned,
+        is_judged=is_judged,
     )
 
 

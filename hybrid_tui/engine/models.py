@@ -45,7 +45,9 @@ class LifePlan:
     ``slot`` is when a new one is trained weekly (None: only when a person asks). ``champion`` and
     ``challenger`` are those that earlier runs left, ``trained_at`` is their last training.
     ``is_paced``: the desk's time is the real one, and a training can be told when to stop.
-    ``is_pinned``: the configuration names one model, and no other takes its place.
+    ``is_pinned``: the configuration names one model, and no other takes its place. ``is_judged``:
+    what comes of its predictions decides on it; over recorded days, which a model may have been
+    trained on, nothing does, and they give what a backtest gives.
     """
 
     market: str
@@ -58,6 +60,7 @@ class LifePlan:
     trained_at: datetime | None = None
     is_paced: bool = False
     is_pinned: bool = False
+    is_judged: bool = True
 
 
 class ModelDesk:
@@ -200,7 +203,7 @@ class ModelDesk:
 
     def session_closed(self, now: datetime, view: MarketView) -> None:
         """Judge the challenger, then the champion, and have the day's drift measured."""
-        if not self._judge_shadow(now):
+        if self._plan.is_judged and not self._judge_shadow(now):
             self._judge_champion(now)
         if self._book.champion is not None:
             self._measuring = DriftJob(

@@ -7,14 +7,25 @@ import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from hybrid_tui.commands.context import CliState
-from hybrid_tui.commands.model_life import FileShelf, facts_of, retrains_weekly, training_plan
+from hybrid_tui.commands.markets import DeskMarket
+from hybrid_tui.commands.model_life import (
+    FileShelf,
+    facts_of,
+    life_plan,
+    retrains_weekly,
+    training_plan,
+)
 from hybrid_tui.config import Config
 from hybrid_tui.domain.calendar import TradingCalendar
-from hybrid_tui.domain.ports import TrainingTask
+from hybrid_tui.domain.events import ChampionNamed, ShadowBegan
+from hybrid_tui.domain.ports import Feed, TrainingTask
+from hybrid_tui.domain.state import DeskState
+from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.journal.decisions import ModelDecision, add_decision
 from hybrid_tui.journal.journal import Journal
@@ -25,12 +36,16 @@ SATURDAY = datetime(2026, 3, 7, 11, tzinfo=UTC)
 
 
 @pytest.fixture
-def shelf(home: Path) -> FileShelf:
+def journal(home: Path) -> Journal:
+    return Journal(home / "journal.db")
+
+
+@pytest.fixture
+def shelf(home: Path, journal: Journal) -> FileShelf:
     folder = home / "models" / "second"
     shutil.copytree(shipped_models() / SHIPPED, folder)
     path = folder / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "id": "second"}))
-    journal = Journal(home / "journal.db")
     decision = ModelDecision(
         at=SATURDAY,
         market="real",
@@ -113,6 +128,28 @@ def test_models_are_trained_weekly_on_live_data_unless_told_otherwise(
     ml = {} if wanted is None else {"retrain": wanted}
     config = Config.model_validate({"app": {"mode": mode}, "ml": ml})
     assert retrains_weekly(config) is weekly
+
+
+@pytest.mark.parametrize("mode", ["paper", "recorded"])
+def test_recorded_days_judge_no_model_and_leave_the_live_desks_challenger_alone(
+    shelf: FileShelf, journal: Journal, mode: str
+) -> None:
+    state = DeskState()
+    journal.start_run("r", "paper", "d", SATURDAY)
+    journal.follow("r", state)
+    recorder = Recorder(state, journal)
+    champion, challenger = shelf.facts("second"), shelf.facts(SHIPPED)
+    recorder.emit(ChampionNamed, SATURDAY, market="real", model=champion)
+    recorder.emit(ShadowBegan, SATURDAY, model=challenger, champion_id="second", sessions=5)
+    journal.flush()
+    feed = cast(Feed, None)
+    market = DeskMarket(feed=feed, begins_at=SATURDAY, day="d", kind="real", name="n")
+    config = Config.model_validate({"app": {"mode": mode}})
+    plan = life_plan(CliState(), config, market, journal.connection, shelf)
+    assert plan is not None
+    challenged_by = plan.challenger.id if plan.challenger is not None else None
+    expected = (True, False, SHIPPED) if mode == "paper" else (False, True, None)
+    assert (plan.is_judged, plan.is_pinned, challenged_by) == expected
 
 
 def test_a_day_that_is_none_is_a_mistake_in_the_configuration(home: Path) -> None:

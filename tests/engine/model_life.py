@@ -103,6 +103,7 @@ class World:
         shelf: Shelf | None = None,
         trained_at: datetime | None = None,
         is_pinned: bool = False,
+        is_judged: bool = True,
     ) -> None:
         self.calendar, self.guesses, self.shelf = calendar, guesses, shelf or Shelf()
         self.plan = LifePlan(
@@ -113,6 +114,7 @@ class World:
             slot=parse_slot(slot) if slot is not None else None,
             trained_at=trained_at,
             is_pinned=is_pinned,
+            is_judged=is_judged,
         )
         self.path = folder / "journal.db"
         self.now = new_york(begins)

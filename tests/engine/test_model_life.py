@@ -242,6 +242,17 @@ def test_a_desk_with_one_model_by_name_never_changes_it(
     assert world.shelf.installed == []
 
 
+def test_days_that_are_only_looked_at_again_decide_on_no_model(
+    tmp_path: Path, calendar: TradingCalendar
+) -> None:
+    shelf = Shelf(previous=facts("old"))
+    world = World(tmp_path, calendar, MONDAY, GUESSES, facts("wild"), shelf=shelf, is_judged=False)
+    world.until("2025-10-20T17:00")
+    assert world.decided() == []
+    assert shelf.installed == []
+    assert all(made.confidence > 0 for made in world.state.predictions.values())
+
+
 def test_the_read_tables_are_made_anew_with_no_decision_twice(
     tmp_path: Path, calendar: TradingCalendar
 ) -> None:

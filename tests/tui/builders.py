@@ -460,9 +460,17 @@ def desk_app(
 
 async def settled(pilot: Pilot[str]) -> None:
     """Wait until snapshot, tape and focus are painted."""
+    app = cast(DeskApp, pilot.app)
     for _ in range(3):
         await pilot.pause(0.01)
-    cast(DeskApp, pilot.app).paint()
+    for _ in range(8):
+        before = app.page.looks()
+        app.paint()
+        # What was painted may change the panes' sizes, and those what is painted.
+        await pilot.pause(0.01)
+        if app.page.looks() == before:
+            break
+    app.paint()
     await pilot.pause(0)
 
 

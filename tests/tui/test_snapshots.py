@@ -103,6 +103,8 @@ def test_dialog_before_everything_is_sold(snap_compare: Compare) -> None:
     async def ask(pilot: Pilot[Any]) -> None:
         await settled(pilot)
         app.page.action_flatten()
-        await settled(pilot)
+        for _ in range(4):
+            await asyncio.sleep(0.05)
+            await settled(pilot)
 
     assert snap_compare(app, terminal_size=(120, 40), run_before=ask)

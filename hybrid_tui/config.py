@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -243,6 +244,15 @@ class UiConfig(Section):
     bell: bool = False
 
 
+class NotifyConfig(Section):
+    """[notify]: what a person who is away is told, and where (addresses hold secrets)."""
+
+    urls: Annotated[tuple[SecretStr, ...], BeforeValidator(listed)] = ()
+    on: Annotated[
+        tuple[Literal["fill", "stop", "veto_needed", "failure"], ...], BeforeValidator(listed)
+    ] = ("fill", "stop", "veto_needed", "failure")
+
+
 class Config(Section):
     """The whole configuration; ``keys`` gives bindings of the screen, by their ids, other keys."""
 
@@ -258,6 +268,7 @@ class Config(Section):
     events: EventsConfig = EventsConfig()
     sectors: Sectors = {}
     ui: UiConfig = UiConfig()
+    notify: NotifyConfig = NotifyConfig()
     keys: Keys = {}
 
     @model_validator(mode="after")
@@ -289,7 +300,7 @@ class Config(Section):
         return {
             key: value
             for key, value in self.flat().items()
-            if key.partition(".")[0] not in ("ui", "keys")
+            if key.partition(".")[0] not in ("ui", "keys", "notify")
         }
 
     def flat(self) -> dict[str, Any]:

@@ -87,7 +87,9 @@ def _gathered(
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {setting!r} is not KEY=VALUE", hint="e.g. rules.rsi_below=30")
-        _put(tree, key.strip(), _value(text.strip()), f"--set {setting}", origin)
+        # What notifications go to is secret; where a setting comes from is shown.
+        shown = key if key.strip().partition(".")[0] == "notify" else setting
+        _put(tree, key.strip(), _value(text.strip()), f"--set {shown}", origin)
     return tree, origin
 
 

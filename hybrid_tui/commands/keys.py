@@ -62,7 +62,9 @@ def forget(context: typer.Context, name: Name) -> None:
 
 def _known(state: CliState, name: str) -> str:
     """Return the name of a key that this program reads; raises ConfigError."""
-    names = [*ALPACA, state.config().llm.api_key_env]
+    config = state.config()
+    given = [address.get_secret_value() for address in config.notify.urls]
+    names = [*ALPACA, config.llm.api_key_env, *(name for name in given if "://" not in name)]
     if name.upper() in names:
         return name.upper()
     near = get_close_matches(name.upper(), names, n=1, cutoff=0.5)

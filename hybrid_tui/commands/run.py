@@ -56,15 +56,20 @@ def parse_day(text: str | None) -> date | None:
 
 def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_json: bool) -> None:
     """Hold the profile's lock, run the engine to its end, and say why it ended."""
-    from hybrid_tui.commands.desk import compose_desk
+    from hybrid_tui.commands.desk import compose_desk, forced_by
     from hybrid_tui.commands.event_stream import Printer
+    from hybrid_tui.commands.notify import prepare_notifier
     from hybrid_tui.engine.endpoint import ProfileLock, withdraw
 
     lock = ProfileLock(state.paths)
     lock.acquire()
     try:
         log_to(state.paths.logs / "engine.log")
+        prepared = prepare_notifier(state, state.config(forced=forced_by(options)))
         desk = compose_desk(state, options)
+        notifier = prepared and prepared(desk.runtime.tell)
+        if notifier is not None:
+            desk.publisher.listen(notifier)
         printer = None
         if as_json:
             printer = Printer(desk.runtime.stop, lossless=desk.runtime.clock.is_scaled)
@@ -74,6 +79,8 @@ def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_j
         finally:
             if printer is not None:
                 printer.close()
+            if notifier is not None:
+                notifier.close()
             withdraw(state.paths.engine)
             desk.journal.close()
         typer.echo(f"hybrid-tui: the engine ended: {reason}", err=True)

@@ -125,6 +125,10 @@ class Runtime:
         self._wake.set()
         return await waiting
 
+    def tell(self, text: str, _healthy: bool = False) -> None:
+        """Have a text told as an alert at the next instant; may be called from any thread."""
+        self._notices.append(text)
+
     async def between_cycles(self, read: Callable[[], Read]) -> Read:
         """Return what ``read`` gives while no instant is under way: all of it is committed."""
         async with self._cycling:
@@ -200,17 +204,14 @@ class Runtime:
     def _start_source(self, source: Source) -> None:
         """Let a live source deliver into the feed; what becomes of it is told as alerts."""
 
-        def tell(text: str, _healthy: bool) -> None:
-            self._notices.append(text)
-
         async def deliver() -> None:
             try:
-                await source.run(self.feed.put, tell)  # type: ignore[attr-defined]
+                await source.run(self.feed.put, self.tell)  # type: ignore[attr-defined]
             except HybridError as error:
-                tell(f"no live data: {error.render()}", False)
+                self.tell(f"no live data: {error.render()}")
             except Exception as error:
                 log.exception("the live source failed")
-                tell(f"no live data: {type(error).__name__}: {error}", False)
+                self.tell(f"no live data: {type(error).__name__}: {error}")
 
         self._start(deliver())
 
@@ -225,7 +226,7 @@ class Runtime:
             try:
                 await broker.run(wake)
             except HybridError as error:
-                self._notices.append(f"the broker cannot go on: {error.render()}")
+                self.tell(f"the broker cannot go on: {error.render()}")
                 self.stop(f"the broker cannot go on: {error.message}")
             except Exception as error:
                 log.exception("the broker failed")
@@ -357,15 +358,14 @@ class Runtime:
                 acks: list[Ack] = done.value
                 return acks
             worked += perf_counter() - began
+            result = None
             if isinstance(job, TrainJob):
                 self._start(self._train(job))
-                result = None
                 continue
             waits = self.clock.is_scaled and not self._host.takes_time(job)
             if waits or isinstance(job, ScoreJob):
                 result = await self._run(job)
             else:
-                result = None
                 self._thinking += 1
                 self._start(self._answer_later(job))
 

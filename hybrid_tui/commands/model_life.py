@@ -101,6 +101,20 @@ class FileShelf:
             log.warning("the champion of before cannot be had: %s", error.render())
             return None
 
+    def candidate(self, model_id: str) -> ModelFacts:
+        """Return what is known of a whole model of this market; raises ModelError."""
+        from hybrid_tui.ml.model_files import find_model, read_manifest, vouched
+
+        folder = find_model(model_id, self._folders(), self._market)
+        manifest = read_manifest(folder)
+        if manifest.market != self._market:
+            raise ModelError(
+                f"{model_id} is of the {manifest.market} market, this desk of the {self._market}"
+            )
+        for member in manifest.members:
+            vouched(folder / member.file, member)
+        return facts_of(manifest, self._max_age_days)
+
     def install(self, model_id: str) -> None:
         """Name the champion for this market, and have it asked from now on."""
         from hybrid_tui.ml.model_files import write_champion

@@ -94,6 +94,18 @@ class TrainNow(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteModel(Command):
+    """Make a model the champion: it is asked from the next prediction on."""
+
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBackModel(Command):
+    """Make the champion before the last promotion champion again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetSpeed(Command):
     """Run the simulated or recorded clock at another speed; 0 is as fast as it goes."""
 
@@ -128,6 +140,8 @@ COMMANDS: dict[str, type[Command]] = {
         LiftLock,
         RunSession,
         TrainNow,
+        PromoteModel,
+        RollBackModel,
         SetSpeed,
         Stop,
     )

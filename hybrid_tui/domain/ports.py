@@ -132,6 +132,9 @@ class ModelShelf(Protocol):
     def previous(self) -> ModelFacts | None:
         """Return the champion before the last promotion not yet taken back."""
 
+    def candidate(self, model_id: str) -> ModelFacts:
+        """Return what is known of a model that could be champion; raises ModelError."""
+
     def install(self, model_id: str) -> None:
         """Make a model the champion: it is asked from the next prediction on."""
 

@@ -74,8 +74,8 @@ class ModelDesk:
         symbols: tuple[str, ...],
     ) -> None:
         self._recorder = recorder
-        self._book = recorder.state.models
-        self._plan = plan
+        self.book = recorder.state.models
+        self.plan = plan
         self._calendar = calendar
         self._symbols = symbols
         self._installing: str | None = None
@@ -86,7 +86,7 @@ class ModelDesk:
 
     def announce(self, now: datetime) -> None:
         """Tell which model is asked, and end what an engine before this one left half done."""
-        book, plan = self._book, self._plan
+        book, plan = self.book, self.plan
         if book.champion_facts != plan.champion:
             self._recorder.emit(ev.ChampionNamed, now, market=plan.market, model=plan.champion)
         if book.training is not None and book.training.is_running:
@@ -102,14 +102,14 @@ class ModelDesk:
 
     def upcoming(self, after: datetime) -> datetime | None:
         """Return when the next training is due."""
-        training = self._book.training
-        if self._plan.slot is None or (training is not None and training.is_running):
+        training = self.book.training
+        if self.plan.slot is None or (training is not None and training.is_running):
             return None
         failed = training is not None and training.outcome == "failed"
-        known = [at for at in (self._book.trained_at, self._plan.trained_at) if at is not None]
+        known = [at for at in (self.book.trained_at, self.plan.trained_at) if at is not None]
         return training_due(
             after,
-            self._plan.slot,
+            self.plan.slot,
             self._calendar,
             trained=max(known, default=None),
             failed=training.asked_at if training is not None and failed else None,
@@ -120,13 +120,13 @@ class ModelDesk:
         due = self.upcoming(now)
         if due is not None and due <= now:
             until = None
-            if self._plan.is_paced:
+            if self.plan.is_paced:
                 until = self._calendar.next_session(now).open - STOP_BEFORE_OPEN
             self._ask_training(now, "schedule", until)
 
     def obey_train(self, now: datetime, command: Command) -> Ack:
         """Ask for a training because a person does, or say why not."""
-        training = self._book.training
+        training = self.book.training
         if training is not None and training.is_running:
             return Ack(
                 ok=False,
@@ -137,7 +137,7 @@ class ModelDesk:
         return Ack(ok=True, message=f"training {number} begins")
 
     def _ask_training(self, now: datetime, by: str, until: datetime | None) -> int:
-        training = self._book.training
+        training = self.book.training
         number = training.number + 1 if training is not None else 1
         self._recorder.emit(ev.TrainingAsked, now, number=number, by=by)
         self._training = TrainJob(task=TrainingTask(number=number, asked_at=now, until=until))
@@ -145,20 +145,20 @@ class ModelDesk:
 
     def silence(self, now: datetime) -> str:
         """Return why the champion is not asked at all, or nothing."""
-        facts = self._book.champion_facts
+        facts = self.book.champion_facts
         if facts is None or facts.expires_at is None or not facts.has_expired(now):
             return ""
         return f"no entries: model {facts.id} has expired on {facts.expires_at:%Y-%m-%d}; {MEND}"
 
     def doubt(self) -> str:
         """Return why the champion's predictions give no entries, or nothing."""
-        if not self._book.suspended:
+        if not self.book.suspended:
             return ""
-        return f"no entries: {self._book.suspended}; {MEND}"
+        return f"no entries: {self.book.suspended}; {MEND}"
 
     def predicted(self, job: PredictJob) -> None:
         """Note what the champion was asked: a challenger is asked the same beside it."""
-        shadow = self._book.shadow
+        shadow = self.book.shadow
         if shadow is not None and not self._is_beside_busy:
             self._beside = job
 
@@ -166,11 +166,11 @@ class ModelDesk:
         """Yield what is to be done now that everything decided is on disk."""
         if self._installing is not None:
             model_id, self._installing = self._installing, None
-            self._plan.shelf.install(model_id)
+            self.plan.shelf.install(model_id)
         if self._training is not None:
             training, self._training = self._training, None
             yield training
-        shadow = self._book.shadow
+        shadow = self.book.shadow
         if self._beside is not None and shadow is not None:
             job, self._beside = self._beside, None
             self._is_beside_busy = True
@@ -205,18 +205,18 @@ class ModelDesk:
         """Judge the challenger, then the champion, and have the day's drift measured."""
         if self._plan.is_judged and not self._judge_shadow(now):
             self._judge_champion(now)
-        if self._book.champion is not None:
+        if self.book.champion is not None:
             self._measuring = DriftJob(
-                model_id=self._book.champion, view=view, symbols=self._symbols
+                model_id=self.book.champion, view=view, symbols=self._symbols
             )
 
     def _take_shadow(self, now: datetime, job: ShadowJob, result: JobResult) -> None:
-        shadow = self._book.shadow
+        shadow = self.book.shadow
         if shadow is None or shadow.model_id != job.model_id:
             return
         if isinstance(result, TierFailed):
-            facts = self._book.entries[job.model_id].facts
-            self._decide(now, "rejected", facts, f"it cannot be asked: {result.reason}")
+            facts = self.book.entries[job.model_id].facts
+            self.decide(now, "rejected", facts, f"it cannot be asked: {result.reason}")
             return
         assert isinstance(result, Sequence)
         made = [found for found in result if isinstance(found, MLPrediction)]
@@ -247,62 +247,62 @@ class ModelDesk:
             gate=result.gate,
             reason=result.reason,
         )
-        if result.model is not None and not self._plan.is_pinned:
+        if result.model is not None and not self.plan.is_pinned:
             self._receive(now, result.model, result.gate)
 
     def _receive(self, now: datetime, model: ModelFacts, gate: GateResult | None) -> None:
         """Let a new model into the shadow, or at once in the place of an unusable champion."""
-        champion = self._book.champion_facts
+        champion = self.book.champion_facts
         unusable = ""
         if champion is None:
             unusable = "there was no champion"
         elif champion.has_expired(now):
             unusable = f"{champion.id} had expired"
-        elif self._book.suspended:
+        elif self.book.suspended:
             unusable = f"{champion.id} was suspended"
         judged = f" ({gate.reason})" if gate is not None else ""
         figures = gate.figures if gate is not None else {}
         if model.has_expired(now):
-            self._decide(now, "rejected", model, "its training data are too old already")
+            self.decide(now, "rejected", model, "its training data are too old already")
         elif not unusable:
             self._let_shadow(now, model, gate)
         elif gate is not None and gate.is_worse:
             told = f"{unusable}, but it is worse than forecasting the base rate{judged}"
-            self._decide(now, "rejected", model, told, figures)
+            self.decide(now, "rejected", model, told, figures)
         else:
             told = f"{unusable}, and it is not worse than forecasting the base rate{judged}"
-            self._decide(now, "succeeded", model, told, figures)
+            self.decide(now, "succeeded", model, told, figures)
 
     def _let_shadow(self, now: datetime, model: ModelFacts, gate: GateResult | None) -> None:
-        champion, shadow = self._book.champion_facts, self._book.shadow
+        champion, shadow = self.book.champion_facts, self.book.shadow
         if champion is not None and champion.threshold_bps != model.threshold_bps:
             told = "it foretells another rise than the champion: they cannot be compared"
-            self._decide(now, "rejected", model, told)
+            self.decide(now, "rejected", model, told)
             return
         if shadow is not None:
-            before = self._book.entries[shadow.model_id].facts
-            self._decide(now, "rejected", before, "a newer one took its place in the shadow")
+            before = self.book.entries[shadow.model_id].facts
+            self.decide(now, "rejected", before, "a newer one took its place in the shadow")
         self._recorder.emit(
             ev.ShadowBegan,
             now,
             model=model,
-            champion_id=self._book.champion or "",
-            sessions=self._plan.shadow_sessions,
+            champion_id=self.book.champion or "",
+            sessions=self.plan.shadow_sessions,
             gate=gate,
         )
 
     def _is_quiet(self, now: datetime) -> bool:
         """Whether no champion was made in the last week: once a week is enough."""
         return not any(
-            made.verdict in AUTOMATIC and now - made.at < WEEK for made in self._book.decisions
+            made.verdict in AUTOMATIC and now - made.at < WEEK for made in self.book.decisions
         )
 
     def _judge_shadow(self, now: datetime) -> bool:
         """Promote or reject a challenger whose time is over; return whether it was judged."""
-        shadow = self._book.shadow
+        shadow = self.book.shadow
         if shadow is None or len(shadow.days) < shadow.sessions or not self._is_quiet(now):
             return False
-        entry = self._book.entries[shadow.model_id]
+        entry = self.book.entries[shadow.model_id]
         found = gate_result(judge_days(shadow.days, seed=SEED))
         gate = entry.gate or GateResult(is_passed=False, reason="not judged")
         told = (
@@ -314,12 +314,12 @@ class ModelDesk:
             passed, told = False, f"it has expired; {told}"
         figures = {f"shadow {name}": value for name, value in found.figures.items()}
         figures |= {f"walk-forward {name}": value for name, value in gate.figures.items()}
-        self._decide(now, "promoted" if passed else "rejected", entry.facts, told, figures)
+        self.decide(now, "promoted" if passed else "rejected", entry.facts, told, figures)
         return True
 
     def _judge_champion(self, now: datetime) -> None:
         """Roll back, or suspend, a champion whose live calibration broke."""
-        book = self._book
+        book = self.book
         champion = book.champion_facts
         if champion is None or book.suspended or not self._is_quiet(now):
             return
@@ -339,7 +339,7 @@ class ModelDesk:
             "sessions": float(sessions),
             "outcomes": float(sum(day.outcomes for day in book.live)),
         }
-        previous = None if self._plan.is_pinned else self._plan.shelf.previous()
+        previous = None if self.plan.is_pinned else self.plan.shelf.previous()
         known = book.entries.get(previous.id) if previous is not None else None
         if (
             previous is not None
@@ -347,12 +347,12 @@ class ModelDesk:
             and not previous.has_expired(now)
             and not (known is not None and known.status == "suspended")
         ):
-            self._decide(now, "rolled_back", previous, told, figures)
+            self.decide(now, "rolled_back", previous, told, figures)
         else:
             why = "there is no earlier champion that could take over"
-            self._decide(now, "suspended", champion, f"{told}, and {why}", figures)
+            self.decide(now, "suspended", champion, f"{told}, and {why}", figures)
 
-    def _decide(
+    def decide(
         self,
         now: datetime,
         verdict: Verdict,
@@ -360,13 +360,14 @@ class ModelDesk:
         reason: str,
         figures: Mapping[str, float] | None = None,
     ) -> None:
+        """Book a decision about a model and do what follows from it."""
         self._recorder.emit(
             ev.ModelDecided,
             now,
-            market=self._plan.market,
+            market=self.plan.market,
             verdict=verdict,
             model=model,
-            previous=self._book.champion,
+            previous=self.book.champion,
             reason=reason,
             figures=dict(figures or {}),
         )

@@ -14,7 +14,9 @@ from hybrid_tui.domain.commands import (
     Flatten,
     LiftLock,
     Pause,
+    PromoteModel,
     Resume,
+    RollBackModel,
     TightenStop,
     TrainNow,
     Undo,
@@ -23,6 +25,7 @@ from hybrid_tui.domain.commands import (
 from hybrid_tui.domain.orders import ExitReason
 from hybrid_tui.engine.approval import Approvals
 from hybrid_tui.engine.models import ModelDesk
+from hybrid_tui.engine.models_by_hand import NO_MODELS, promote, roll_back
 from hybrid_tui.engine.orders import OrderDesk
 from hybrid_tui.engine.recorder import Recorder
 
@@ -80,8 +83,12 @@ def obey(
             return Ack(ok=True, message=f"lifted {name}{f' on {symbol}' if symbol else ''}")
         case TrainNow():
             if models is None:
-                return Ack(ok=False, message="tier 2 is off, or no model of it can be read")
+                return NO_MODELS
             return models.obey_train(now, command)
+        case PromoteModel(model_id=model_id):
+            return promote(now, models, model_id)
+        case RollBackModel():
+            return roll_back(now, models)
         case _:
             return Ack(ok=False, message=f"{type(command).__name__} is not for the engine")
 

@@ -260,7 +260,7 @@ def load_model(folder: Path) -> Model:
             f"{folder / strangers[0]} does not belong to the model",
             hint="a model is a manifest, a card and safetensors; nothing else is ever loaded",
         )
-    contents = {member.name: _vouched(folder / member.file, member) for member in manifest.members}
+    contents = {member.name: vouched(folder / member.file, member) for member in manifest.members}
     import torch
 
     torch.set_num_threads(1)
@@ -276,7 +276,8 @@ def load_model(folder: Path) -> Model:
     )
 
 
-def _vouched(path: Path, member: MemberFigures) -> bytes:
+def vouched(path: Path, member: MemberFigures) -> bytes:
+    """Return a member's file; raises ModelError where the manifest does not vouch for it."""
     try:
         content = path.read_bytes()
     except OSError as error:

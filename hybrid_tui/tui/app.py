@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from hybrid_tui.tui.backtest.runs import RunFolder
     from hybrid_tui.tui.connection import Connector
     from hybrid_tui.tui.history import History
+    from hybrid_tui.tui.models.cards import Cards
     from hybrid_tui.tui.tape import Entry
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class DeskApp(App[str]):
         *,
         backtests: Backtests | None = None,
         runs: RunFolder | None = None,
+        cards: Cards | None = None,
         read_only: bool = False,
         wall: Callable[[], float] = time.monotonic,
         zone: tzinfo | None = None,
@@ -103,6 +105,7 @@ class DeskApp(App[str]):
         self.settings = settings or ScreenSettings()
         self.backtests = backtests
         self.runs = runs
+        self.cards = cards
         self.read_only = read_only
         self.wall = wall
         self.zone = zone

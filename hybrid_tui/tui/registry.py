@@ -44,12 +44,17 @@ BACKTEST = PageEntry(
     words="Backtests: plan, run, read, compare",
 )  # fmt: skip
 
+MODELS = PageEntry(
+    name="Models", key="4", module="hybrid_tui.tui.models.page", kind="ModelsPage",
+    words="Models: figures, calibration, drift, training, promote and roll back",
+)  # fmt: skip
+
 HEALTH = PageEntry(
     name="Health", key="6", module="hybrid_tui.tui.health.page", kind="HealthPage",
     words="Health: tiers, data, the engine's work, troubles, settings",
 )  # fmt: skip
 
-PAGES: tuple[PageEntry, ...] = (DESK, STRATEGY, SYMBOL, TRADES, BACKTEST, HEALTH)
+PAGES: tuple[PageEntry, ...] = (DESK, STRATEGY, SYMBOL, TRADES, MODELS, BACKTEST, HEALTH)
 """All pages, the numbered ones in their order. ``page.py`` says how to add one."""
 
 

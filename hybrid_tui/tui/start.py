@@ -33,6 +33,7 @@ def run_screen(
     from hybrid_tui.tui.backtest.runs import RunFolder
     from hybrid_tui.tui.connection import EngineConnector
     from hybrid_tui.tui.history import JournalHistory
+    from hybrid_tui.tui.models.cards import FolderCards
 
     if not is_served() and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError(
@@ -44,6 +45,7 @@ def run_screen(
         JournalHistory(paths.journal),
         backtests=BacktestProcess(backtest_options(global_options)),
         runs=RunFolder(paths.journal.parent / "backtests"),
+        cards=FolderCards(paths.models),
         read_only=read_only,
         settings=settings,
     )

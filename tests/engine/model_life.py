@@ -30,6 +30,7 @@ from hybrid_tui.engine.engine import Engine, EngineSetup
 from hybrid_tui.engine.jobs import DriftJob, Job, JobResult, PredictJob, ShadowJob, TrainJob
 from hybrid_tui.engine.models import LifePlan
 from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.errors import ModelError
 from hybrid_tui.journal.journal import Journal
 from hybrid_tui.journal.reader import read_events, read_state
 from tests.semantics.desk import prediction
@@ -79,10 +80,16 @@ class Shelf:
 
     def __init__(self, previous: ModelFacts | None = None) -> None:
         self.before = previous
+        self.expires_at: datetime | None = None
         self.installed: list[str] = []
 
     def previous(self) -> ModelFacts | None:
         return self.before
+
+    def candidate(self, model_id: str) -> ModelFacts:
+        if model_id == "gone":
+            raise ModelError("there is no model 'gone'")
+        return facts(model_id, self.expires_at)
 
     def install(self, model_id: str) -> None:
         self.installed.append(model_id)

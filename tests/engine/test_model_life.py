@@ -9,7 +9,7 @@ import pytest
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.calendar import TradingCalendar
-from hybrid_tui.domain.commands import TrainNow
+from hybrid_tui.domain.commands import PromoteModel, RollBackModel, TrainNow
 from hybrid_tui.domain.models import GateResult
 from hybrid_tui.domain.ports import TrainingResult
 from hybrid_tui.journal.decisions import before_last, decisions
@@ -185,6 +185,28 @@ def test_a_broken_champion_is_rolled_back_and_nothing_flaps(
     assert world.decided() == [("rolled_back", "old"), ("suspended", "old")]
     gap = world.events(ev.ModelDecided)[1].at - decision.at
     assert gap >= timedelta(days=7), "it goes back to no model that broke, and not within a week"
+
+
+def test_a_person_makes_a_model_champion_and_takes_it_back(
+    tmp_path: Path, calendar: TradingCalendar
+) -> None:
+    shelf = Shelf()
+    world = World(tmp_path, calendar, MONDAY, GUESSES, facts("old"), shelf=shelf)
+    world.until("2025-10-06T11:00")
+    assert world.command(PromoteModel(model_id="old")).message == "old is the champion already"
+    assert "no model 'gone'" in world.command(PromoteModel(model_id="gone")).message
+    assert "no promotion" in world.command(RollBackModel()).message
+    assert world.decided() == []
+    assert world.command(PromoteModel(model_id="new")).ok
+    world.until("2025-10-06T12:00")
+    shelf.before = facts("old")
+    assert world.command(RollBackModel()).ok
+    world.until("2025-10-06T13:00")
+    assert world.decided() == [("promoted", "new"), ("rolled_back", "old")]
+    assert shelf.installed == ["new", "old"]
+    assert world.book.champion == "old"
+    shelf.expires_at = new_york("2025-10-01T00:00")
+    assert "has expired" in world.command(PromoteModel(model_id="weak")).message
 
 
 def test_a_suspended_champion_gives_no_entries_and_a_new_model_succeeds_it(

@@ -37,7 +37,7 @@ def reliability_rows(
     told = "no outcome is known yet" if is_asked else "not asked by this desk"
     right = _plot(f"live · {live.outcomes if is_asked else 0:,} outcomes", lived, told)
     rows = [row(("Calibration · bar came true, tick said", "head"))]
-    half = 2 + 5 + GAUGE + 2 + 4 + 8
+    half = 5 + GAUGE + 2 + 3 + 8
     if width >= 2 * half + 2:
         for number in range(max(len(left), len(right))):
             one = left[number] if number < len(left) else ()

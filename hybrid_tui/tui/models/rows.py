@@ -35,9 +35,9 @@ VERDICTS = {
     "suspended": "bad",
 }  # fmt: skip
 MODEL_COLUMNS = (
-    Column(name="id", title="model", width=20, grows=True),
+    Column(name="id", title="model", width=18, grows=True),
     Column(name="status", title="is", width=11),
-    Column(name="auc", title="AUC", width=13, rank=2),
+    Column(name="auc", title="AUC", width=11, rank=2),
     Column(name="gain", title="gain", width=7, align="right", rank=1),
     Column(name="age", title="age", width=6, align="right", rank=3),
 )
@@ -121,7 +121,7 @@ def _short(card: Card, name: str) -> str:
         return ""
     if low is None or high is None:
         return f.probability(value)
-    return f"{f.probability(value)} {f.probability(low)}..{f.probability(high)}"
+    return f"{f.probability(value)} {f.probability(low)}-{f.probability(high)}"
 
 
 def model_title(view: ModelView) -> str:

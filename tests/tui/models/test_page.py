@@ -99,7 +99,7 @@ async def test_each_model_says_what_it_is_and_how_well_it_did() -> None:
     async with open_page(living()) as shown:
         listed = shown.text("models")
         assert listed.index("real-20260307 ★ champion") < listed.index("real-20260314 ◇ shadow")
-        for said in ("real-20260228 - earlier", "real-20260310 ! expired", "✗ damaged", "7d"):
+        for said in ("real-20260228 - earlier", "real-20260310 ! expired", "✗ damaged", "6d"):
             assert said in listed
         model = shown.text("model")
         for said in ("★ champion since", "0.5177 0.4677 .. 0.5677", "reached .70 0 of 14,399",

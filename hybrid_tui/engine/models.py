@@ -203,7 +203,7 @@ class ModelDesk:
 
     def session_closed(self, now: datetime, view: MarketView) -> None:
         """Judge the challenger, then the champion, and have the day's drift measured."""
-        if self._plan.is_judged and not self._judge_shadow(now):
+        if self.plan.is_judged and not self._judge_shadow(now):
             self._judge_champion(now)
         if self.book.champion is not None:
             self._measuring = DriftJob(

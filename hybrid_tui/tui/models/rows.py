@@ -35,11 +35,11 @@ VERDICTS = {
     "suspended": "bad",
 }  # fmt: skip
 MODEL_COLUMNS = (
-    Column(name="id", title="model", width=18, grows=True),
+    Column(name="id", title="model", width=17, grows=True),
     Column(name="status", title="is", width=11),
     Column(name="auc", title="AUC", width=11, rank=2),
-    Column(name="gain", title="gain", width=7, align="right", rank=1),
-    Column(name="age", title="age", width=6, align="right", rank=3),
+    Column(name="gain", title="gain", width=6, align="right", rank=1),
+    Column(name="age", title="age", width=5, align="right", rank=3),
 )
 DRIFT_COLUMNS = (
     Column(name="symbol", title="symbol", width=6),

@@ -26,6 +26,7 @@ from hybrid_tui.commands.backtest_files import check_folder, write_page, write_r
 from hybrid_tui.commands.backtest_output import Progress, print_summary, print_walk, run_log
 from hybrid_tui.commands.common import progress, split_symbols, stoppable, tell
 from hybrid_tui.commands.context import parse_bound, print_json, state_of
+from hybrid_tui.commands.talib_alone import import_talib_alone
 from hybrid_tui.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def backtest(
     as_json: opt.AsJson = False,
 ) -> None:
     """Run the desk's engine over history and report what it would have done."""
+    import_talib_alone()
     from hybrid_tui.commands.backtest_both import run_both
     from hybrid_tui.commands.backtest_causality import (
         Run,

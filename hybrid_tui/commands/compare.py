@@ -15,6 +15,7 @@ from hybrid_tui.commands.backtest_document import Asked, document_of
 from hybrid_tui.commands.backtest_output import Progress
 from hybrid_tui.commands.common import split_symbols, stoppable, tell
 from hybrid_tui.commands.context import CliState, parse_bound, print_json, state_of
+from hybrid_tui.commands.talib_alone import import_talib_alone
 from hybrid_tui.errors import HybridError, Interrupted
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def compare(
     as_json: opt.AsJson = False,
 ) -> None:
     """Backtest the same data with rules, ml and llm on and off and in the hybrid modes."""
+    import_talib_alone()
     state = state_of(context)
     given: dict[str, object] = {
         "broker.cash": cash,

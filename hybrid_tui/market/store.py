@@ -19,6 +19,7 @@ import numpy as np
 from hybrid_tui.domain.bars import BarSeries, CorporateAction, feed_changes
 from hybrid_tui.errors import ConfigError, DataError
 from hybrid_tui.market.actions_file import ACTIONS, read_actions, sync_folder, write_actions
+from hybrid_tui.market.arrow import figures_of
 from hybrid_tui.market.paging import MOST_IN_MEMORY, paged, sharing_times
 from hybrid_tui.market.stretches import (
     Adjusted,
@@ -273,8 +274,8 @@ class BarStore:
             # Not read_table: looking for more than one file takes it longer than reading a year.
             with pq.ParquetFile(stored.path) as file:
                 table = file.read(columns=wanted, use_threads=False)
-            times = {name: table[name].to_numpy().view(np.int64) // 1000 for name in TIMES}
-            values: dict[str, Any] = {name: table[name].to_numpy() for name in VALUES}
+            times = {name: figures_of(table[name], np.int64) // 1000 for name in TIMES}
+            values: dict[str, Any] = {name: figures_of(table[name], np.float64) for name in VALUES}
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise DataError(f"{stored.path} cannot be read: {error}", hint=HINT) from error
         return BarSeries(

@@ -301,3 +301,25 @@ def ended(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         check=False,
     )
+
+
+def test_a_backtest_over_the_store_needs_no_pandas(shared_data: Path, empty: Path) -> None:
+    bars = shared_data / "bars_hour_lean" / "IBM.csv.gz"
+    assert hybrid_tui(empty, "data", "import", str(bars)).returncode == 0
+    program = (
+        "import sys; sys.argv = ['hybrid-tui', 'backtest', '--data', 'store', '--json']\n"
+        "from hybrid_tui.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "assert 'pandas' not in sys.modules\n"
+        "import pandas\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(empty),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr

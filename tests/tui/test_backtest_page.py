@@ -193,6 +193,23 @@ async def test_a_run_is_stopped_and_keeps_nothing(tmp_path: Path) -> None:
         assert runs.runs() == []
 
 
+async def test_a_read_only_screen_makes_and_removes_no_run(
+    documents: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path
+) -> None:
+    backtests, runs = FakeBacktests(documents[0]), RunFolder(tmp_path)
+    kept = runs.save(OPTIONS, documents[0], datetime(2026, 3, 20, tzinfo=UTC))
+    app, _, _ = desk_app(normal(), backtests=backtests, runs=runs, read_only=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        for key in ("R", "tab", "d"):
+            await press(pilot, key)
+            await quiet(pilot)
+        assert app.notice is not None
+        assert app.notice[0] == "read-only: runs are neither made nor removed"
+    assert backtests.asked == []
+    assert runs.runs() == [kept]
+
+
 async def test_two_runs_are_compared_day_by_day_with_what_differs(
     documents: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -159,6 +159,8 @@ class BacktestPage(Page):
 
     def action_run(self) -> None:
         """Run the plan."""
+        if self._keeps_nothing():
+            return
         if self.desk.backtests is None or self.desk.runs is None:
             self.say("this screen cannot start backtests", "warn")
             return
@@ -203,6 +205,8 @@ class BacktestPage(Page):
 
     def action_remove(self) -> None:
         """Remove a run."""
+        if self._keeps_nothing():
+            return
         key = self._views["runs"].cursor_key
         if key is None or self.desk.runs is None or self._current != "runs":
             self.say("no run is selected")
@@ -211,6 +215,12 @@ class BacktestPage(Page):
         self._marked = None if self._marked == key else self._marked
         self.say(f"the run {key} is removed")
         self.run_worker(self._list(), exit_on_error=False)
+
+    def _keeps_nothing(self) -> bool:
+        """Say that a screen that only looks neither makes nor removes files, where that is so."""
+        if self.desk.read_only:
+            self.say("read-only: runs are neither made nor removed", "warn")
+        return self.desk.read_only
 
     def on_rows_view_picked(self, event: RowsView.Picked) -> None:
         """Follow the mouse to another pane."""

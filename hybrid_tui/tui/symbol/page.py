@@ -101,6 +101,8 @@ class SymbolPage(Approving):
         if subject == self._symbol:
             return
         self._symbol = subject
+        # Until it is painted, and a moment longer, nobody has seen what a decision would be on.
+        self._waiting = None
         self._look = replace(self._look, cursor=None, end=0)
         if self._watch is not None:
             self._watch.turn_to(subject, self._interval)

@@ -168,6 +168,17 @@ async def test_keys_go_to_panes_headlines_and_other_symbols(history: JournalHist
         assert "META" in shown.lines("symbol-head")[0]
 
 
+async def test_a_symbol_that_nobody_has_seen_yet_is_not_decided_on(
+    history: JournalHistory,
+) -> None:
+    async with open_page(history) as shown:
+        shown.wall.seconds += 1.0
+        shown.page.action_symbol(-1)
+        shown.page.action_approve()
+        await press(shown.pilot, "A")
+        assert shown.engine.sent == []
+
+
 async def test_keys_act_on_the_symbol_and_why_tells_its_chain(history: JournalHistory) -> None:
     async with open_page(history) as shown:
         await shown.press("a")

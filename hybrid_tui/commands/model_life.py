@@ -165,13 +165,12 @@ def life_plan(
 
     if "ml" not in config.app.tiers:
         return None
-    is_named = config.ml.model != CHAMPION
-    if not is_named:
+    is_pinned = config.ml.model != CHAMPION
+    if not is_pinned:
         shelf.settle()
     # A model may know the days that are looked at again: what it says of them is no proof, and the
     # live desk's champion does not hang on it.
     is_judged = config.app.mode != "recorded" or retrains_weekly(config)
-    is_pinned = is_named or not is_judged
     try:
         champion = facts_of(find_manifest(state, config, market.kind), max_age_of(config))
     except ModelError:

@@ -47,7 +47,7 @@ class LifePlan:
     ``is_paced``: the desk's time is the real one, and a training can be told when to stop.
     ``is_pinned``: the configuration names one model, and no other takes its place. ``is_judged``:
     what comes of its predictions decides on it; over recorded days, which a model may have been
-    trained on, nothing does, and they give what a backtest gives.
+    trained on, only a person does, and they give what a backtest gives.
     """
 
     market: str
@@ -247,7 +247,7 @@ class ModelDesk:
             gate=result.gate,
             reason=result.reason,
         )
-        if result.model is not None and not self.plan.is_pinned:
+        if result.model is not None and self.plan.is_judged and not self.plan.is_pinned:
             self._receive(now, result.model, result.gate)
 
     def _receive(self, now: datetime, model: ModelFacts, gate: GateResult | None) -> None:

@@ -148,8 +148,8 @@ def test_recorded_days_judge_no_model_and_leave_the_live_desks_challenger_alone(
     plan = life_plan(CliState(), config, market, journal.connection, shelf)
     assert plan is not None
     challenged_by = plan.challenger.id if plan.challenger is not None else None
-    expected = (True, False, SHIPPED) if mode == "paper" else (False, True, None)
-    assert (plan.is_judged, plan.is_pinned, challenged_by) == expected
+    expected = (True, SHIPPED) if mode == "paper" else (False, None)
+    assert (plan.is_judged, challenged_by) == expected
 
 
 def test_a_day_that_is_none_is_a_mistake_in_the_configuration(home: Path) -> None:

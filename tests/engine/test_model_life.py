@@ -269,9 +269,11 @@ def test_days_that_are_only_looked_at_again_decide_on_no_model(
 ) -> None:
     shelf = Shelf(previous=facts("old"))
     world = World(tmp_path, calendar, MONDAY, GUESSES, facts("wild"), shelf=shelf, is_judged=False)
+    challenge(world, "new")
     world.until("2025-10-20T17:00")
     assert world.decided() == []
     assert shelf.installed == []
+    assert world.book.shadow is None
     assert all(made.confidence > 0 for made in world.state.predictions.values())
 
 

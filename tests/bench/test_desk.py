@@ -1,0 +1,162 @@
+"""The whole desk in a terminal: key to paint, and what screen and engine take of CPU and memory.
+
+All tiers on the simulated market with 100 symbols. Goals: key to paint p95 below 50 ms and p99
+below 250 ms at speed 60, below 15 % of a core at speed 1. Wall times mean something on an idle
+machine only, so the CPU that the screen took for a key stands beside them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hybrid_tui.config import Paths
+from hybrid_tui.domain.commands import SetSpeed, Stop
+from hybrid_tui.engine.client import EngineGone, send_command
+from hybrid_tui.engine.endpoint import is_held, read_endpoint
+from tests.desk import wait_for
+from tests.tui.terminal import PaintedTerminal
+
+SYMBOLS = 100
+KEYS = 40
+SETTLE_SECONDS = 8.0
+WATCH_SECONDS = 12.0
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[P\]][^\x1b\x07]*(?:\x1b\\|\x07))")
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+pytestmark = [
+    pytest.mark.bench,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc"),
+]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+
+
+def resident_mb(pid: int) -> float:
+    """Return a process's resident memory in MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def market_time(paths: Paths) -> datetime:
+    """Return the newest instant in the journal; batched events come up to a second late."""
+    with contextlib.closing(sqlite3.connect(paths.journal)) as journal:
+        (at,) = journal.execute("select max(at) from events").fetchone()
+    return datetime.fromisoformat(at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A desk in a terminal, and how long its first picture and its first figures took."""
+
+    terminal: PaintedTerminal
+    engine: int
+    paths: Paths
+    first_picture: float
+    first_figures: float
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("desk") / "home"
+    home.mkdir()
+    (home / "config.toml").touch()
+    paths = Paths.of(environment={"HYBRID_TUI_HOME": str(home)})
+    watched = ",".join(f"S{n:03d}" for n in range(SYMBOLS))
+    began = time.perf_counter()
+    terminal = PaintedTerminal(home, "--set", f"app.watchlist={watched}", "--speed", "60")
+    terminal.until(lambda: terminal.shows("Positions"), 120)
+    first_picture = time.perf_counter() - began
+    terminal.until(lambda: terminal.shows("S000") or terminal.shows("closes in"), 120)
+    first_figures = time.perf_counter() - began
+    endpoint = read_endpoint(paths.engine)
+    assert endpoint is not None
+    terminal.read(SETTLE_SECONDS)
+    yield Running(
+        terminal=terminal,
+        engine=endpoint.pid,
+        paths=paths,
+        first_picture=first_picture,
+        first_figures=first_figures,
+    )
+    with contextlib.suppress(EngineGone):
+        send_command(paths.engine, Stop(by="bench"), 20.0)
+    terminal.hang_up()
+    terminal.ends()
+    wait_for(lambda: not is_held(paths), 60)
+
+
+def drained(terminal: PaintedTerminal, seconds: float) -> None:
+    """Take in, unread, what the program writes for so long."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        if select.select([terminal.master], [], [], left)[0]:
+            os.read(terminal.master, 65536)
+
+
+def until_painted(terminal: PaintedTerminal, words: str) -> float:
+    """Return the seconds until words were painted."""
+    began, painted = time.perf_counter(), ""
+    while words not in painted:
+        assert time.perf_counter() - began < 20, painted[-2000:]
+        if select.select([terminal.master], [], [], 1.0)[0]:
+            text = os.read(terminal.master, 65536).decode(errors="replace")
+            painted = painted[-4000:] + ESCAPES.sub("", text)
+    return time.perf_counter() - began
+
+
+def test_key_to_paint_at_speed_60(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = running.terminal
+    spent = []
+    for n in range(KEYS):
+        drained(terminal, 0.15 + 0.01 * (n % 7))
+        busy = cpu_seconds(terminal.pid)
+        terminal.type(b"?" if n % 2 == 0 else b"q")
+        seconds = until_painted(terminal, "Approve the symbol" if n % 2 == 0 else "Positions")
+        spent.append((seconds * 1000, (cpu_seconds(terminal.pid) - busy) * 1000))
+    wall, cpu = np.percentile(np.array(spent), [50, 95, 99], axis=0).T
+    with capsys.disabled():
+        print(  # noqa: T201
+            f"\nfirst picture {running.first_picture:.2f} s, first figures"
+            f" {running.first_figures:.2f} s (wall)\nkey to paint of a whole page, speed 60,"
+            f" {SYMBOLS} symbols: wall p50 {wall[0]:.0f} ms, p95 {wall[1]:.0f} ms, p99"
+            f" {wall[2]:.0f} ms; CPU of the screen p50 {cpu[0]:.0f} ms, p95 {cpu[1]:.0f} ms"
+            " (goals: p95 50 ms, p99 250 ms)"
+        )
+
+
+@pytest.mark.parametrize("speed", [60, 1])
+def test_what_it_takes(running: Running, speed: float, capsys: pytest.CaptureFixture[str]) -> None:
+    assert send_command(running.paths.engine, SetSpeed(speed=speed), 20.0).ok
+    drained(running.terminal, 1.0)
+    pids = (running.engine, running.terminal.pid)
+    at = market_time(running.paths)
+    before, began = [cpu_seconds(pid) for pid in pids], time.monotonic()
+    drained(running.terminal, WATCH_SECONDS)
+    seconds = time.monotonic() - began
+    engine, screen = (
+        100 * (cpu_seconds(pid) - was) / seconds for pid, was in zip(pids, before, strict=True)
+    )
+    memory = [resident_mb(pid) for pid in pids]
+    passed = (market_time(running.paths) - at).total_seconds()
+    with capsys.disabled():
+        print(  # noqa: T201
+            f"\nspeed {speed} ({passed:.0f} s of the market in {seconds:.0f} s): engine"
+            f" {engine:.1f} %, screen {screen:.1f} % of a core (goal at"
+            f" speed 1: 15 %); resident {memory[0]:.0f} and {memory[1]:.0f} MB"
+        )

@@ -187,7 +187,9 @@ def life_plan(
         champion=champion,
         shadow_sessions=config.ml.shadow_days,
         slot=parse_slot(config.ml.retrain_at) if retrains_weekly(config) else None,
-        challenger=None if challenger is None or is_pinned else _still_there(shelf, challenger.id),
+        challenger=None
+        if challenger is None or not is_judged
+        else _still_there(shelf, challenger.id),
         challenger_gate=None if challenger is None else challenger.gate,
         trained_at=last_training(connection, market.kind, config.app.mode),
         is_paced=market.source is not None,

@@ -227,9 +227,9 @@ def training_rows(training: Training | None, width: int) -> list[Row]:
     if training.is_running:
         left = ""
         if training.seconds_left is not None:
-            left = f", {f.span(timedelta(seconds=training.seconds_left))} left"
+            left = f", {f.span(timedelta(seconds=training.seconds_left))} left:"
         bar = f.gauge(training.share, 16)
-        text = f" {training.share * 100:.0f} % {f.clean(training.stage)}{left}"
+        text = f" {training.share * 100:.0f} %{left} {f.clean(training.stage)}"
         rows.append(row((f"▕{bar}▏", "blue"), f.fit(text, max(0, width - 18))))
         return rows
     style = {"trained": "good", "failed": "bad"}.get(training.outcome or "", "warn")

@@ -108,7 +108,7 @@ async def test_each_model_says_what_it_is_and_how_well_it_did() -> None:
         drift = shown.text("model-drift")
         assert drift.index("NVDA 0.31") < drift.index("META 0.14") < drift.index("XLK 0.02")
         decided = shown.text("model-decisions")
-        assert "42 % gru, epoch 3, 5m12 left" in decided
+        assert "42 %, 5m12 left: gru, epoch 3" in decided
         assert decided.index("rejected real-20260310") < decided.index("promoted real-20260307")
         await shown.press("j")
         assert "0 of 5 sessions" in shown.text("model")

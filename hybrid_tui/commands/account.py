@@ -15,6 +15,7 @@ import typer
 
 from hybrid_tui.alpaca_wire import KEY_ID, SECRET_KEY, AlpacaKeys
 from hybrid_tui.commands.context import CliState
+from hybrid_tui.commands.rehearsal import check_rehearsed
 from hybrid_tui.config import Config
 from hybrid_tui.errors import ConfigError, Refused
 from hybrid_tui.keys import find_keys
@@ -92,11 +93,7 @@ def check_live_switch(state: CliState, config: Config) -> None:
             hint="leave broker.trading_url out",
         )
     if mode == "live" and not is_loopback(url):
-        raise ConfigError(
-            "real money is not in this version: orders at Alpaca have been tried against a local"
-            " imitation only",
-            hint="app.mode = 'paper' with broker.kind = 'alpaca' trades your paper account",
-        )
+        check_rehearsed(state.paths)
 
 
 def open_account(state: CliState, config: Config) -> OpenAccount:
@@ -129,7 +126,8 @@ def confirm_live(state: CliState, config: Config) -> None:
         )
     typer.echo(
         f"REAL MONEY: account {account.name}, ${account.row.equity:,.2f}, up to"
-        f" {config.broker.first_week_position:.0%} of it a position in the first week.",
+        f" {config.broker.first_week_position:.0%} of it a position in the first week.\n"
+        "Orders were tested against an imitation of Alpaca, and by you on your paper account.",
         err=True,
     )
     typed = typer.prompt("Type the account's number to trade it", err=True)

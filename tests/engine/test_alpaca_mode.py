@@ -112,8 +112,8 @@ async def test_the_desk_trades_the_paper_account(alpaca: Alpaca) -> None:
                 *("--set", "app.mode=live"),
                 *("--set", "broker.trading_url=https://api.alpaca.markets"),
             ),
-            2,
-            "real money is not in this version",
+            1,
+            "real money needs a rehearsal on your Alpaca paper account: 0 of 5 sessions",
         ),
     ],
 )

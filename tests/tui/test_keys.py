@@ -289,6 +289,25 @@ async def test_read_only_refuses_every_command_visibly() -> None:
             assert desk.notice == "read-only: nothing was sent"
 
 
+async def test_an_answer_that_is_given_twice_counts_once_and_leaves_the_page() -> None:
+    async with open_desk() as desk:
+        await desk.press("x", "left")
+        button = desk.app.focused
+        assert isinstance(button, Button)
+        button.press()
+        button.press()
+        await settled(desk.pilot)
+        await desk.press("v")
+        line = desk.app.screen.query_one(Input)
+        desk.wall.seconds += 1.0
+        await line.action_submit()
+        await line.action_submit()
+        await settled(desk.pilot)
+        assert desk.app.screen is desk.app.page
+        sent = [type(command) for command in desk.engine.sent]
+        assert sent == [ClosePosition, Veto]
+
+
 async def test_external_position_is_taken_over_only_when_its_symbol_is_typed() -> None:
     async with open_desk(crowded()) as desk:
         await desk.press("O")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -27,7 +27,22 @@ HELD_SECONDS = 0.3
 """A key that is held down comes again within this time."""
 
 
-class Question(ModalScreen[str]):
+Result = TypeVar("Result")
+
+
+class _Once(ModalScreen[Result]):
+    """A dialog that gives one answer: a key may come again before it has closed."""
+
+    _is_answered = False
+
+    def give(self, answer: Result) -> None:
+        """Close with an answer; one that comes after it would close what is below."""
+        if not self._is_answered:
+            self._is_answered = True
+            self.dismiss(answer)
+
+
+class Question(_Once[str]):
     """Rows of text and buttons; ``focus`` names the answer that has the focus.
 
     With ``typed``, an answer other than cancel counts only when that word was typed.
@@ -97,14 +112,14 @@ class Question(ModalScreen[str]):
             if given.value.strip() != self._typed:
                 given.focus()
                 return
-        self.dismiss(answer)
+        self.give(answer)
 
     def action_cancel(self) -> None:
         """Change nothing."""
-        self.dismiss(CANCEL)
+        self.give(CANCEL)
 
 
-class Asking(ModalScreen[str | None]):
+class Asking(_Once[str | None]):
     """One line to type under rows of text: enter gives it, esc gives None.
 
     ``check`` returns what is wrong with a text, or nothing. Keys of the first moments are not
@@ -168,11 +183,11 @@ class Asking(ModalScreen[str | None]):
         if wrong:
             self.query_one("#dialog-wrong", RowsView).show([row((wrong, "bad"))])
             return
-        self.dismiss(event.value.strip())
+        self.give(event.value.strip())
 
     def action_cancel(self) -> None:
         """Change nothing."""
-        self.dismiss(None)
+        self.give(None)
 
 
 def _show_wrapped(screen: ModalScreen[Any], rows: Sequence[Row]) -> None:
@@ -210,7 +225,7 @@ class _Line(Input):
         await super()._on_key(event)
 
 
-class Reading(ModalScreen[None]):
+class Reading(_Once[None]):
     """Rows to read and scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -259,7 +274,7 @@ class Reading(ModalScreen[None]):
 
     def action_close(self) -> None:
         """Go back."""
-        self.dismiss(None)
+        self.give(None)
 
     def _count(self) -> None:
         view = self.query_one("#reading", RowsView)

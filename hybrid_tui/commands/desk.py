@@ -39,6 +39,7 @@ from hybrid_tui.commands.model_life import (
     max_age_of,
     measure_drift,
 )
+from hybrid_tui.commands.rehearsal import LOCAL
 from hybrid_tui.config import Config
 from hybrid_tui.errors import ConfigError, Refused
 
@@ -154,7 +155,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         speed=speed,
         sources={
             "market": market.name,
-            "broker": "paper broker" if account is None else _named(account),
+            "broker": "paper broker" if account is None else _named(config, account),
             "llm": _said_of(strategist),
         },
         settings={
@@ -267,8 +268,11 @@ def _said_of(strategist: Strategist | None) -> str:
     return "local analyst, no LLM" if strategist.source == "local" else strategist.source
 
 
-def _named(account: OpenAccount) -> str:
-    return f"Alpaca {'LIVE' if account.is_live else 'paper'} {account.name}"
+def _named(config: Config, account: OpenAccount) -> str:
+    from hybrid_tui.broker.alpaca_gateway import is_loopback
+
+    where = LOCAL if is_loopback(config.broker.trading_url) else ""
+    return f"Alpaca {'LIVE' if account.is_live else 'paper'} {account.name}{where}"
 
 
 def _paper_broker(config: Config, desk: DeskState, *, resumed: bool) -> PaperBroker:

@@ -18,6 +18,8 @@ from hybrid_tui.paths import Paths
 SESSIONS = 5
 FILLS = 10
 BROKER = "Alpaca paper"
+LOCAL = ", local"
+"""Ends the name of an account at a loopback address: an imitation, which proves nothing here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,4 +94,8 @@ def _read(path: Path) -> tuple[set[str], int]:
 def _is_rehearsal(body: dict[str, object]) -> bool:
     sources = body.get("sources")
     broker = sources.get("broker", "") if isinstance(sources, dict) else ""
-    return body.get("mode") == "paper" and str(broker).startswith(BROKER)
+    return body.get("mode") == "paper" and _is_alpaca(str(broker))
+
+
+def _is_alpaca(broker: str) -> bool:
+    return broker.startswith(BROKER) and not broker.endswith(LOCAL)

@@ -67,7 +67,12 @@ def test_sessions_and_fills_of_all_profiles_count(paths: Paths) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "broker"),
-    [("paper", "paper broker"), ("sim", "paper broker"), ("live", "Alpaca LIVE")],
+    [
+        ("paper", "paper broker"),
+        ("paper", "Alpaca paper PA1, local"),
+        ("sim", "paper broker"),
+        ("live", "Alpaca LIVE"),
+    ],
 )
 def test_nothing_but_alpacas_paper_account_is_a_rehearsal(
     paths: Paths, mode: str, broker: str

@@ -91,6 +91,7 @@ async def test_the_desk_trades_the_paper_account(alpaca: Alpaca) -> None:
     sources = started["sources"]
     assert isinstance(sources, dict)
     assert sources["broker"].startswith("Alpaca paper ")
+    assert sources["broker"].endswith(", local"), "an imitation is no rehearsal"
     assert started["cash"] == pytest.approx(100_000 - 300)
     kinds = {str(event["event"]): event for event in events}
     assert kinds["AccountObserved"]["cash"] == pytest.approx(99_700)

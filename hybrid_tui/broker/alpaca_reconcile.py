@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -143,6 +143,7 @@ class Reconciler:
         positions = await self._request(urgency, self._gateway.positions)
         for row in orders:
             self._book.take(row, self._clock())
+        await self._ask_about_missing({row.client_order_id for row in orders}, asked)
         if self._differing(positions):
             # What was sold since the fills were read has its fill by now.
             await self._missed_fills(urgency)
@@ -174,6 +175,17 @@ class Reconciler:
                         self._book.forget(lane, ticket.life.client_id)
                     else:
                         self._book.take(row, self._clock())
+
+    async def _ask_about_missing(self, there: Collection[str], asked: float) -> None:
+        """Ask about what the books believe open and the broker did not name: its end was missed.
+
+        Nothing else would: a resting stop is not asked about, it is heard of when it ends.
+        """
+        for lane in self._book.lanes.values():
+            for client_id, ticket in list(lane.tickets.items()):
+                is_known = ticket.is_open and not ticket.life.is_unknown
+                if is_known and client_id not in there and ticket.heard_at <= asked:
+                    await self.ask(lane, ticket)
 
     async def _missed_fills(self, urgency: Urgency) -> None:
         """Read the orders of the fills since the last comparison that the tickets do not have."""

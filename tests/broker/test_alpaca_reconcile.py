@@ -185,6 +185,27 @@ async def test_a_stop_cancelled_by_hand_is_placed_again(server: AlpacaTrading) -
     assert desk.longest_bare() < 5
 
 
+async def test_a_stop_whose_end_was_missed_is_placed_again_at_the_next_comparison(
+    server: AlpacaTrading,
+) -> None:
+    desk = AlpacaDesk(server)
+    async with running(desk):
+        await bought(desk)
+        (stop,) = [order for order in server.orders() if order["type"] == "stop"]
+        server.fault(where="event", kind="drop", type="stop", times=None)
+        server.cancel_by_hand(stop["id"])
+        # Nobody tells, and a resting stop is not asked about.
+        desk.broker._reconciler.soon()
+        await desk.until(
+            lambda: any(
+                order["type"] == "stop" and order["status"] in ("new", "accepted")
+                for order in server.orders()
+            )
+        )
+        await desk.until(lambda: desk.is_protected("AAPL"))
+    assert any("stop was cancelled" in text for text in desk.alerts())
+
+
 async def test_what_is_not_ours_is_shown_and_left_alone(server: AlpacaTrading) -> None:
     server.set_price("MSFT", 50.0)
     server.by_hand(symbol="MSFT", side="buy", type="market", time_in_force="day", qty="7")

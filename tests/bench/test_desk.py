@@ -120,20 +120,37 @@ def until_painted(terminal: PaintedTerminal, words: str) -> float:
     return time.perf_counter() - began
 
 
-def test_key_to_paint_at_speed_60(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("what", "before", "keys", "painted"),
+    [
+        # The tape is the last pane; its cursor goes down and up.
+        ("a moved cursor", b"\x1b[Z", (b"j", b"k"), ("\u25b8", "\u25b8")),
+        ("a whole page", b"", (b"?", b"q"), ("Approve the symbol", "Positions")),
+    ],
+)
+def test_key_to_paint_at_speed_60(
+    running: Running,
+    capsys: pytest.CaptureFixture[str],
+    what: str,
+    before: bytes,
+    keys: tuple[bytes, bytes],
+    painted: tuple[str, str],
+) -> None:
     terminal = running.terminal
+    terminal.type(before)
+    drained(terminal, 1.0)
     spent = []
     for n in range(KEYS):
         drained(terminal, 0.15 + 0.01 * (n % 7))
         busy = cpu_seconds(terminal.pid)
-        terminal.type(b"?" if n % 2 == 0 else b"q")
-        seconds = until_painted(terminal, "Approve the symbol" if n % 2 == 0 else "Positions")
+        terminal.type(keys[n % 2])
+        seconds = until_painted(terminal, painted[n % 2])
         spent.append((seconds * 1000, (cpu_seconds(terminal.pid) - busy) * 1000))
     wall, cpu = np.percentile(np.array(spent), [50, 95, 99], axis=0).T
     with capsys.disabled():
         print(  # noqa: T201
             f"\nfirst picture {running.first_picture:.2f} s, first figures"
-            f" {running.first_figures:.2f} s (wall)\nkey to paint of a whole page, speed 60,"
+            f" {running.first_figures:.2f} s (wall)\nkey to paint of {what}, speed 60,"
             f" {SYMBOLS} symbols: wall p50 {wall[0]:.0f} ms, p95 {wall[1]:.0f} ms, p99"
             f" {wall[2]:.0f} ms; CPU of the screen p50 {cpu[0]:.0f} ms, p95 {cpu[1]:.0f} ms"
             " (goals: p95 50 ms, p99 250 ms)"

@@ -22,6 +22,15 @@ from textual_serve.server import Server
 log = logging.getLogger(__name__)
 
 FAREWELL_SECONDS = 3.0
+# The page begins without the focus on its terminal: keys would go nowhere until a click.
+OPENING = """<script>
+  document.title = "hybrid-tui";
+  new MutationObserver((_, watch) => {
+    const keys = document.querySelector("#terminal textarea");
+    if (keys) { watch.disconnect(); keys.focus(); }
+  }).observe(document.getElementById("terminal"), { childList: true, subtree: true });
+</script>
+"""
 
 
 class DeskServer(Server):
@@ -75,6 +84,8 @@ class DeskServer(Server):
             if request.path == "/ws":
                 return await handler(request)
             response = await handler(request)
+            if request.path == "/" and isinstance(response, web.Response):
+                response.text = (response.text or "").replace("</body>", f"{OPENING}</body>")
             response.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict")
             response.headers["Content-Security-Policy"] = self._policy
             response.headers["Referrer-Policy"] = "no-referrer"

@@ -67,6 +67,7 @@ async def opened(visitor: aiohttp.ClientSession, served: Served) -> None:
         page = await answer.text()
         assert answer.status == 200
         assert served.base.replace("http", "ws") + "/ws" in page
+        assert page.count("keys.focus()") == 1, "keys would wait for a click"
         assert "font-src 'self'" in answer.headers["Content-Security-Policy"]
 
 

@@ -58,6 +58,13 @@ COMMON_BINDINGS: list[BindingType] = [
             tooltip="Leave the screen; asks whether the desk goes on running"),
 ]  # fmt: skip
 
+PANE_BINDINGS: list[BindingType] = [
+    Binding("tab", "pane(1)", "pane", id="look.pane", tooltip="The next pane"),
+    Binding("shift+tab", "pane(-1)", "pane before", id="look.pane_before", show=False,
+            tooltip="The pane before"),
+]  # fmt: skip
+"""For pages of panes (they are a ``Paned``)."""
+
 APPROVE_BINDINGS: list[BindingType] = [
     Binding("a", "approve", "approve", id="decide.approve",
             tooltip="Approve the symbol under the strategy's cursor"),

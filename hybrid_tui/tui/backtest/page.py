@@ -22,27 +22,29 @@ from hybrid_tui.tui.backtest.rows import (
     trade_rows,
 )
 from hybrid_tui.tui.backtest.runs import Run
-from hybrid_tui.tui.page import Page
+from hybrid_tui.tui.bindings import PANE_BINDINGS
+from hybrid_tui.tui.panes import Paned
 from hybrid_tui.tui.widgets.edit_line import EditLine
 from hybrid_tui.tui.widgets.lines import Row, row
 from hybrid_tui.tui.widgets.rows_view import RowsView
 
 log = logging.getLogger(__name__)
 
-PANES = ("plan", "runs", "result", "trades")
-LEFT = 2
 Document = Mapping[str, Any]
 
 
-class BacktestPage(Page):
+class BacktestPage(Paned):
     """Plan, run, read and compare."""
 
     NAME: ClassVar[str] = "Backtest"
     CSS_PATH = "backtest.tcss"
+    PANES = ("plan", "runs", "result", "trades")
+    SIDES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "backtest-left": ("plan", "runs"),
+        "backtest-right": ("result", "trades"),
+    }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "pane(1)", "pane", id="look.pane", tooltip="The next pane"),
-        Binding("shift+tab", "pane(-1)", "pane before", id="look.pane_before", show=False,
-                tooltip="The pane before"),
+        *PANE_BINDINGS,
         Binding("enter,e", "open", "change, open", id="backtest.open", key_display="enter",
                 tooltip="Change the selected field of the plan, or open the selected run"),
         Binding("R", "run", "run", id="backtest.run",
@@ -69,10 +71,8 @@ class BacktestPage(Page):
                 yield RowsView(id="trades")
 
     def ready(self) -> None:
-        """Find the panes and read which runs there are."""
-        self._views = {name: self.query_one(f"#{name}", RowsView) for name in PANES}
-        for view in self._views.values():
-            view.add_class("pane")
+        """Read which runs there are."""
+        super().ready()
         self._edit = self.query_one(EditLine)
         self._running_line = self.query_one("#backtest-running", RowsView)
         self._plan = first_plan()
@@ -87,18 +87,11 @@ class BacktestPage(Page):
         self._phase, self._share, self._began = "", 0.0, 0.0
         self._is_running = False
         self._changes = 0
-        self._choose(PANES[0])
         self.run_worker(self._list(), exit_on_error=False)
-
-    @property
-    def view(self) -> RowsView:
-        """The current pane."""
-        return self._views[self._current]
 
     def looks(self) -> object:
         """Return what the panes show beside the model."""
-        sizes = tuple(view.size for view in self._views.values())
-        return (self._current, self._changes, self._share, self._is_running, sizes)
+        return (self._current, self._changes, self._share, self._is_running, self.sizes())
 
     def applies(self, action: str) -> bool:
         """Offer to stop only what runs, and to run when nothing does."""
@@ -108,15 +101,15 @@ class BacktestPage(Page):
 
     def paint_body(self, wall: float) -> None:
         """Fill the panes."""
-        self.entitle(self._views["plan"], "Plan", "enter changes, R runs")
-        self._views["plan"].show(plan_rows(self._plan, self._width("plan")))
-        rows, head = run_rows(self._runs, self._opened, self._marked, self._width("runs"))
-        self._views["runs"].show(rows, head)
-        self.entitle(self._views["runs"], f"Runs · {len(self._runs)}", "enter opens, m compares")
+        self.entitle(self.panes["plan"], "Plan", "enter changes, R runs")
+        self.panes["plan"].show(plan_rows(self._plan, self.width_of("plan")))
+        rows, head = run_rows(self._runs, self._opened, self._marked, self.width_of("runs"))
+        self.panes["runs"].show(rows, head)
+        self.entitle(self.panes["runs"], f"Runs · {len(self._runs)}", "enter opens, m compares")
         self._running_line.show([self._running_row(wall)])
         self._running_line.display = self._is_running or bool(self._said[0])
-        result = self._views["result"]
-        width = self._width("result")
+        result = self.panes["result"]
+        width = self.width_of("result")
         result.show(
             text_rows(self._lines, self._warnings, width)
             if self._lines
@@ -124,9 +117,9 @@ class BacktestPage(Page):
         )
         below = f"{result.below()} more" if result.below() else ""
         self.entitle(result, self._title, below)
-        rows, head = trade_rows(self._traded, self._width("trades"))
-        self._views["trades"].show(rows, head)
-        self.entitle(self._views["trades"], f"Trades · {len(self._traded):,}")
+        rows, head = trade_rows(self._traded, self.width_of("trades"))
+        self.panes["trades"].show(rows, head)
+        self.entitle(self.panes["trades"], f"Trades · {len(self._traded):,}")
 
     def _running_row(self, wall: float) -> Row:
         if self._is_running:
@@ -134,10 +127,6 @@ class BacktestPage(Page):
             return running_row(self._phase or "starting", self._share, passed)
         text, style = self._said
         return row((f" {text}", style))
-
-    def action_pane(self, by: int) -> None:
-        """Go to another pane."""
-        self._choose(PANES[(PANES.index(self._current) + by) % len(PANES)])
 
     def action_open(self) -> None:
         """Change a field, or open a run."""
@@ -153,7 +142,7 @@ class BacktestPage(Page):
         if message.text is not None:
             self._plan[message.name] = message.text
             self._changed()
-        self._choose("plan")
+        self.choose("plan")
         if message.text is not None:
             self.call_after_refresh(self.action_move, 1)
 
@@ -183,7 +172,7 @@ class BacktestPage(Page):
 
     def action_mark(self) -> None:
         """Mark a run, or compare it with the marked one."""
-        key = self._views["runs"].cursor_key
+        key = self.panes["runs"].cursor_key
         if key is None:
             self.say("no run is selected")
         elif self._marked in (None, key):
@@ -196,18 +185,18 @@ class BacktestPage(Page):
 
     def action_take(self) -> None:
         """Make a run's options the plan."""
-        key = self._views["runs"].cursor_key
+        key = self.panes["runs"].cursor_key
         run = next((run for run in self._runs if run.name == key), None)
         if run is not None:
             self._plan = plan_of(list(run.words))
             self._changed()
-            self._choose("plan")
+            self.choose("plan")
 
     def action_remove(self) -> None:
         """Remove a run."""
         if self._keeps_nothing():
             return
-        key = self._views["runs"].cursor_key
+        key = self.panes["runs"].cursor_key
         if key is None or self.desk.runs is None or self._current != "runs":
             self.say("no run is selected")
             return
@@ -221,11 +210,6 @@ class BacktestPage(Page):
         if self.desk.read_only:
             self.say("read-only: runs are neither made nor removed", "warn")
         return self.desk.read_only
-
-    def on_rows_view_picked(self, event: RowsView.Picked) -> None:
-        """Follow the mouse to another pane."""
-        if event.view.id in PANES:
-            self._choose(event.view.id)
 
     def on_rows_view_opened(self) -> None:
         """Open what was clicked twice."""
@@ -290,28 +274,12 @@ class BacktestPage(Page):
 
     def _put(self, lines: list[str], warnings: list[str], trades: list[Any]) -> None:
         self._lines, self._warnings, self._traded = lines, warnings, trades
-        self._views["result"].go(end=False)
+        self.panes["result"].go(end=False)
         self._changed()
 
     def _changed(self) -> None:
         self._changes += 1
         self.paint()
-
-    def _choose(self, name: str) -> None:
-        self._current = name
-        for view in self._views.values():
-            view.set_class(view.id == name, "-current")
-        is_left = PANES.index(name) < LEFT
-        self.query_one("#backtest-left").set_class(not is_left, "-empty")
-        self.query_one("#backtest-right").set_class(is_left, "-empty")
-        self.call_after_refresh(self._focus_current)
-
-    def _focus_current(self) -> None:
-        self.view.focus(scroll_visible=False)
-        self.paint()
-
-    def _width(self, name: str) -> int:
-        return self._views[name].size.width - 1
 
 
 def _result(document: Document) -> list[str]:

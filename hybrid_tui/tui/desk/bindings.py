@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
+from hybrid_tui.tui.bindings import PANE_BINDINGS
+
 DESK_BINDINGS: list[BindingType] = [
-    Binding("tab", "pane(1)", "pane", id="look.pane", tooltip="The next pane"),
-    Binding("shift+tab", "pane(-1)", "pane before", id="look.pane_before", show=False,
-            tooltip="The pane before"),
+    *PANE_BINDINGS,
     Binding("enter", "open", "open", id="look.open", show=False,
             tooltip="The selected symbol on a page of its own; on the tape: why"),
     Binding("e", "explain", "why", id="look.explain",

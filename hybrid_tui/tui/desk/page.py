@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -27,12 +28,10 @@ from hybrid_tui.tui.desk.probabilities import (
 from hybrid_tui.tui.desk.reasoning import reasoning_rows, reasoning_title
 from hybrid_tui.tui.desk.strategy import Preview, preview_of, strategy_rows, strategy_title
 from hybrid_tui.tui.desk.tape_rows import tape_rows
+from hybrid_tui.tui.panes import Paned
 from hybrid_tui.tui.widgets.lines import Row, Span, row
 from hybrid_tui.tui.widgets.rows_view import RowsView, TapeView
 
-PANES = ("positions", "strategy", "probabilities", "reasoning", "tape")
-LEFT, RIGHT = ("positions", "probabilities"), ("strategy", "reasoning")
-NARROW, SHORT = 100, 30
 NARROWEST = 70
 SHORT_NAMES = {
     "positions": "Held",
@@ -44,10 +43,16 @@ SHORT_NAMES = {
 PREVIEW_SECONDS = 5.0
 
 
-class DeskPage(Approving):
+class DeskPage(Approving, Paned):
     """The main page."""
 
     NAME: ClassVar[str] = "Desk"
+    PANES = ("positions", "strategy", "probabilities", "reasoning", "tape")
+    SIDES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "upper": ("positions", "strategy", "probabilities", "reasoning"),
+        "left": ("positions", "probabilities"),
+        "right": ("strategy", "reasoning"),
+    }
     BINDINGS: ClassVar[list[BindingType]] = [
         *APPROVE_BINDINGS,
         *POSITION_BINDINGS,
@@ -67,28 +72,17 @@ class DeskPage(Approving):
         yield TapeView(id="tape")
 
     def ready(self) -> None:
-        """Find the panes."""
+        """Find the panes, and begin."""
         self._zoomed = False
         self._preview: Preview | None = None
         self._previewed: tuple[object, float] = (None, 0.0)
-        self._current = PANES[0]
-        self._views = {name: self.query_one(f"#{name}", RowsView) for name in PANES}
-        for view in self._views.values():
-            view.add_class("pane")
         self._tabs = self.query_one("#tabs", RowsView)
-        self._arrange()
+        super().ready()
         self.call_after_refresh(self.desk.begin)
 
     def on_resize(self) -> None:
-        """Choose between four panes and one, and paint for the new size."""
-        self._arrange()
-
-    def on_rows_view_picked(self, event: RowsView.Picked) -> None:
-        """Follow the mouse to another pane."""
-        name = event.view.id
-        if name in PANES and name != self._current:
-            self._current = name
-            self._arrange()
+        """Choose between four panes and one."""
+        self.mark_current()
 
     def on_rows_view_opened(self) -> None:
         """Open what was clicked twice."""
@@ -96,25 +90,19 @@ class DeskPage(Approving):
 
     def looks(self) -> object:
         """Return the panes' sizes and which one is current."""
-        sizes = (view.size for view in self._views.values())
-        return (self._current, id(self._preview), *sizes)
-
-    @property
-    def view(self) -> RowsView:
-        """The current pane."""
-        return self._views[self._current]
+        return (self._current, id(self._preview), self.sizes())
 
     def chosen_symbol(self) -> str | None:
         """Return the position under the cursor."""
-        return self._views["positions"].cursor_key
+        return self.panes["positions"].cursor_key
 
     def chosen_waiting(self) -> str | None:
         """Return the symbol under the strategy's cursor."""
-        return self._views["strategy"].cursor_key
+        return self.panes["strategy"].cursor_key
 
     def choose_waiting(self, symbol: str) -> None:
         """Put the strategy's cursor on a symbol."""
-        self._views["strategy"].select_key(symbol)
+        self.panes["strategy"].select_key(symbol)
 
     def paint_body(self, wall: float) -> None:
         """Fill the four panes."""
@@ -122,7 +110,7 @@ class DeskPage(Approving):
         state, now = model.state, model.now(wall)
         if state is None or now is None:
             self._tabs.show([self._tabs_row({})])
-            for view in self._views.values():
+            for view in self.panes.values():
                 self.entitle(view, (view.id or "").capitalize())
                 view.show([])
             return
@@ -141,7 +129,7 @@ class DeskPage(Approving):
         self._tabs.show([self._tabs_row({"positions": len(state.positions), "strategy": waiting})])
 
     def _paint_positions(self, state: DeskState, now: datetime) -> None:
-        view, model = self._views["positions"], self.desk.model
+        view, model = self.panes["positions"], self.desk.model
         rows, head = position_rows(state, now, model.charts, view.size.width - 1)
         view.show(rows, head, stale=model.is_stale)
         result = open_result(state)
@@ -153,7 +141,7 @@ class DeskPage(Approving):
         )
 
     def _paint_probabilities(self, state: DeskState, now: datetime) -> None:
-        view, model = self._views["probabilities"], self.desk.model
+        view, model = self.panes["probabilities"], self.desk.model
         threshold = model.threshold()
         rows, head = probability_rows(state, now, threshold, view.size.width - 1)
         view.show(rows, head, stale=model.is_stale)
@@ -170,14 +158,14 @@ class DeskPage(Approving):
     def _paint_strategy(
         self, focus: SignalState | None, state: DeskState, now: datetime, *, waits: bool
     ) -> None:
-        view, is_stale = self._views["strategy"], self.desk.model.is_stale
+        view, is_stale = self.panes["strategy"], self.desk.model.is_stale
         rows = strategy_rows(focus, state, now, view.size.width - 1, self._preview)
         view.show(rows, stale=is_stale)
         self.entitle(view, strategy_title(focus, state, now), _more(view))
         view.set_class(waits and not is_stale, "-wants")
 
     def _paint_reasoning(self, focus: SignalState | None, state: DeskState) -> None:
-        view, is_stale = self._views["reasoning"], self.desk.model.is_stale
+        view, is_stale = self.panes["reasoning"], self.desk.model.is_stale
         view.show(reasoning_rows(focus, state, view.size.width - 1), stale=is_stale)
         self.entitle(view, reasoning_title(focus), _more(view))
 
@@ -205,19 +193,14 @@ class DeskPage(Approving):
         self._preview = preview_of(answer.document)
 
     def _paint_tape(self) -> None:
-        view, model = self._views["tape"], self.desk.model
+        view, model = self.panes["tape"], self.desk.model
         view.show(tape_rows(model.tape.entries, view.size.width - 1), stale=model.is_stale)
         self.entitle(view, "Tape", _more(view))
-
-    def action_pane(self, by: int) -> None:
-        """Go to another pane."""
-        self._current = PANES[(PANES.index(self._current) + by) % len(PANES)]
-        self._arrange()
 
     def action_zoom(self) -> None:
         """Give one pane the whole screen, or all of them their place."""
         self._zoomed = not self._zoomed
-        self._arrange()
+        self.choose(self._current)
 
     def action_open(self) -> None:
         """Open the page of the selected symbol; on the tape, say why."""
@@ -240,27 +223,14 @@ class DeskPage(Approving):
             return
         self.desk.read_symbol(key)
 
-    def _arrange(self) -> None:
-        """Show the panes that there is room for, and give the current one the focus."""
-        width, height = self.size
-        single = self._zoomed or width < NARROW or height < SHORT
-        self.set_class(single, "-single")
-        for name, view in self._views.items():
-            view.set_class(name == self._current, "-current")
-        self.query_one("#upper").set_class(self._current == "tape", "-empty")
-        self.query_one("#left").set_class(self._current not in LEFT, "-empty")
-        self.query_one("#right").set_class(self._current not in RIGHT, "-empty")
-        current = self._views[self._current]
-        if self.focused is not current:
-            self.call_after_refresh(self._focus_current)
-
-    def _focus_current(self) -> None:
-        self._views[self._current].focus(scroll_visible=False)
-        self.paint()
+    def mark_current(self) -> None:
+        """Show the panes that there is room for."""
+        super().mark_current()
+        self.set_class(self._zoomed or self.has_little_room, "-single")
 
     def _tabs_row(self, counts: dict[str, int]) -> Row:
         spans: list[Span] = [(" ", "")]
-        for name in PANES:
+        for name in self.PANES:
             count = counts.get(name, 0)
             word = SHORT_NAMES[name] if self.size.width < NARROWEST else name.capitalize()
             words = f"{word} {count}" if count else word

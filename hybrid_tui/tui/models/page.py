@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from hybrid_tui.domain.commands import PromoteModel, RollBackModel, TrainNow
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.errors import HybridError
 from hybrid_tui.tui import format as f
+from hybrid_tui.tui.bindings import PANE_BINDINGS
 from hybrid_tui.tui.models.cards import Card
 from hybrid_tui.tui.models.rows import (
     ModelView,
@@ -27,7 +29,7 @@ from hybrid_tui.tui.models.rows import (
     training_rows,
     views_of,
 )
-from hybrid_tui.tui.page import Page
+from hybrid_tui.tui.panes import Paned
 from hybrid_tui.tui.widgets.dialogs import CANCEL, Question, Reading
 from hybrid_tui.tui.widgets.lines import Row, row
 from hybrid_tui.tui.widgets.markdown import markdown_rows
@@ -35,20 +37,20 @@ from hybrid_tui.tui.widgets.rows_view import RowsView
 
 log = logging.getLogger(__name__)
 
-PANES = ("models", "model", "model-drift", "model-decisions")
-LEFT = ("models", "model-drift", "model-decisions")
 READING_WIDTH = 94
 
 
-class ModelsPage(Page):
+class ModelsPage(Paned):
     """The page of models."""
 
     NAME: ClassVar[str] = "Models"
     CSS_PATH = "models.tcss"
+    PANES = ("models", "model", "model-drift", "model-decisions")
+    SIDES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "models-left": ("models", "model-drift", "model-decisions")
+    }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "pane(1)", "pane", id="look.pane", tooltip="The next pane"),
-        Binding("shift+tab", "pane(-1)", "pane before", id="look.pane_before", show=False,
-                tooltip="The pane before"),
+        *PANE_BINDINGS,
         Binding("enter", "open", "card", id="look.open",
                 tooltip="The whole card of the selected model"),
         Binding("t", "train", "train", id="models.train",
@@ -65,7 +67,6 @@ class ModelsPage(Page):
         self._said = "reading the models ..."
         self._of: object = None
         self._version = 0
-        self._current = PANES[0]
 
     def body(self) -> ComposeResult:
         """Lay the panes out."""
@@ -76,62 +77,46 @@ class ModelsPage(Page):
                 yield RowsView(id="model-decisions")
             yield RowsView(id="model")
 
-    def ready(self) -> None:
-        """Find the panes."""
-        self._views = {name: self.query_one(f"#{name}", RowsView) for name in PANES}
-        for view in self._views.values():
-            view.add_class("pane")
-        self._choose(PANES[0])
-
-    @property
-    def view(self) -> RowsView:
-        """The current pane."""
-        return self._views[self._current]
-
     def looks(self) -> object:
         """Return what was read, what is selected, and the panes' sizes."""
-        sizes = tuple(view.size for view in self._views.values())
-        return (self._version, self._views["models"].cursor_key, self._current, sizes)
+        selected = self.panes["models"].cursor_key
+        return (self._version, selected, self._current, self.sizes())
 
     def paint_body(self, wall: float) -> None:
         """Read the cards where a model came or went, and paint what is known."""
         model = self.desk.model
         state, now, stale = model.state, model.now(wall), model.is_stale
         if state is None or now is None:
-            for name, view in self._views.items():
+            for name, view in self.panes.items():
                 self.entitle(view, name.removeprefix("model-").capitalize())
             return
         self._read_anew(state)
         book = state.models
         found = views_of(book, self._cards)
-        rows, head = model_rows(found, now, self._width("models"))
+        rows, head = model_rows(found, now, self.width_of("models"))
         if not found and self._said:
             rows = [row((self._said, "dim"))]
-        listed = self._views["models"]
+        listed = self.panes["models"]
         listed.show(rows, head, stale=stale)
         self.entitle(listed, f"Models · {len(found)}", book.market and f"{book.market} market")
-        rows, head = drift_rows(book, self._width("model-drift"))
-        self._views["model-drift"].show(rows, head, stale=stale)
+        rows, head = drift_rows(book, self.width_of("model-drift"))
+        self.panes["model-drift"].show(rows, head, stale=stale)
         day = f" · {book.drift_day:%a %d %b}" if book.drift_day is not None and book.drift else ""
-        self.entitle(self._views["model-drift"], f"Drift{day}", ".1 a shift, .25 a strong one")
-        width = self._width("model-decisions")
+        self.entitle(self.panes["model-drift"], f"Drift{day}", ".1 a shift, .25 a strong one")
+        width = self.width_of("model-decisions")
         decided = [*training_rows(book.training, width), row(""), *decision_rows(book, width)]
-        self._views["model-decisions"].show(decided, stale=stale)
-        self.entitle(self._views["model-decisions"], "Training and decisions", "")
-        shown, chosen = self._views["model"], self._chosen(found)
+        self.panes["model-decisions"].show(decided, stale=stale)
+        self.entitle(self.panes["model-decisions"], "Training and decisions", "")
+        shown, chosen = self.panes["model"], self._chosen(found)
         if chosen is None:
             shown.show(self._without(state), stale=stale)
             self.entitle(shown, "Model", "")
             return
-        width = self._width("model")
+        width = self.width_of("model")
         figures = figure_rows(chosen, book, state.live_calibration, now, width)
         shown.show(figures, stale=stale)
         below = shown.below()
         self.entitle(shown, model_title(chosen), f"{below} more" if below else "")
-
-    def action_pane(self, by: int) -> None:
-        """Go to another pane."""
-        self._choose(PANES[(PANES.index(self._current) + by) % len(PANES)])
 
     def action_move(self, by: int) -> None:
         """Move the cursor; another model may be selected then."""
@@ -170,11 +155,6 @@ class ModelsPage(Page):
         if state is not None:
             self._ask("Roll back", roll_back_rows(state.models), RollBackModel())
 
-    def on_rows_view_picked(self, event: RowsView.Picked) -> None:
-        """Follow the mouse to another pane."""
-        if event.view.id in PANES:
-            self._choose(event.view.id)
-
     def on_rows_view_opened(self) -> None:
         """Open what was clicked twice."""
         self.action_open()
@@ -195,7 +175,7 @@ class ModelsPage(Page):
         return self._chosen(views_of(state.models, self._cards)) if state is not None else None
 
     def _chosen(self, found: list[ModelView]) -> ModelView | None:
-        key = self._views["models"].cursor_key
+        key = self.panes["models"].cursor_key
         return next((view for view in found if view.id == key), None)
 
     def _without(self, state: DeskState) -> list[Row]:
@@ -205,20 +185,6 @@ class ModelsPage(Page):
         if beat is not None and beat.health == "failed":
             return [row((line, "bad")) for line in f.wrap(f.clean(beat.reason), 60)]
         return [row(("No model; t trains one.", "dim"))]
-
-    def _choose(self, name: str) -> None:
-        self._current = name
-        for view in self._views.values():
-            view.set_class(view.id == name, "-current")
-        self.query_one("#models-left").set_class(name not in LEFT, "-empty")
-        self.call_after_refresh(self._focus_current)
-
-    def _focus_current(self) -> None:
-        self.view.focus(scroll_visible=False)
-        self.paint()
-
-    def _width(self, name: str) -> int:
-        return self._views[name].size.width - 1
 
     def _read_anew(self, state: DeskState) -> None:
         """Read the folders again where the desk knows of another model."""

@@ -17,6 +17,7 @@ from hybrid_tui.journal.sessions import PAGE, SessionDetail, StoredSession
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.approving import Approving
 from hybrid_tui.tui.bindings import APPROVE_BINDINGS
+from hybrid_tui.tui.panes import Paned
 from hybrid_tui.tui.strategy.compare import compare_rows
 from hybrid_tui.tui.strategy.rows import (
     WRITING,
@@ -36,14 +37,15 @@ NEAR = 5
 """How near to the end of what is loaded the cursor comes before more is read."""
 
 
-class StrategyPage(Approving):
+class StrategyPage(Approving, Paned):
     """The page of sessions."""
 
     NAME: ClassVar[str] = "Strategy"
     CSS_PATH = "strategy.tcss"
+    PANES = (LIST, FULL)
     BINDINGS: ClassVar[list[BindingType]] = [
         *APPROVE_BINDINGS,
-        Binding("tab,shift+tab", "pane", "pane", id="look.pane", key_display="tab",
+        Binding("tab,shift+tab", "pane(1)", "pane", id="look.pane", key_display="tab",
                 tooltip="From the list of sessions to the one in full, and back"),
         Binding("enter", "open", "open", id="look.open", show=False,
                 tooltip="The selected session in full; there: the selected symbol's page"),
@@ -63,7 +65,6 @@ class StrategyPage(Approving):
         self._of: object = None
         self._version = 0
         self._marked = ""
-        self._current = LIST
 
     def body(self) -> ComposeResult:
         """Lay the panes out."""
@@ -73,21 +74,13 @@ class StrategyPage(Approving):
 
     def ready(self) -> None:
         """Find the panes."""
-        self._list = self.query_one(f"#{LIST}", RowsView)
-        self._full = self.query_one(f"#{FULL}", RowsView)
-        for pane in (self._list, self._full):
-            pane.add_class("pane")
-        self._choose(LIST)
-
-    @property
-    def view(self) -> RowsView:
-        """The current pane."""
-        return self._list if self._current == LIST else self._full
+        super().ready()
+        self._list, self._full = self.panes[LIST], self.panes[FULL]
 
     def looks(self) -> object:
         """Return what was read, what is selected and marked, and the panes' sizes."""
         selected = (self._list.cursor_key, self._marked, self._current)
-        return (self._version, *selected, self._list.size, self._full.size)
+        return (self._version, *selected, self.sizes())
 
     def chosen_waiting(self) -> str | None:
         """Return the symbol under the cursor of the session in full."""
@@ -192,15 +185,11 @@ class StrategyPage(Approving):
     def _view_of(self, views: list[SessionView], key: str | None) -> SessionView | None:
         return next((view for view in views if view.key == key), None)
 
-    def action_pane(self) -> None:
-        """Go to the other pane."""
-        self._choose(FULL if self._current == LIST else LIST)
-
     def action_open(self) -> None:
         """Go to the session in full; there, open the page of the selected symbol."""
         symbol = self._full.cursor_key
         if self._current == LIST:
-            self._choose(FULL)
+            self.choose(FULL)
         elif symbol is not None:
             self.desk.open_symbol(symbol)
 
@@ -210,7 +199,7 @@ class StrategyPage(Approving):
             self._marked = ""
             self.paint()
         elif self._current == FULL:
-            self._choose(LIST)
+            self.choose(LIST)
         else:
             super().action_back()
 
@@ -254,24 +243,9 @@ class StrategyPage(Approving):
         super().action_first()
         self.paint()
 
-    def on_rows_view_picked(self, event: RowsView.Picked) -> None:
-        """Follow the mouse to the other pane."""
-        if event.view.id in (LIST, FULL):
-            self._choose(event.view.id)
-
     def on_rows_view_opened(self) -> None:
         """Open what was clicked twice."""
         self.action_open()
-
-    def _choose(self, name: str) -> None:
-        self._current = name
-        for pane in (self._list, self._full):
-            pane.set_class(pane.id == name, "-current")
-        self.call_after_refresh(self._focus_current)
-
-    def _focus_current(self) -> None:
-        self.view.focus(scroll_visible=False)
-        self.paint()
 
     def _stored_and_known(self) -> list[StoredSession]:
         state = self.desk.model.state

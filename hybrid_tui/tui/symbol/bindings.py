@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
+from hybrid_tui.tui.bindings import PANE_BINDINGS
+
 SIGNS = (
     ("┃  ▐", "a bar that rose, a bar that fell; the line through it is its range"),
     ("┄┄┄", "where the stop rested"),
@@ -39,9 +41,7 @@ SYMBOL_BINDINGS: list[BindingType] = [
             tooltip="The next symbol of the watchlist"),
     Binding("K", "symbol(-1)", "symbol before", id="look.symbol_before", show=False,
             tooltip="The symbol before it on the watchlist"),
-    Binding("tab", "pane(1)", "pane", id="look.pane", tooltip="The next pane"),
-    Binding("shift+tab", "pane(-1)", "pane before", id="look.pane_before", show=False,
-            tooltip="The pane before"),
+    *PANE_BINDINGS,
     Binding("enter", "open", "open", id="look.open", show=False,
             tooltip="Read the selected headline"),
     Binding("e", "explain", "why", id="look.explain",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from hybrid_tui.tui import format as f
 from hybrid_tui.tui.approving import Approving
 from hybrid_tui.tui.bindings import APPROVE_BINDINGS, POSITION_BINDINGS
 from hybrid_tui.tui.model import last_price
+from hybrid_tui.tui.panes import Paned
 from hybrid_tui.tui.symbol.bindings import SIGNS, SYMBOL_BINDINGS
 from hybrid_tui.tui.symbol.chart import WIDEST, Look, Scene, chart_rows
 from hybrid_tui.tui.symbol.marks import Level, Mark, by_bar, marks_of
@@ -38,9 +40,7 @@ from hybrid_tui.tui.widgets.dialogs import Reading
 from hybrid_tui.tui.widgets.lines import Row, Span, row
 from hybrid_tui.tui.widgets.rows_view import RowsView
 
-PANES = ("chart", "rules", "record", "news")
 TITLES = {"chart": "Chart", "rules": "Rules", "record": "Predictions", "news": "News"}
-NARROW, SHORT = 100, 30
 OVERLAYS = (("bands", True), ("averages", True), ("bands", False), ("none", False))
 
 
@@ -52,11 +52,13 @@ ON_ONE = [
 """Decisions on the page's own symbol; those on the whole list belong where the list is seen."""
 
 
-class SymbolPage(Approving):
+class SymbolPage(Approving, Paned):
     """The page of one symbol."""
 
     NAME: ClassVar[str] = "Symbol"
     SIGNS: ClassVar[tuple[tuple[str, str], ...]] = SIGNS
+    PANES = ("chart", "rules", "record", "news")
+    SIDES: ClassVar[Mapping[str, tuple[str, ...]]] = {"symbol-panes": ("rules", "record", "news")}
     CSS_PATH = Path(__file__).with_name("symbol.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
         *SYMBOL_BINDINGS,
@@ -70,7 +72,6 @@ class SymbolPage(Approving):
         self._interval = TIMEFRAMES["1m"]
         self._look = Look()
         self._overlay = 0
-        self._current = PANES[0]
         self._watch: Watch | None = None
         self._drawn: object = None
         self._marks: list[Mark] = []
@@ -82,19 +83,16 @@ class SymbolPage(Approving):
         yield RowsView(id="symbol-tabs", focusable=False)
         yield RowsView(id="chart", focusable=True)
         with Horizontal(id="symbol-panes"):
-            for name in PANES[1:]:
+            for name in self.PANES[1:]:
                 yield RowsView(id=name)
 
     def ready(self) -> None:
         """Find the panes."""
         self._head = self.query_one("#symbol-head", RowsView)
         self._tabs = self.query_one("#symbol-tabs", RowsView)
-        self._views = {name: self.query_one(f"#{name}", RowsView) for name in PANES}
-        for view in self._views.values():
-            view.add_class("pane")
         self._watch = Watch(self.desk)
         self._watch.turn_to(self._symbol, self._interval)
-        self._arrange()
+        super().ready()
 
     def turn_to(self, subject: str) -> None:
         """Show a symbol."""
@@ -106,19 +104,13 @@ class SymbolPage(Approving):
         self._look = replace(self._look, cursor=None, end=0)
         if self._watch is not None:
             self._watch.turn_to(subject, self._interval)
-            for view in self._views.values():
+            for view in self.panes.values():
                 view.show([])
             self.call_later(self.paint)
 
     def on_resize(self) -> None:
-        """Choose between all panes and one, and paint for the new size."""
-        self._arrange()
-
-    def on_rows_view_picked(self, event: RowsView.Picked) -> None:
-        """Follow the mouse to another pane."""
-        if event.view.id in PANES and event.view.id != self._current:
-            self._current = event.view.id
-            self._arrange()
+        """Choose between all panes and one."""
+        self.mark_current()
 
     def on_rows_view_opened(self) -> None:
         """Read what was clicked twice."""
@@ -127,8 +119,7 @@ class SymbolPage(Approving):
     def looks(self) -> object:
         """Return what was answered, how the chart is looked at, and the panes' sizes."""
         watch = self._watch
-        sizes = tuple(view.size for view in self._views.values())
-        return (watch.version if watch else 0, self._look, self._current, sizes)
+        return (watch.version if watch else 0, self._look, self._current, self.sizes())
 
     def chosen_symbol(self) -> str | None:
         """Return the page's symbol: its position is the selected one."""
@@ -172,7 +163,7 @@ class SymbolPage(Approving):
         self._head.show([first, second], stale=self.desk.model.is_stale)
 
     def _paint_chart(self, state: DeskState, now: datetime, watch: Watch) -> None:
-        view, chart = self._views["chart"], watch.chart
+        view, chart = self.panes["chart"], watch.chart
         stale = self.desk.model.is_stale
         shown = chart.interval if chart is not None else self._interval
         name = next((name for name, s in TIMEFRAMES.items() if s == shown), f"{shown} s")
@@ -200,7 +191,7 @@ class SymbolPage(Approving):
     def _paint_panes(self, state: DeskState, now: datetime, watch: Watch) -> None:
         stale = self.desk.model.is_stale
         predictions = watch.record.predictions
-        sizes = {name: view.size.width - 1 for name, view in self._views.items()}
+        sizes = {name: view.size.width - 1 for name, view in self.panes.items()}
         filled: dict[str, tuple[str, list[Row]]] = {
             "rules": (
                 conditions_title(watch.rules),
@@ -213,7 +204,7 @@ class SymbolPage(Approving):
             "news": ("News", news_rows(state, self._symbol, now, sizes["news"])),
         }
         for name, (title, rows) in filled.items():
-            view = self._views[name]
+            view = self.panes[name]
             view.show(rows, stale=stale)
             below = view.below()
             self.entitle(view, title, f"{below} more" if below else "")
@@ -303,7 +294,7 @@ class SymbolPage(Approving):
         before = self._look.cursor
         cursor = 0 if before is None and by < 0 else max(0, (before or 0) - by)
         cursor = min(len(chart) - 1, cursor)
-        room = max(1, (self._views["chart"].size.width - 24) // self._look.step)
+        room = max(1, (self.panes["chart"].size.width - 24) // self._look.step)
         end = self._look.end
         if cursor < end:
             end = cursor
@@ -335,8 +326,7 @@ class SymbolPage(Approving):
 
     def action_news(self) -> None:
         """Go to the headlines, or from them back to the chart."""
-        self._current = "chart" if self._current == "news" else "news"
-        self._arrange()
+        self.choose("chart" if self._current == "news" else "news")
 
     def action_symbol(self, by: int) -> None:
         """Show another symbol of the watchlist."""
@@ -347,14 +337,9 @@ class SymbolPage(Approving):
         at = listed.index(self._symbol) if self._symbol in listed else 0
         self.turn_to(listed[(at + by) % len(listed)])
 
-    def action_pane(self, by: int) -> None:
-        """Go to another pane."""
-        self._current = PANES[(PANES.index(self._current) + by) % len(PANES)]
-        self._arrange()
-
     def action_open(self) -> None:
         """Read the headline under the cursor."""
-        state, key = self.desk.model.state, self._views["news"].cursor_key
+        state, key = self.desk.model.state, self.panes["news"].cursor_key
         if self._current != "news" or state is None or key is None:
             self.say("n goes to the headlines, enter reads one; e says why it was bought")
             return
@@ -373,24 +358,14 @@ class SymbolPage(Approving):
         else:
             self.desk.read_symbol(self._symbol)
 
-    def _arrange(self) -> None:
-        """Show the panes that there is room for, and give the current one the focus."""
-        width, height = self.size
-        single = width < NARROW or height < SHORT
-        self.set_class(single, "-single")
-        for name, view in self._views.items():
-            view.set_class(name == self._current, "-current")
-        self.query_one("#symbol-panes").set_class(self._current == "chart", "-empty")
-        if self.focused is not self._views[self._current]:
-            self.call_after_refresh(self._focus_current)
-
-    def _focus_current(self) -> None:
-        self._views[self._current].focus(scroll_visible=False)
-        self.paint()
+    def mark_current(self) -> None:
+        """Show the panes that there is room for."""
+        super().mark_current()
+        self.set_class(self.has_little_room, "-single")
 
     def _tabs_row(self) -> Row:
         spans: list[Span] = [(" ", "")]
-        for name in PANES:
+        for name in self.PANES:
             mark = ("[", "]") if name == self._current else (" ", " ")
             style = "bold" if name == self._current else "dim"
             spans += [(mark[0], "accent"), (TITLES[name], style), (mark[1], "accent"), (" ", "")]

@@ -20,6 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stdou
 
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Show the desk: mode, money, tiers, what waits for a decision, what is locked."""
+    from hybrid_tui.commands.status_text import status_lines
     from hybrid_tui.engine.endpoint import is_held
 
     cli = state_of(context)
@@ -56,8 +57,8 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json(document)
         return
-    for name, value in document.items():
-        typer.echo(f"{name:<14}{_plain(value)}")
+    for line in status_lines(document):
+        typer.echo(line)
 
 
 def _decisions(desk: DeskState, now: datetime) -> dict[str, Any]:

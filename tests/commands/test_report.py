@@ -42,6 +42,18 @@ def test_the_report_agrees_with_status_and_trades(home: Path) -> None:
     assert "is open" in said
 
 
+def test_status_is_told_in_words(home: Path) -> None:
+    done = hybrid_tui(home, "status")
+    assert done.returncode == 0, done.stderr
+    lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if line[0] != " ")
+    assert lines["running"] == "no"
+    assert lines["sources"].startswith("simulated market, paper broker")
+    assert lines["pending"] == "nothing waits for a decision"
+    assert lines["tiers"].startswith("llm off")
+    assert "\n              rules ok at 2026-01-07T17:" in done.stdout
+    assert not set("{}[]'") & set(done.stdout)
+
+
 def test_the_page_is_written_where_it_is_wanted(home: Path, tmp_path: Path) -> None:
     done = hybrid_tui(home, "report", "--out", str(tmp_path / "pages"))
     assert done.returncode == 0, done.stderr

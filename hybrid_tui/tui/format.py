@@ -102,7 +102,7 @@ def probability(value: float) -> str:
 
 def score(value: float) -> str:
     """Return a sentiment from -1 to 1 as +.80."""
-    return ("-" if value < 0 else "+") + probability(abs(value))
+    return ("-" if round(value, 2) < 0 else "+") + probability(abs(value))
 
 
 def quantity(value: float) -> str:

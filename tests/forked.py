@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -114,6 +115,7 @@ def _import_everything() -> None:
 def _serve(path: str) -> NoReturn:
     """Fork a program for each connection, and answer with its pid and then its exit code."""
     _import_everything()
+    gc.freeze()
     children: dict[int, socket.socket] = {}
     woken, wake = os.pipe()
     os.set_blocking(wake, False)

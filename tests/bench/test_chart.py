@@ -13,9 +13,10 @@ from hybrid_tui.config import RulesConfig
 from hybrid_tui.engine.answers import chart_lines, chart_of
 from hybrid_tui.journal.codec import dump_chart
 from hybrid_tui.tui.symbol.chart import Look, Scene, chart_rows
+from tests.bench.form import rounds
 from tests.tui.symbol.scenes import SESSIONS, chart, minutes
 
-REPEATS = 50
+REPEATS = rounds(50, 3)
 
 
 def cpu_ms(work: Callable[[], object]) -> str:

@@ -25,13 +25,14 @@ from hybrid_tui.config import Paths
 from hybrid_tui.domain.commands import SetSpeed, Stop
 from hybrid_tui.engine.client import EngineGone, send_command
 from hybrid_tui.engine.endpoint import is_held, read_endpoint
+from tests.bench.form import rounds
 from tests.desk import wait_for
 from tests.tui.terminal import PaintedTerminal
 
 SYMBOLS = 100
-KEYS = 40
-SETTLE_SECONDS = 8.0
-WATCH_SECONDS = 12.0
+KEYS = rounds(40, 6)
+SETTLE_SECONDS = rounds(8, 1)
+WATCH_SECONDS = rounds(12, 2)
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[P\]][^\x1b\x07]*(?:\x1b\\|\x07))")
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 

@@ -22,11 +22,12 @@ from hybrid_tui.engine.backtest import Ledger, finish
 from hybrid_tui.engine.engine import Engine, EngineSetup
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.engine.tier_host import TierHost
+from tests.bench.form import rounds
 
 SYMBOLS = tuple(f"S{number:03}" for number in range(100))
 WARM_UP = 100
 ROUNDS = 280
-PASSES = 7
+PASSES = rounds(7, 2)
 
 
 def held_everywhere(calendar: TradingCalendar, opens: datetime) -> Engine:

@@ -15,9 +15,10 @@ import pytest
 from textual.events import Key
 
 from hybrid_tui.domain import events as ev
+from tests.bench.form import rounds
 from tests.tui.builders import PRICES, bars, desk_app, normal, settled
 
-KEYS = 200
+KEYS = rounds(200, 20)
 EVENTS_A_SECOND = 60
 
 FIRST_PAINT = """
@@ -43,7 +44,7 @@ print(Timed(Nobody()).run(headless=True, size=(120, 40)))
 @pytest.mark.bench
 def test_first_paint(capsys: pytest.CaptureFixture[str]) -> None:
     spent = []
-    for _ in range(3):
+    for _ in range(rounds(3, 1)):
         done = subprocess.run(
             [sys.executable, "-c", FIRST_PAINT],
             capture_output=True, text=True, check=True, timeout=60,

@@ -19,10 +19,11 @@ from textual.widgets import DataTable
 
 from hybrid_tui.tui.widgets.lines import Cell, Column, Columns, Row
 from hybrid_tui.tui.widgets.rows_view import RowsView
+from tests.bench.form import rounds
 
 ROWS, CELLS = 100, 10
 HERTZ = 5
-SECONDS = 8.0
+SECONDS = float(rounds(8, 1))
 COLOURS = {"up": "#62b5a0", "down": "#e58a6c", "muted": "#8d95a1", "cursor-line": "#2b3440",
            "accent": "#e0af68"}  # fmt: skip
 NAMES = tuple(f"c{n}" for n in range(CELLS))

@@ -14,12 +14,13 @@ from hybrid_tui.domain.calendar import NEW_YORK
 from hybrid_tui.journal.trades import SORTS, StoredTrade, TradeQuery
 from hybrid_tui.tui.history import JournalHistory
 from hybrid_tui.tui.trades import window as pages
+from tests.bench.form import rounds
 from tests.tui.builders import OPEN, normal
 from tests.tui.trades.many import write_many
 
 RUN = "sim-seed7-1"
-COUNT = 50_000
-REPEATS = 20
+COUNT = rounds(50_000, 2_000)
+REPEATS = rounds(20, 2)
 
 
 def cpu_ms(work: Callable[[], object]) -> str:

@@ -8,7 +8,7 @@ and a backtest hold the same figures.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -25,6 +25,8 @@ LEAST_OUTCOMES = 100
 TOLERATED_ERROR = 0.03
 # Broken input can ask for any price; its third power has to stay a number.
 _MOST_RATIO = 1e90
+OVERLAP = 12
+"""Hours that overlap with one asked every five minutes: for records that did not keep theirs."""
 CHANCE = math.sqrt(2.0 / math.pi)
 """The mean of |Z| for a standard normal Z: a gap that chance makes, in its deviations."""
 
@@ -33,6 +35,8 @@ CHANCE = math.sqrt(2.0 / math.pi)
 class Pending:
     """A prediction whose outcome is not known yet; ``low`` and ``high`` are the returns that its
     interval reaches from and to (None in records that were made before they were kept).
+
+    ``overlap`` is how many predictions of its symbol waited when it was made, itself included.
     """
 
     symbol: str
@@ -42,6 +46,7 @@ class Pending:
     threshold_bps: float
     low: float | None = None
     high: float | None = None
+    overlap: int = OVERLAP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,7 @@ class Outcome:
     probability: float
     came_true: bool
     held: bool | None = None
+    overlap: int = OVERLAP
 
 
 Move = Callable[[Pending], float | None]
@@ -63,12 +69,16 @@ Move = Callable[[Pending], float | None]
 
 @dataclass(slots=True, kw_only=True)
 class SessionTally:
-    """Outcomes of one session by tenth of probability: count, sum of probabilities, came true."""
+    """Outcomes of one session by tenth of probability: count, sum of probabilities, came true, and
+    ``spread``, the variance of said - came where the probabilities are right: p (1 - p) of each
+    outcome, times those that overlap with it.
+    """
 
     day: date
     counts: list[int] = field(default_factory=lambda: [0] * BINS)
     said: list[float] = field(default_factory=lambda: [0.0] * BINS)
     came: list[int] = field(default_factory=lambda: [0] * BINS)
+    spread: list[float] = field(default_factory=lambda: [0.0] * BINS)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,9 +108,13 @@ class LiveCalibration:
         """Take the predictions of one instant as they were said; those of another model begin
         anew.
         """
-        for made in predictions:
+        told = list(predictions)
+        for made in told:
             self.begin(made.model_id)
+        waiting = Counter(pending.symbol for pending in self.waiting)
+        for made in told:
             self.level = made.interval.level
+            waiting[made.symbol] += 1
             low, high = _reach(made)
             self.waiting.append(
                 Pending(
@@ -111,6 +125,7 @@ class LiveCalibration:
                     threshold_bps=made.threshold_bps,
                     low=low,
                     high=high,
+                    overlap=waiting[made.symbol],
                 )
             )
 
@@ -127,6 +142,7 @@ class LiveCalibration:
                         probability=pending.probability,
                         came_true=moved > pending.threshold_bps / 10_000,
                         held=_held(pending, moved),
+                        overlap=pending.overlap,
                     )
                 )
         self._book(found)
@@ -164,6 +180,8 @@ class LiveCalibration:
             tally.counts[place] += 1
             tally.said[place] += outcome.probability
             tally.came[place] += outcome.came_true
+            variance = outcome.probability * (1.0 - outcome.probability)
+            tally.spread[place] += outcome.overlap * variance
 
     def width(self, symbol: str) -> float:
         """Return what a symbol's interval is multiplied by; 1 before an outcome of it is known."""
@@ -182,24 +200,29 @@ class LiveCalibration:
         Networks"). Gaps are taken as absolute values, so that even a calibrated model shows an
         error, and a large one while outcomes are few (Roelofs et al., 2022, "Mitigating Bias in
         Calibration Error Estimation"). What a calibrated model would show on average is therefore
-        taken off, at most down to 0. Outcomes of one session overlap and share a market: the
-        sessions are the independent units, and the squares of their gaps sum to the variance.
+        taken off, at most down to 0: the lesser of two estimates. Outcomes of one session overlap
+        and share a market, so the sessions are independent units whose squared gaps sum to the
+        variance; but in few sessions a model's own error makes such gaps as well. What chance makes
+        of right probabilities follows from them and from how many outcomes overlap.
         """
         known = self.outcomes
         if known < LEAST_OUTCOMES:
             return None
         # In this order, and with the rounding of plain additions: those of many instants at once
         # have to come to the same bits (sum() of floats rounds less from Python 3.12 on).
-        said, came, squares = [0.0] * BINS, [0] * BINS, [0.0] * BINS
+        said, came = [0.0] * BINS, [0] * BINS
+        squares, spread = [0.0] * BINS, [0.0] * BINS
         for tally in self.tallies:
             for place in range(BINS):
                 said[place] += tally.said[place]
                 came[place] += tally.came[place]
+                spread[place] += tally.spread[place]
                 gap = tally.said[place] - tally.came[place]
                 squares[place] += gap * gap
         beyond = 0.0
         for place in range(BINS):
-            beyond += abs(said[place] - came[place]) - CHANCE * math.sqrt(squares[place])
+            variance = min(squares[place], spread[place])
+            beyond += abs(said[place] - came[place]) - CHANCE * math.sqrt(variance)
         return max(beyond, 0.0) / known
 
     def factor(self) -> float:

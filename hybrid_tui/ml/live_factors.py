@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BoolArray, FloatArray
+from hybrid_tui.domain.bars import DAY_SECONDS, BarSeries, BoolArray, FloatArray, IntArray
 from hybrid_tui.domain.live_calibration import (
     BINS,
     CHANCE,
@@ -21,7 +21,8 @@ from hybrid_tui.domain.live_calibration import (
 )
 from hybrid_tui.ml.prediction_table import PREDICTED, PredictionTable
 
-COUNT, SAID, CAME = range(3)
+SUMS = 4
+COUNT, SAID, CAME, SPREAD = range(SUMS)
 
 
 class LiveFactors:
@@ -35,12 +36,15 @@ class LiveFactors:
         self._series = series
         self._least_move = threshold_bps / 10_000
         self._ends = np.empty(0, dtype=np.int64)
-        self._tallied = np.empty((0, 3, BINS))
+        self._tallied = np.empty((0, SUMS, BINS))
         self._day = -1
-        # The sums of each session before the one at hand, and of that one so far, (3, BINS) each.
+        # The sums of each session before the one at hand, and of that one so far: (SUMS, BINS).
         self._before: deque[FloatArray] = deque(maxlen=SESSIONS - 1)
-        self._today = np.zeros((3, BINS))
+        self._today = np.zeros((SUMS, BINS))
         self._factor = 1.0
+        # Of the instants at hand whose horizon has not ended: its end, and the symbols predicted.
+        self._open_ends = np.empty(0, dtype=np.int64)
+        self._open: BoolArray | None = None
 
     def of(self, table: PredictionTable, rows: slice) -> FloatArray:
         """Return the factor at each of the next instants, shape (n,)."""
@@ -68,17 +72,18 @@ class LiveFactors:
             return
         if self._day >= 0:
             self._before.append(self._today)
-        self._day, self._today = day, np.zeros((3, BINS))
+        self._day, self._today = day, np.zeros((SUMS, BINS))
 
     def _factors(self, today: FloatArray) -> FloatArray:
-        """Return the factors by this session's sums (n, 3, BINS) and those before it."""
-        before, squares = np.zeros((3, BINS)), np.zeros(BINS)
+        """Return the factors by this session's sums (n, SUMS, BINS) and those before it."""
+        before, squares = np.zeros((SUMS, BINS)), np.zeros(BINS)
         for sums in self._before:
             before += sums
             squares += (sums[SAID] - sums[CAME]) ** 2
         whole = before + today
         known = whole[:, COUNT].sum(axis=1)
-        deviations = np.sqrt(squares + (today[:, SAID] - today[:, CAME]) ** 2)
+        squares = squares + (today[:, SAID] - today[:, CAME]) ** 2
+        deviations = np.sqrt(np.minimum(squares, whole[:, SPREAD]))
         gaps = np.abs(whole[:, SAID] - whole[:, CAME]) - CHANCE * deviations
         beyond = np.maximum(np.add.accumulate(gaps, axis=1)[:, -1], 0.0)
         error = beyond / np.maximum(known, 1.0)
@@ -94,16 +99,31 @@ class LiveFactors:
             if bars is not None and len(bars):
                 known[:, column], came[:, column] = self._outcomes(table, rows, column, bars)
                 bars.release()
+        overlap = self._overlaps(table, rows)[known]
         said = table.figure("buy_probability")[rows][known]
         places = np.minimum((said * BINS).astype(np.int64), BINS - 1)
-        tallied = np.zeros((len(said), 3, BINS))
+        tallied = np.zeros((len(said), SUMS, BINS))
         each = np.arange(len(said))
         tallied[each, COUNT, places] = 1.0
         tallied[each, SAID, places] = said
         tallied[each, CAME, places] = came[known]
+        tallied[each, SPREAD, places] = overlap * (said * (1.0 - said))
         ends = np.broadcast_to(table.horizon_end[rows, None], shape)[known]
         self._ends = np.concatenate((self._ends, ends))
         self._tallied = np.concatenate((self._tallied, tallied))
+
+    def _overlaps(self, table: PredictionTable, rows: slice) -> IntArray:
+        """Return how many predictions of its symbol wait when each is made, itself included."""
+        said = table.silence[rows] == PREDICTED
+        before = said[:0] if self._open is None else self._open
+        whole = np.concatenate((before, said))
+        ends = np.concatenate((self._open_ends, table.horizon_end[rows]))
+        made = np.concatenate((np.zeros((1, whole.shape[1]), dtype=np.int64), whole.cumsum(axis=0)))
+        first = ends.searchsorted(table.at[rows], side="right")
+        now = len(before) + np.arange(len(said))
+        if len(said):
+            self._open_ends, self._open = ends[first[-1] :], whole[first[-1] :]
+        return np.asarray(made[now + 1] - made[first])
 
     def _outcomes(
         self, table: PredictionTable, rows: slice, column: int, bars: BarSeries

@@ -131,21 +131,28 @@ def test_the_record_is_that_of_the_prices_and_shrinks_confidence(
         and said.confidence != plain.confidence
     ]
     said, plain = shrunk[-1]
-    known: list[tuple[int, float, bool]] = []
+    known: list[tuple[int, float, bool, int]] = []
     for made in raw:
         if isinstance(made, MLPrediction) and made.horizon_end <= said.at:
             bars = series[made.symbol]
             last = np.searchsorted(bars.known_at, seconds(made.horizon_end), side="right") - 1
             moved = bars.close[last] / made.reference_price - 1
             is_up = bool(moved > made.threshold_bps / 1e4)
-            known.append((made.horizon_end.day, made.buy_probability, is_up))
+            overlap = sum(
+                other.symbol == made.symbol and other.at <= made.at < other.horizon_end
+                for other in raw
+                if isinstance(other, MLPrediction)
+            )
+            known.append((made.horizon_end.day, made.buy_probability, is_up, overlap))
     beyond = 0.0
     for place in range(10):
+        inside = [one for one in known if int(one[1] * 10) == place]
         gaps = [
-            sum(p - up for when, p, up in known if int(p * 10) == place and when == day)
-            for day in {when for when, _, _ in known}
+            sum(p - up for when, p, up, _ in inside if when == day)
+            for day in {when for when, *_ in known}
         ]
-        beyond += abs(sum(gaps)) - CHANCE * math.hypot(*gaps)
+        spread = sum(overlap * p * (1 - p) for _, p, _, overlap in inside)
+        beyond += abs(sum(gaps)) - CHANCE * min(math.hypot(*gaps), math.sqrt(spread))
     assert said.confidence == pytest.approx(plain.confidence * 0.03 / (beyond / len(known)))
     assert said.target_position <= plain.target_position
     early = [made for made in batch if made.at < START + timedelta(hours=15)]

@@ -24,4 +24,4 @@ def test_the_pane_tells_the_error_and_what_it_costs() -> None:
     assert said(record) == "75 % said, 75 % came true (n 100, ECE .00)"
     for day in range(1, 10):
         tell(record, 100, 0.75, 45, day)
-    assert said(record) == "75 % said, 48 % came true (n 1000, ECE .20, confidence x 0.15)"
+    assert said(record) == "75 % said, 48 % came true (n 1000, ECE .26, confidence x 0.12)"

@@ -27,6 +27,7 @@ from hybrid_tui.commands.ml_data import (
 from hybrid_tui.commands.ml_evaluate import evaluate
 from hybrid_tui.commands.ml_judge import judge
 from hybrid_tui.commands.ml_reference import reference
+from hybrid_tui.commands.ml_refit import refit
 from hybrid_tui.commands.ml_train import train
 from hybrid_tui.commands.model_life import desk_story, told_of
 
@@ -40,6 +41,7 @@ app.command()(evaluate)
 app.command()(promote)
 app.command()(rollback)
 app.command()(judge)
+app.command()(refit)
 app.command()(reference)
 app.command()(retrain)
 
@@ -78,10 +80,15 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
         auc = "-" if model["auc"] is None else f"{model['auc']:.3f}"
         typer.echo(
             f"{mark} {model['id']:<24} {model['market']:<10} until {model['trained_until'][:10]}"
-            f"  held-out AUC {auc}  {', '.join(model['members'])}"
+            f"  held-out AUC {auc}{_of_another(model)}  {', '.join(model['members'])}"
         )
         if model["desk"] is not None:
             typer.echo(f"    {told_of(model['desk'])}")
+
+
+def _of_another(model: dict[str, Any]) -> str:
+    measured = model["measured_on"]
+    return "" if measured == model["id"] else f" (of {measured})"
 
 
 @app.command()

@@ -133,6 +133,7 @@ def summary(manifest: Manifest) -> dict[str, Any]:
         "symbols": list(manifest.data.symbols),
         "base_rate": manifest.base_rate,
         "threshold_bps": manifest.threshold_bps,
+        "measured_on": manifest.refit.of if manifest.refit is not None else manifest.id,
         "auc": manifest.metrics.get("auc"),
         "log_loss_gain": manifest.metrics.get("log_loss_gain"),
         "at_or_above_0.70": manifest.metrics.get("at_or_above_0.70"),

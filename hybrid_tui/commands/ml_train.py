@@ -42,6 +42,7 @@ SIM = "sim"
 SIM_FIRST, SIM_LAST = date(2025, 9, 2), date(2025, 11, 24)
 SIM_SEEDS = 1000
 MOST_WINDOWS = 200_000
+GOES_ON = "the same command goes on after the last whole epoch"
 
 
 class Device(StrEnum):
@@ -85,6 +86,9 @@ def train(
     no_walk_forward: Annotated[
         bool, typer.Option("--no-walk-forward", help="one fit, no table")
     ] = False,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="then fit it to the held-out days too, as ID-refit")
+    ] = False,
     device: Annotated[Device, typer.Option(help="where to train")] = Device.CPU,
     model_id: Annotated[str | None, typer.Option("--id", help="the new model's name")] = None,
     note: Annotated[str | None, typer.Option(help="what the data are, for the card")] = None,
@@ -93,12 +97,14 @@ def train(
 ) -> None:
     """Train an ensemble and write it, with its card, to the models folder; killed, it goes on.
 
+    Its last sessions are held out to measure it; --refit fits the same recipe to them as well.
+
     With --json its progress is JSON lines on stderr, unless that is a terminal.
     """
+    from hybrid_tui.commands.ml_refit import refit_name, refitted
     from hybrid_tui.market.rows import fingerprint
     from hybrid_tui.ml.checkpoints import Checkpoints
     from hybrid_tui.ml.dataset import build_dataset
-    from hybrid_tui.ml.progress import Progress
     from hybrid_tui.ml.recipe import Recipe, chosen_members
     from hybrid_tui.ml.storing import check_free, save_model
     from hybrid_tui.ml.train import train_ensemble
@@ -108,19 +114,13 @@ def train(
     chosen = symbols_of(symbols)
     wanted = chosen_members([name.strip().lower() for name in members.split(",") if name.strip()])
     if model_id is not None:
-        check_free(state.paths.models, _name(model_id))
+        check_free(state.paths.models, checked_name(model_id))
     first, last = (
         parse_bound(start, "--start", is_end=False),
         parse_bound(end, "--end", is_end=True),
     )
-    show, where = _progress(as_json), _Where()
-
-    def tell(progress: Progress) -> None:
-        where.progress = progress
-        if show is not None:
-            show(progress)
-
-    with stoppable(where.words, "the same command goes on after the last whole epoch"):
+    watched = Watched(as_json)
+    with stoppable(watched.words, GOES_ON):
         places = [*data, *(more_data or [])]
         source = training_data(state, places, chosen, (first, last), news or [], seed)
         dataset = build_dataset(
@@ -129,14 +129,14 @@ def train(
             symbols=tuple(chosen) if chosen else None,
             sentiment=source.sentiment,
             max_windows=MOST_WINDOWS,
-            on_symbol=lambda done, of: tell(
-                Progress(phase="windows", share=0.0, seconds_left=None, epoch=done, epochs=of)
-            ),
+            on_symbol=watched.windows,
         )
         newest = datetime.fromtimestamp(int(dataset.horizon_end.max()), UTC)
         name = model_id or f"ensemble-{'sim' if data == [SIM] else 'real'}-{newest:%Y%m%d}-{seed}"
         check_free(state.paths.models, name)
-        checkpoints = Checkpoints(state.paths.cache / "training", dataset.digest(), _warn)
+        if refit:
+            check_free(state.paths.models, refit_name(name))
+        checkpoints = Checkpoints(state.paths.cache / "training", dataset.digest(), warn)
         trained = train_ensemble(
             dataset,
             Recipe(
@@ -151,20 +151,26 @@ def train(
             symbols=source.symbols(chosen),
             fingerprint=fingerprint(source.series),
             now=datetime.now(UTC).replace(microsecond=0),
-            on_progress=tell,
+            on_progress=watched.tell,
             checkpoints=checkpoints,
         )
         folder = save_model(trained, state.paths.models)
-    checkpoints.clear()
-    manifest = trained.model.manifest
+        checkpoints.clear()
+        manifest, made = trained.model.manifest, None
+        if refit:
+            name = refit_name(manifest.id)
+            made, _ = refitted(state, manifest, name, source, dataset, watched.tell)
+    usable = made or manifest
     if as_json:
-        print_json({**summary(manifest), "folder": str(folder), "metrics": manifest.metrics})
+        told = {**summary(manifest), "folder": str(folder), "metrics": manifest.metrics}
+        print_json(told if made is None else {**told, "refit": summary(made)})
     else:
         typer.echo((folder / "CARD.md").read_text(encoding="utf-8"))
-        typer.echo(f"{folder}; to use it: --set ml.model={manifest.id}", err=True)
+        typer.echo(f"{folder}; to use it: --set ml.model={usable.id}", err=True)
 
 
-def _name(text: str) -> str:
+def checked_name(text: str) -> str:
+    """Return a name for a new model; raises ConfigError where it is none."""
     if not text or not all(c.isalnum() or c in "._-" for c in text) or not text[0].isalnum():
         raise ConfigError(f"--id {text!r} is not a name", hint="use letters, digits, '.', '_', '-'")
     return text
@@ -253,10 +259,24 @@ def _simulated(
     )
 
 
-class _Where:
-    """How far training has come, for the one who interrupts it."""
+class Watched:
+    """How far training has come: shown on the way, and told to the one who interrupts it."""
 
-    progress: Progress | None = None
+    def __init__(self, as_json: bool) -> None:
+        self._show = _progress(as_json)
+        self.progress: Progress | None = None
+
+    def tell(self, progress: Progress) -> None:
+        """Note, and show, where it is."""
+        self.progress = progress
+        if self._show is not None:
+            self._show(progress)
+
+    def windows(self, done: int, of: int) -> None:
+        """Note how many symbols of how many have their windows."""
+        from hybrid_tui.ml.progress import Progress
+
+        self.tell(Progress(phase="windows", share=0.0, seconds_left=None, epoch=done, epochs=of))
 
     def words(self) -> str:
         """Return it in words."""
@@ -313,5 +333,6 @@ def _show_json(progress: Progress) -> None:
     sys.stderr.flush()
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
+    """Say a warning on stderr."""
     typer.echo(f"warning: {text}", err=True)

@@ -32,8 +32,8 @@ CHAMPION = "champion"
 def facts_of(manifest: Manifest, max_age_days: float | None) -> ModelFacts:
     """Return what the desk has to know of a model; without an age it does not expire.
 
-    Its age counts from the end of the data that it was made from and measured on: a week in the
-    shadow and a week in use fit into 14 days.
+    Its age counts from the last instant that it has seen: where no session was held out from it, a
+    week in the shadow and a week in use fit into 14 days.
     """
     from hybrid_tui.domain.models import ModelFacts
 
@@ -43,7 +43,7 @@ def facts_of(manifest: Manifest, max_age_days: float | None) -> ModelFacts:
         trained_until=manifest.trained_until,
         base_rate=manifest.base_rate,
         threshold_bps=manifest.threshold_bps,
-        expires_at=None if age is None else manifest.data.last + age,
+        expires_at=None if age is None else manifest.trained_until + age,
     )
 
 
@@ -233,8 +233,10 @@ def training_plan(
 ) -> TrainingPlan:
     """Return the commands of a training: on bars up to the last session that has ended.
 
-    Live, the store is brought up to date first. A simulated desk trains on other simulated days.
+    Live, the store is brought up to date first. A simulated desk trains on other simulated days. A
+    model that an interrupted training has measured already is not made again.
     """
+    from hybrid_tui.commands.ml_refit import refit_name
     from hybrid_tui.engine.trainer import TrainingPlan
 
     glob: list[str] = []
@@ -246,30 +248,40 @@ def training_plan(
     if session is not None and task.asked_at < session.close:
         session = calendar.last_session(session.open - timedelta(seconds=1))
     day = session.day if session is not None else task.asked_at.date()
-    name = _free_name(state.paths.models, f"{kind}-{day:%Y%m%d}")
+    measured, is_made = _measured_name(state.paths.models, f"{kind}-{day:%Y%m%d}")
     symbols = ["--symbols", ",".join(config.app.watchlist)]
     fetch: list[str] = []
+    seed: list[str] = []
     if kind == "simulated":
-        data = ["--data", "sim", "--seed", str(1 + day.toordinal() % 997)]
+        data, seed = ["--data", "sim"], ["--seed", str(1 + day.toordinal() % 997)]
     else:
         data = ["--data", "store", *symbols, "--end", day.isoformat(), "--news", "journal"]
         if config.app.mode in ("paper", "live"):
             provider = config.market.provider or "alpaca"
             fetch = [*glob, "data", "fetch", "--provider", provider, *symbols, "--json"]
+    name = refit_name(measured)
     return TrainingPlan(
         name=name,
-        fetch=tuple(fetch),
-        train=(*glob, "ml", "train", *data, "--id", name, "--json"),
-        judge=(*glob, "ml", "judge", name, *data, "--json"),
+        measured=measured,
+        fetch=() if is_made else tuple(fetch),
+        train=() if is_made else (*glob, "ml", "train", *data, *seed, "--id", measured, "--json"),
+        judge=(*glob, "ml", "judge", measured, *data, *seed, "--json"),
+        refit=(*glob, "ml", "refit", measured, *data, "--id", name, "--json"),
     )
 
 
-def _free_name(models: Path, name: str) -> str:
+def _measured_name(models: Path, name: str) -> tuple[str, bool]:
+    """Return the name of a model to be measured, and whether it is there and lacks its refit."""
+    from hybrid_tui.commands.ml_refit import refit_name
+    from hybrid_tui.ml.model_files import MANIFEST
+
     found, number = name, 1
     while (models / found).exists():
+        if (models / found / MANIFEST).is_file() and not (models / refit_name(found)).exists():
+            return found, True
         number += 1
         found = f"{name}-{number}"
-    return found
+    return found, False
 
 
 def load_challenger(

@@ -262,13 +262,15 @@ class ModelDesk:
             unusable = f"{champion.id} was suspended"
         judged = f" ({gate.reason})" if gate is not None else ""
         figures = gate.figures if gate is not None else {}
-        if model.has_expired(now):
-            self.decide(now, "rejected", model, "its training data are too old already")
+        if gate is not None and gate.is_worse:
+            told = f"it is worse than forecasting the base rate{judged}"
+            told = f"{unusable}, but {told}" if unusable else told
+            self.decide(now, "rejected", model, told, figures)
+        elif model.has_expired(now):
+            told = f"its training data are too old already{judged}"
+            self.decide(now, "rejected", model, told, figures)
         elif not unusable:
             self._let_shadow(now, model, gate)
-        elif gate is not None and gate.is_worse:
-            told = f"{unusable}, but it is worse than forecasting the base rate{judged}"
-            self.decide(now, "rejected", model, told, figures)
         else:
             told = f"{unusable}, and it is not worse than forecasting the base rate{judged}"
             self.decide(now, "succeeded", model, told, figures)

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 KILL_SECONDS = 1.0
 EVERY_SECONDS = 1.0
 MOST_LINE = 1_000_000
+FETCHED, TRAINED, JUDGED = 0.05, 0.75, 0.80
+"""The shares of a training that are done when its steps are."""
 
 
 class _Progress(BaseModel):
@@ -61,14 +63,18 @@ class _Judged(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """The commands of a training: bars (may fail), the model, and the gate.
+    """The commands of a training: bars (may fail), a model that can be measured (none where one is
+    there already), the gate, and the same recipe on all days, unless the gate says it is worse.
 
-    ``name`` is the new model's id; each command is the words after ``hybrid-tui``.
+    ``measured`` and ``name`` are the two models' ids, the second is what the desk gets; each
+    command is the words after ``hybrid-tui``.
     """
 
     name: str
+    measured: str
     train: tuple[str, ...]
     judge: tuple[str, ...]
+    refit: tuple[str, ...]
     fetch: tuple[str, ...] = ()
 
 
@@ -120,26 +126,38 @@ class SubprocessTrainer:
             fetched = await self._run(plan.fetch, lambda _: None)
             if fetched.code:
                 note = f"bars were not fetched: {fetched.complaint}; "
-        begins, ends = 0.05 if plan.fetch else 0.0, 0.97
-        made = await self._run(plan.train, _scaled(on_step, begins, ends))
-        if made.code:
-            return TrainingResult(outcome="failed", reason=note + made.complaint)
-        facts = self._facts(plan.name)
-        on_step(TrainingStep(share=ends, stage="judging"))
+        if plan.train:
+            begins = FETCHED if plan.fetch else 0.0
+            made = await self._run(plan.train, _scaled(on_step, begins, TRAINED))
+            if made.code:
+                return TrainingResult(outcome="failed", reason=note + made.complaint)
+        on_step(TrainingStep(share=TRAINED, stage="judging"))
+        gate, is_judged = await self._judged(plan)
+        name = plan.measured
+        if is_judged and not gate.is_worse:
+            on_step(TrainingStep(share=JUDGED, stage="fitting to all days"))
+            again = await self._run(plan.refit, _scaled(on_step, JUDGED, 1.0))
+            if again.code:
+                return TrainingResult(outcome="failed", reason=note + again.complaint)
+            name = plan.name
+        model = self._facts(name)
+        return TrainingResult(outcome="trained", model=model, gate=gate, reason=note + gate.reason)
+
+    async def _judged(self, plan: TrainingPlan) -> tuple[GateResult, bool]:
+        """Return what the gate says, and whether it could judge at all."""
         judged = await self._run(plan.judge, lambda _: None)
         try:
             found = _Judged.model_validate_json(judged.out)
         except ValidationError:
             why = judged.complaint or f"exit code {judged.code}"
-            gate = GateResult(is_passed=False, reason=f"it could not be judged: {why}")
-        else:
-            gate = GateResult(
-                is_passed=found.promoted,
-                reason=found.reason,
-                is_worse=found.worse,
-                figures=found.figures,
-            )
-        return TrainingResult(outcome="trained", model=facts, gate=gate, reason=note + gate.reason)
+            return GateResult(is_passed=False, reason=f"it could not be judged: {why}"), False
+        gate = GateResult(
+            is_passed=found.promoted,
+            reason=found.reason,
+            is_worse=found.worse,
+            figures=found.figures,
+        )
+        return gate, True
 
     async def _run(self, words: Sequence[str], on_progress: Callable[[_Progress], None]) -> _Ended:
         command = [sys.executable, "-m", "hybrid_tui.engine.leash", *words]

@@ -20,12 +20,12 @@ from hybrid_tui.ml.calibration import (
 from hybrid_tui.ml.dataset import Dataset
 from hybrid_tui.ml.features import HURDLE, SUMMARY_SIDES
 from hybrid_tui.ml.inference import outlooks
+from hybrid_tui.ml.measured_figures import ThresholdFigures
 from hybrid_tui.ml.model_files import (
     CalibrationFigures,
     FamiliarFigures,
     Model,
     PlattFigures,
-    ThresholdFigures,
 )
 from hybrid_tui.ml.recipe import Recipe
 from hybrid_tui.ml.threshold import CONFIDENCE, paying_threshold

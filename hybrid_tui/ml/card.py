@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hybrid_tui.ml.dataset import SPANS
-from hybrid_tui.ml.model_files import Manifest, ScoreRow
+from hybrid_tui.ml.measured_figures import ScoreRow
+from hybrid_tui.ml.model_files import Manifest
 
 _MADE_UP = (
     "> **Trained on a made-up market.** Prices, volumes and headlines come from this program's "
@@ -14,7 +15,7 @@ _MADE_UP = (
 
 
 def render_card(manifest: Manifest) -> str:
-    """Return the card in Markdown; every figure in it was measured on the held-out span."""
+    """Return the card in Markdown; every figure in it was measured on a held-out span."""
     figures = manifest.metrics
     lines = [f"# {manifest.id}", ""]
     if manifest.market == "simulated":
@@ -42,17 +43,19 @@ def render_card(manifest: Manifest) -> str:
     ]
     uses = ("weights and scales", "early stopping, members' weights", "calibration", "the figures")
     for name, use in zip(SPANS, uses, strict=True):
-        begin, end = manifest.data.spans[name]
-        lines.append(f"| {name} | {begin:%Y-%m-%d} | {end:%Y-%m-%d} | {use} |")
+        if name in manifest.data.spans:
+            begin, end = manifest.data.spans[name]
+            lines.append(f"| {name} | {begin:%Y-%m-%d} | {end:%Y-%m-%d} | {use} |")
     lines += [
         "",
         "Whole sessions; one session between two spans belongs to neither.",
         "",
         "## Held-out figures",
         "",
-        f"{figures['windows']:,} predictions on {figures['days']} days after `trained_until`. They "
-        "overlap (one hour ahead, every five minutes) and share a market, so the 95 % intervals "
-        "come from resampling whole days.",
+        *_refit_lines(manifest),
+        f"{figures['windows']:,} predictions on {figures['days']} days after "
+        f"{_seen_until(manifest)}. They overlap (one hour ahead, every five minutes) and share a "
+        "market, so the 95 % intervals come from resampling whole days.",
         "",
         "| figure | value | 95 % interval | forecasting the base rate |",
         "|---|---|---|---|",
@@ -77,7 +80,7 @@ def render_card(manifest: Manifest) -> str:
         "The volatility is compared with that of the last 260 bars, scaled with hindsight to be "
         "right on average; above 0, the forecast is the better one.",
         "",
-        f"Base rate: {manifest.base_rate:.4f} in what the model saw, "
+        f"Base rate: {manifest.base_rate:.4f} in what this model saw, "
         f"{_number(figures['base_rate'])} in the held-out span. Probabilities ran from "
         f"{_number(figures['lowest_probability'])} to {_number(figures['highest_probability'])}.",
         "",
@@ -103,6 +106,23 @@ def render_card(manifest: Manifest) -> str:
     ]
     lines += ["", _weights_line(manifest), "", "## What it is not", "", *_limits(manifest), ""]
     return "\n".join(lines)
+
+
+def _refit_lines(manifest: Manifest) -> list[str]:
+    refit = manifest.refit
+    if refit is None:
+        return []
+    return [
+        f"**Not measured itself.** It has seen every session of its data, so none is left to judge "
+        f"it on. The figures are those of {refit.of}: the same recipe without the last "
+        f"{refit.sessions} sessions, judged on {refit.first:%Y-%m-%d} to {refit.last:%Y-%m-%d}.",
+        "",
+    ]
+
+
+def _seen_until(manifest: Manifest) -> str:
+    refit = manifest.refit
+    return "`trained_until`" if refit is None else f"what {refit.of} has seen"
 
 
 def _number(value: float | int | None) -> str:

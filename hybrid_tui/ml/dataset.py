@@ -248,23 +248,26 @@ def _empty(count: int) -> Dataset:
     )
 
 
-def split(day: IntArray) -> dict[str, BoolArray]:
+def split(day: IntArray, *, held_out: bool = True) -> dict[str, BoolArray]:
     """Return the rows of each span: train, validation, calibration, test, in time.
 
     Whole sessions, with one session between two spans that belongs to neither (the embargo), so
-    that no label reaches into the next span and no news day is shared. Raises DataError with fewer
-    than a dozen sessions.
+    that no label reaches into the next span and no news day is shared. Without a ``held_out`` span
+    there is no test, and the others share its sessions. Raises DataError with fewer than a dozen
+    sessions.
     """
+    names = SPANS if held_out else SPANS[:-1]
+    shares = np.array(SHARES[: len(names)])
     days = np.unique(day)
     if len(days) < LEAST_SESSIONS:
         raise DataError(
             f"the data have {len(days)} sessions; training needs {LEAST_SESSIONS}",
             hint="give it more history",
         )
-    usable = len(days) - EMBARGO_SESSIONS * (len(SPANS) - 1)
-    bounds = np.round(np.cumsum((0.0, *SHARES)) * usable).astype(int)
+    usable = len(days) - EMBARGO_SESSIONS * (len(names) - 1)
+    bounds = np.round(np.cumsum((0.0, *(shares / shares.sum()))) * usable).astype(int)
     spans: dict[str, BoolArray] = {}
-    for number, name in enumerate(SPANS):
+    for number, name in enumerate(names):
         gap = EMBARGO_SESSIONS * number
         inside = days[bounds[number] + gap : bounds[number + 1] + gap]
         spans[name] = np.isin(day, inside)

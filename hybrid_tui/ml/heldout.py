@@ -7,6 +7,7 @@ import numpy as np
 from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.ml.dataset import Dataset
 from hybrid_tui.ml.inference import outlooks
+from hybrid_tui.ml.measured_figures import ScoreRow
 from hybrid_tui.ml.metrics import (
     Figure,
     auc,
@@ -16,7 +17,7 @@ from hybrid_tui.ml.metrics import (
     log_loss,
     reliability,
 )
-from hybrid_tui.ml.model_files import Model, ScoreRow
+from hybrid_tui.ml.model_files import Model
 from hybrid_tui.ml.scores import ENSEMBLE, finite, score_row, three
 
 ENTRY_PROBABILITY = 0.70

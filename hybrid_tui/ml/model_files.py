@@ -21,7 +21,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from hybrid_tui.errors import ModelError
 from hybrid_tui.ml.calibration import FamiliarRange, Platt
-from hybrid_tui.ml.drift_figures import DriftFigures, Fraction, Part
+from hybrid_tui.ml.drift_figures import DriftFigures, Fraction, Name, Part
 from hybrid_tui.ml.features import (
     FEATURE_NAMES,
     FEATURES_VERSION,
@@ -30,6 +30,12 @@ from hybrid_tui.ml.features import (
     SUMMARY_NAMES,
     WINDOW,
     Float32Array,
+)
+from hybrid_tui.ml.measured_figures import (
+    GateFigures,
+    RefitFigures,
+    ScoreRow,
+    ThresholdFigures,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +49,6 @@ CHAMPION = "champion"
 RETRAIN = "train one with `hybrid-tui ml train`, or reinstall the program"
 
 _Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 _WeightsFile = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}\.safetensors$")]
 _Positive = Annotated[float, Field(gt=0)]
 
@@ -63,7 +68,7 @@ class PlattFigures(Part):
 class MemberFigures(Part):
     """One member: its weights' file, the hash that vouches for it, and its say."""
 
-    name: _Name
+    name: Name
     kind: str
     settings: dict[str, int]
     file: _WeightsFile
@@ -105,41 +110,6 @@ class FamiliarFigures(Part):
         )
 
 
-class ThresholdFigures(Part):
-    """The entry threshold that `auto` stands for, see threshold.paying_threshold."""
-
-    level: Fraction | None
-    confidence: Fraction
-    outcomes: int
-    days: int
-
-
-class ScoreRow(Part):
-    """One forecaster's figures: name -> value and the ends of its 95 % interval."""
-
-    name: str
-    windows: int
-    days: int
-    figures: dict[str, tuple[float | None, float | None, float | None]]
-
-
-class GainFigures(Part):
-    """Log loss gained over a rival in nats a prediction, and its 95 % interval by whole days."""
-
-    rival: str
-    value: float
-    low: float
-    high: float
-
-
-class GateFigures(Part):
-    """What the champion gate says of the walk-forward's test spans, see gate.judge."""
-
-    is_promoted: bool
-    reason: str
-    gains: tuple[GainFigures, ...]
-
-
 class DataFigures(Part):
     """What a model was made from."""
 
@@ -156,7 +126,7 @@ class Manifest(Part):
     """Everything about a model but its weights."""
 
     format: Literal[1]
-    id: _Name
+    id: Name
     kind: Literal["ensemble"]
     market: Market
     features_version: int
@@ -179,6 +149,8 @@ class Manifest(Part):
     walk_forward: tuple[ScoreRow, ...] = ()
     gate: GateFigures | None = None
     drift: tuple[DriftFigures, ...] = ()
+    refit: RefitFigures | None = None
+    max_epochs: int | None = None
     seed: int
     created_at: datetime
 

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from hybrid_tui.errors import ConfigError
-from hybrid_tui.ml.model_files import Market
+from hybrid_tui.ml.model_files import Manifest, Market
 
+MAX_EPOCHS = 20
 MEMBERS: Mapping[str, Mapping[str, int]] = MappingProxyType(
     {
         "lstm": {"hidden": 32, "layers": 1},
@@ -31,10 +32,22 @@ class Recipe:
     model_id: str
     market: Market
     seed: int = 7
-    max_epochs: int = 20
+    max_epochs: int = MAX_EPOCHS
     threshold_bps: float = 2.0
     walk_forward_steps: int = 1
     members: tuple[str, ...] = tuple(MEMBERS)
+
+
+def recipe_of(measured: Manifest, model_id: str) -> Recipe:
+    """Return the recipe by which a model was made, for another of the same; no walk-forward."""
+    return Recipe(
+        model_id=model_id,
+        market=measured.market,
+        seed=measured.seed,
+        max_epochs=measured.max_epochs or MAX_EPOCHS,
+        threshold_bps=measured.threshold_bps,
+        members=tuple(member.name for member in measured.members),
+    )
 
 
 def chosen_members(names: Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hybrid_tui.domain.bars import FloatArray, IntArray
 from hybrid_tui.ml.dataset import Dataset
+from hybrid_tui.ml.measured_figures import ScoreRow
 from hybrid_tui.ml.metrics import (
     Figure,
     auc,
@@ -17,7 +18,6 @@ from hybrid_tui.ml.metrics import (
     log_loss,
     rank_correlation,
 )
-from hybrid_tui.ml.model_files import ScoreRow
 
 ENSEMBLE = "ensemble"
 SCORES = (

@@ -14,6 +14,7 @@ import numpy as np
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from hybrid_tui.errors import DataError
 from hybrid_tui.ml.calibrating import (
     calibrate,
     familiar_range,
@@ -34,6 +35,7 @@ from hybrid_tui.ml.features import (
 )
 from hybrid_tui.ml.fitting import FittedMember, fit_member, raw_outputs
 from hybrid_tui.ml.heldout import evaluate, member_scores
+from hybrid_tui.ml.measured_figures import RefitFigures, ScoreRow
 from hybrid_tui.ml.metrics import log_loss
 from hybrid_tui.ml.model_files import (
     DataFigures,
@@ -94,6 +96,45 @@ def train_ensemble(
         trained = _walked(trained, data, recipe, report, about, checkpoints)
     report.say("done", 1.0)
     return trained
+
+
+def refit_ensemble(
+    data: Dataset,
+    measured: Manifest,
+    recipe: Recipe,
+    *,
+    about: About,
+    on_progress: OnProgress | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> TrainedModel:
+    """Fit ``recipe``, by which ``measured`` was made, to all sessions: none of them is held out.
+
+    It knows the newest data and cannot be measured on any: its figures are those of ``measured``,
+    and the manifest says so. Raises DataError with too few sessions, or where the data hold none
+    that ``measured`` has not seen.
+    """
+    later = np.unique(data.day[data.at > int(measured.trained_until.timestamp())])
+    if not len(later):
+        raise DataError(
+            f"the data hold no session after {measured.trained_until:%Y-%m-%d}, which is what"
+            f" {measured.id} has seen: there is nothing to fit it to"
+        )
+    report = Reporter(on_progress, 1, recipe.members, recipe.max_epochs)
+    fitted = _fit(data, recipe, report, about, checkpoints, held_out=False)
+    own = fitted.model.manifest
+    first, last = measured.data.spans[SPANS[-1]]
+    manifest = own.model_copy(
+        update={
+            "metrics": {**measured.metrics, **own.metrics},
+            "held_out": measured.held_out,
+            "reliability": measured.reliability,
+            "walk_forward": measured.walk_forward,
+            "gate": measured.gate,
+            "refit": RefitFigures(of=measured.id, sessions=len(later), first=first, last=last),
+        }
+    )
+    report.say("done", 1.0)
+    return replace(fitted, model=replace(fitted.model, manifest=manifest))
 
 
 def _walked(
@@ -181,11 +222,16 @@ def _fit(
     about: About,
     checkpoints: Checkpoints | None,
     blind: tuple[int, ...] = (),
+    *,
+    held_out: bool = True,
 ) -> TrainedModel:
-    """Return the ensemble of a history, blind to the features of some numbers."""
-    spans = split(data.day)
+    """Return the ensemble of a history, blind to the features of some numbers.
+
+    It is measured on the span that is ``held_out``, if there is one.
+    """
+    spans = split(data.day, held_out=held_out)
     parts = {name: data.take(rows) for name, rows in spans.items()}
-    train, validation, calibration, test = (parts[name] for name in SPANS)
+    train, validation, calibration = (parts[name] for name in SPANS[:-1])
     mean, scale = standardisation_of(train)
     scale[list(blind)] = 0.0
     fitted = fitted_members(train, validation, mean, scale, recipe, report, checkpoints)
@@ -250,9 +296,10 @@ def _fit(
             last=datetime.fromtimestamp(int(data.horizon_end.max()), UTC),
             windows=len(data),
             fingerprint=about.fingerprint,
-            spans={name: _span(parts[name]) for name in SPANS},
+            spans={name: _span(part) for name, part in parts.items()},
         ),
         metrics={},
+        max_epochs=recipe.max_epochs,
         seed=recipe.seed,
         created_at=about.now,
     )
@@ -263,12 +310,17 @@ def _fit(
         mean=mean,
         scale=scale,
     )
-    metrics = evaluate(model, test, seed=recipe.seed)
+    metrics: dict[str, float | int | None] = {}
+    rows: tuple[ScoreRow, ...] = ()
+    table: tuple[tuple[float, float, int], ...] = ()
+    if held_out:
+        test = parts[SPANS[-1]]
+        metrics |= evaluate(model, test, seed=recipe.seed)
+        rows, table = member_scores(model, test, seed=recipe.seed)
     metrics["validation_constant_log_loss"] = constant
     for name, member in fitted.items():
         metrics[f"validation_{name}_log_loss"] = member.validation_log_loss
         metrics[f"epochs_{name}"] = member.epochs
-    rows, table = member_scores(model, test, seed=recipe.seed)
     measured = manifest.model_copy(
         update={
             "metrics": metrics,

@@ -18,7 +18,8 @@ from hybrid_tui.ml.dataset import LEAST_SESSIONS, SHARES, SPANS, Dataset, concat
 from hybrid_tui.ml.features import FEATURE_NAMES, HURDLE
 from hybrid_tui.ml.gate import judge
 from hybrid_tui.ml.inference import outlooks
-from hybrid_tui.ml.model_files import GainFigures, GateFigures, Model, ScoreRow
+from hybrid_tui.ml.measured_figures import GainFigures, GateFigures, ScoreRow
+from hybrid_tui.ml.model_files import Model
 from hybrid_tui.ml.scores import ENSEMBLE, score_row
 from hybrid_tui.ml.trees import are_installed, tree_logits
 

@@ -78,11 +78,11 @@ def test_a_decision_for_a_model_that_is_gone_changes_nothing(shelf: FileShelf, h
     assert read_champions(home / "models") == {}
 
 
-def test_age_counts_from_the_end_of_the_data() -> None:
+def test_age_counts_from_the_last_instant_that_the_model_has_seen() -> None:
     manifest = read_manifest(shipped_models() / SHIPPED)
     assert facts_of(manifest, None).expires_at is None
     facts = facts_of(manifest, 14)
-    assert facts.expires_at == manifest.data.last + timedelta(days=14)
+    assert facts.expires_at == manifest.trained_until + timedelta(days=14)
     assert facts.expires_at is not None
     assert facts.has_expired(facts.expires_at)
     assert not facts.has_expired(facts.expires_at - timedelta(seconds=1))
@@ -97,19 +97,30 @@ def test_a_live_training_fetches_bars_and_ends_with_the_last_whole_session(
     state = CliState(profile="p", overrides=("app.mode=paper",))
     task = TrainingTask(number=1, asked_at=SATURDAY)
     plan = training_plan(state, config, "real", calendar, task)
-    assert plan.name == "real-20260306"
+    assert (plan.measured, plan.name) == ("real-20260306", "real-20260306-refit")
     start = ("--profile", "p", "--set", "app.mode=paper")
     assert plan.fetch[:8] == (*start, "data", "fetch", "--provider", "yahoo")
     assert plan.train[:6] == (*start, "ml", "train")
     assert plan.train[plan.train.index("--end") + 1] == "2026-03-06"
     assert plan.judge[4:7] == ("ml", "judge", "real-20260306")
-    (home / "models" / "real-20260306").mkdir(parents=True)
-    assert training_plan(state, config, "real", calendar, task).name == "real-20260306-2"
+    assert plan.refit[4:7] == ("ml", "refit", "real-20260306")
+    assert plan.refit[plan.refit.index("--id") + 1] == plan.name
+    folder = home / "models" / "real-20260306"
+    folder.mkdir(parents=True)
+    assert training_plan(state, config, "real", calendar, task).measured == "real-20260306-2"
+    (folder / "manifest.json").touch()
+    again = training_plan(state, config, "real", calendar, task)
+    assert (again.measured, again.fetch, again.train) == (plan.measured, (), ())
+    assert (again.judge, again.refit) == (plan.judge, plan.refit), "it goes on where it was"
+    (home / "models" / plan.name).mkdir()
+    assert training_plan(state, config, "real", calendar, task).measured == "real-20260306-2"
     noon = replace(task, asked_at=datetime(2026, 3, 6, 17, tzinfo=UTC))
-    assert training_plan(state, config, "real", calendar, noon).name == "real-20260305"
+    assert training_plan(state, config, "real", calendar, noon).measured == "real-20260305"
     simulated = training_plan(state, Config(), "simulated", calendar, task)
     assert simulated.fetch == ()
     assert simulated.train[simulated.train.index("--data") + 1] == "sim"
+    assert "--seed" in simulated.judge
+    assert "--seed" not in simulated.refit, "the recipe has it"
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,10 @@ if words[0] == "train":
 if words[0] == "judge":
     row = {"promoted": True, "reason": "beat all", "figures": {"a": 1.0}}
     print(json.dumps(row)); sys.exit(0)
+if words[0] == "condemn":
+    print(json.dumps({"promoted": False, "reason": "no", "worse": True})); sys.exit(1)
+if words[0] == "choke":
+    print("hybrid-tui: no champion", file=sys.stderr); sys.exit(2)
 if words[0] == "break":
     print("hybrid-tui: the bar store is empty", file=sys.stderr); sys.exit(2)
 if words[0] == "hang":
@@ -53,11 +57,20 @@ def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Su
     kept = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
     environment = {**kept, "PYTHONPATH": str(tmp_path), "STUB_HOME": str(tmp_path)}
 
-    def make(train: str = "train", fetch: str = "") -> SubprocessTrainer:
+    def make(
+        train: str = "train", fetch: str = "", judge: str = "judge", refit: str = "refit"
+    ) -> SubprocessTrainer:
         def plan(task: TrainingTask) -> TrainingPlan:
             assert task.number == 1
             words = (fetch,) if fetch else ()
-            return TrainingPlan(name="made", fetch=words, train=(train,), judge=("judge",))
+            return TrainingPlan(
+                name="made",
+                measured="measured",
+                fetch=words,
+                train=(train,) if train else (),
+                judge=(judge,),
+                refit=(refit,),
+            )
 
         return SubprocessTrainer(plan, facts, lambda: NOW, environment)
 
@@ -75,6 +88,7 @@ async def test_a_model_is_made_and_judged_at_the_lowest_priority(
     assert result.gate.figures == {"a": 1.0}
     assert result.reason == "bars were not fetched: no network; beat all"
     assert (tmp_path / "train.nice").read_text() == "19"
+    assert (tmp_path / "refit.nice").exists()
     shares = [step.share for step in steps]
     assert shares == sorted(shares)
     told = next(step for step in steps if "gru" in step.stage)
@@ -86,6 +100,22 @@ async def test_what_goes_wrong_is_said_in_its_own_words(
 ) -> None:
     result = await trainer("break").train(TASK, lambda _: None)
     assert (result.outcome, result.reason) == ("failed", "the bar store is empty")
+
+
+async def test_what_was_measured_is_not_trained_again_and_what_is_worse_not_fitted_again(
+    trainer: Callable[..., SubprocessTrainer], tmp_path: Path
+) -> None:
+    result = await trainer("").train(TASK, lambda _: None)
+    assert result.model == facts("made")
+    result = await trainer("", judge="condemn").train(TASK, lambda _: None)
+    assert result.model == facts("measured")
+    assert result.gate is not None
+    assert result.gate.is_worse
+    result = await trainer("", judge="choke").train(TASK, lambda _: None)
+    assert result.model == facts("measured"), "what nobody judged is not worth a fit"
+    result = await trainer("", refit="break").train(TASK, lambda _: None)
+    assert (result.outcome, result.reason) == ("failed", "the bar store is empty")
+    assert not (tmp_path / "train.nice").exists()
 
 
 async def until_it_hangs(folder: Path) -> int:

@@ -12,7 +12,8 @@ from hybrid_tui.commands.compose import NEVER, minimum_probability
 from hybrid_tui.config import Config
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import ConfigError
-from hybrid_tui.ml.model_files import Manifest, Model, ThresholdFigures
+from hybrid_tui.ml.measured_figures import ThresholdFigures
+from hybrid_tui.ml.model_files import Manifest, Model
 from tests.desk import hybrid_tui
 from tests.ml.builders import random_walk
 from tests.ml.test_command import write_csv

@@ -13,11 +13,12 @@ from hybrid_tui.commands.context import CliState
 from hybrid_tui.commands.ml_data import headlines_of, scored
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.calendar import TradingCalendar
-from hybrid_tui.errors import ConfigError
+from hybrid_tui.errors import ConfigError, DataError
 from hybrid_tui.journal.journal import Journal
 from hybrid_tui.llm.labels import label_of
 from hybrid_tui.ml.dataset import build_dataset
 from hybrid_tui.ml.features import FEATURE_NAMES
+from hybrid_tui.ml.model_files import load_model, read_manifest
 from tests.ml.builders import instant, random_walk
 from tests.ml.test_command import run, write_csv
 
@@ -97,6 +98,40 @@ def test_without_walk_forward_there_is_one_fit_and_no_table(home: Path, folder: 
     assert made.exit_code == 0, made.output
     assert '"steps": 1,' in made.stderr
     assert "## Walk-forward" not in (home / "models" / "mine" / "CARD.md").read_text()
+
+
+def test_a_refit_has_seen_every_day_and_says_whose_figures_it_carries(
+    home: Path, folder: Path
+) -> None:
+    words = ("--members", "logistic", "--epochs", "1", "--no-walk-forward")
+    assert run("train", "--data", str(folder), *words, "--id", "mine").exit_code == 0
+    done = run("refit", "mine", "--data", str(folder))
+    assert done.exit_code == 0, done.output
+    measured, made = (read_manifest(home / "models" / name) for name in ("mine", "mine-refit"))
+    assert measured.trained_until < measured.data.last == made.trained_until == made.data.last
+    assert made.refit is not None
+    assert (made.refit.of, made.refit.sessions) == ("mine", 2)
+    assert (made.refit.first, made.refit.last) == measured.data.spans["test"]
+    assert list(made.data.spans) == ["train", "validation", "calibration"]
+    assert made.held_out == measured.held_out
+    assert made.metrics["auc"] == measured.metrics["auc"]
+    own = "validation_logistic_log_loss"
+    assert made.metrics[own] != measured.metrics[own]
+    load_model(home / "models" / "mine-refit")
+    card = (home / "models" / "mine-refit" / "CARD.md").read_text()
+    assert "those of mine: the same recipe without the last 2 sessions" in card
+    assert "| test |" not in card
+    listed = json.loads(run("list", "--json").stdout)["models"]
+    assert next(m["measured_on"] for m in listed if m["id"] == "mine-refit") == "mine"
+    assert "(of mine)" in run("list").stdout
+    old = run("refit", "mine", "--data", str(folder), "--end", "2026-02-17", "--id", "third")
+    assert isinstance(old.exception, DataError)
+    assert "nothing to fit" in old.exception.render()
+    again = run("refit", "mine-refit", "--data", str(folder), "--id", "third")
+    assert isinstance(again.exception, ConfigError)
+    assert run("train", "--data", str(folder), *words, "--id", "two", "--refit").exit_code == 0
+    twin = read_manifest(home / "models" / "two-refit")
+    assert [m.sha256 for m in twin.members] == [m.sha256 for m in made.members]
 
 
 @pytest.mark.parametrize(

@@ -36,17 +36,22 @@ def train(
     )
 
 
-@given(st.lists(st.integers(0, 400), min_size=12, max_size=120, unique=True))
-def test_spans_follow_each_other_with_a_session_between_them(days: list[int]) -> None:
+@given(st.lists(st.integers(0, 400), min_size=12, max_size=120, unique=True), st.booleans())
+def test_spans_follow_each_other_with_a_session_between_them(
+    days: list[int], held_out: bool
+) -> None:
     day = np.repeat(np.array(days), 3)
-    spans = split(day)
+    spans = split(day, held_out=held_out)
     ordered = sorted(days)
-    inside = [np.unique(day[spans[name]]) for name in SPANS]
+    names = SPANS if held_out else SPANS[:-1]
+    assert list(spans) == list(names)
+    inside = [np.unique(day[spans[name]]) for name in names]
+    assert inside[-1][-1] == ordered[-1]
     assert all(len(span) for span in inside)
     for before, after in pairwise(inside):
         gap = ordered.index(after[0]) - ordered.index(before[-1]) - 1
         assert gap == EMBARGO_SESSIONS
-    assert sum(len(span) for span in inside) == len(ordered) - 3 * EMBARGO_SESSIONS
+    assert sum(len(span) for span in inside) == len(ordered) - (len(names) - 1) * EMBARGO_SESSIONS
 
 
 def test_no_outcome_of_a_span_reaches_into_the_next(small_data: Dataset) -> None:

@@ -18,7 +18,8 @@ Bin = tuple[float, float, int]
 class Card:
     """A model's figures by name, its reliability by tenths, and its card in Markdown.
 
-    ``damaged`` says why the rest is not known.
+    ``measured_on`` is the model that the figures are of, empty where it is this one; ``damaged``
+    says why the rest is not known.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Card:
     members: tuple[str, ...] = ()
     metrics: Mapping[str, float | int | None] = field(default_factory=dict)
     reliability: tuple[Bin, ...] = ()
+    measured_on: str = ""
     text: str = ""
     damaged: str = ""
 
@@ -75,5 +77,6 @@ def _card(folder: Path) -> Card:
         members=tuple(member.name for member in manifest.members if member.weight),
         metrics=manifest.metrics,
         reliability=manifest.reliability,
+        measured_on=manifest.refit.of if manifest.refit is not None else "",
         text=text,
     )

@@ -90,7 +90,9 @@ def views_of(book: ModelBook, cards: Sequence[Card]) -> list[ModelView]:
 
 
 def model_rows(views: Sequence[ModelView], now: datetime, width: int) -> tuple[list[Row], Line]:
-    """Return the models with their status, held-out AUC and gain, and the age of their data."""
+    """Return the models with their status, held-out AUC and gain, and how old the newest data are
+    that they have seen.
+    """
     columns = Columns(MODEL_COLUMNS, width)
     rows = []
     for view in views:
@@ -107,8 +109,8 @@ def model_rows(views: Sequence[ModelView], now: datetime, width: int) -> tuple[l
             low = card.metrics.get("log_loss_gain_low")
             style = "good" if low is not None and low > 0 else "dim"
             cells["gain"] = (f"{gain:+.3f}" if gain is not None else "", style)
-            if card.last is not None:
-                days = (now - card.last).days
+            if card.trained_until is not None:
+                days = (now - card.trained_until).days
                 # A simulated clock stands before the day on which its model was made.
                 cells["age"] = (f"{days}d" if days >= 0 else "-", "dim")
         rows.append(columns.row(view.id, status=status, **cells))
@@ -161,6 +163,9 @@ def figure_rows(
         rows += _shadow(book, width)
     held_out = f"{card.metrics.get('windows') or 0:,} predictions, {card.metrics.get('days')} days"
     rows += [row(""), row((f"Held out · {held_out}, 95 % intervals", "head"))]
+    if card.measured_on:
+        text = f"of {f.clean(card.measured_on)}, the same recipe without the days that this one"
+        rows += [row((line, "dim")) for line in f.wrap(f"{text} has seen as well", width)]
     rows += [_figure(card, *figure, width) for figure in FIGURES]
     reached, total = card.metrics.get("at_or_above_0.70"), card.metrics.get("windows")
     if reached is not None and total:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from hybrid_tui.domain import events as ev
@@ -96,6 +97,6 @@ CARDS = SomeCards(
     card("real-20260228", -0.003),
     card("real-20260307", 0.004),
     card("real-20260310"),
-    card("real-20260314"),
+    replace(card("real-20260314"), measured_on="real-20260313"),
     Card(id="real-broken", damaged="manifest.json: members: Field required"),
 )

@@ -99,7 +99,7 @@ async def test_each_model_says_what_it_is_and_how_well_it_did() -> None:
     async with open_page(living()) as shown:
         listed = shown.text("models")
         assert listed.index("real-20260307 ★ champion") < listed.index("real-20260314 ◇ shadow")
-        for said in ("real-20260228 - earlier", "real-20260310 ! expired", "✗ damaged", "6d"):
+        for said in ("real-20260228 - earlier", "real-20260310 ! expired", "✗ damaged", "13d"):
             assert said in listed
         model = shown.text("model")
         for said in ("★ champion since", "0.5177 0.4677 .. 0.5677", "reached .70 0 of 14,399",
@@ -112,6 +112,7 @@ async def test_each_model_says_what_it_is_and_how_well_it_did() -> None:
         assert decided.index("rejected real-20260310") < decided.index("promoted real-20260307")
         await shown.press("j")
         assert "0 of 5 sessions" in shown.text("model")
+        assert "of real-20260313, the same recipe without the days" in shown.text("model")
         assert "not asked by this desk" in shown.text("model")
         await shown.press("enter")
         assert "Tier 2 of the desk." in shown.text("reading")

@@ -18,11 +18,12 @@ from hybrid_tui.broker.alpaca_budget import RequestBudget, Urgency
 from hybrid_tui.broker.alpaca_gateway import AlpacaGateway, No, Refusal
 from hybrid_tui.broker.alpaca_reconcile import Reconciler
 from hybrid_tui.broker.alpaca_rows import UpdateRow
-from hybrid_tui.broker.alpaca_send import Sender
+from hybrid_tui.broker.alpaca_send import Sender, urgency_of_asking
 from hybrid_tui.broker.alpaca_updates import TradeUpdates
 from hybrid_tui.broker.lane_book import LaneBook, open_buys
 from hybrid_tui.broker.lanes import (
     ENTRY_LIFE_S,
+    Ask,
     Cancel,
     Lane,
     Role,
@@ -308,6 +309,11 @@ class AlpacaBroker:
         if is_entry and self._budget.wait_s(Urgency.ENTRY) > 0:
             # It waits here, where it can still be given up, and not in the queue.
             return
+        if isinstance(step, Ask):
+            asking = urgency_of_asking(lane.tickets[step.client_id])
+            if asking > Urgency.EXIT and self._budget.wait_s(asking) > 0:
+                # Nor may a question keep the lane from selling.
+                return
         if isinstance(step, Cancel) and not self._may_uncover(lane):
             return
         task = asyncio.create_task(self._sender.execute(lane, step))

@@ -108,8 +108,11 @@ class Reconciler:
             # Several messages of one moment are one reason to look.
             await asyncio.sleep(AGAIN_S / 10)
 
-    async def ask(self, lane: Lane, ticket: Ticket, urgency: Urgency = Urgency.EXIT) -> None:
-        """Find out what became of an order; one that the broker does not have is sent again."""
+    async def ask(self, lane: Lane, ticket: Ticket, urgency: Urgency = Urgency.EXIT) -> bool:
+        """Find out what became of an order; False where the broker did not say.
+
+        One that the broker does not have is sent again.
+        """
         try:
             row = await self._request(urgency, self._gateway.order, ticket.life.client_id)
         except Refusal as refusal:
@@ -123,7 +126,8 @@ class Reconciler:
             ticket.heard_at = self._clock()
             lane.ask_backoff.refused(self._clock())
         else:
-            self._book.take(row, self._clock())
+            return self._book.take(row, self._clock())
+        return False
 
     async def compare(self) -> bool:
         """Take the broker's word once; False where something was under way and is looked at again.

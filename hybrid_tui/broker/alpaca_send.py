@@ -27,6 +27,14 @@ class Tell(Protocol):
         """Say it."""
 
 
+def urgency_of_asking(ticket: Ticket) -> Urgency:
+    """Return how soon it has to be known what became of an order."""
+    if ticket.life.is_unknown or ticket.cancelled_at > -math.inf:
+        return Urgency.ENTRY if ticket.role is Role.ENTRY else Urgency.EXIT
+    # Of a stop that was accepted and may be gone: behind sales and first stops only.
+    return Urgency.RAISE if ticket.role is Role.STOP else Urgency.HOUSEKEEPING
+
+
 class Sender:
     """Carries out steps; ``forbid`` takes a cause and why nothing may be bought."""
 
@@ -65,10 +73,9 @@ class Sender:
 
     async def _ask(self, lane: Lane, client_id: str) -> None:
         ticket = lane.tickets[client_id]
-        urgency = Urgency.ENTRY if ticket.role is Role.ENTRY else Urgency.EXIT
-        if not ticket.life.is_unknown and ticket.cancelled_at < 0:
-            urgency = Urgency.HOUSEKEEPING
-        await self._reconciler.ask(lane, ticket, urgency)
+        was_known = not ticket.life.is_unknown
+        if await self._reconciler.ask(lane, ticket, urgency_of_asking(ticket)) and was_known:
+            ticket.is_checked = True
 
     async def _cancel(self, lane: Lane, ticket: Ticket) -> None:
         try:
@@ -103,14 +110,14 @@ class Sender:
 
     async def _replace(self, lane: Lane, step: Replace) -> None:
         old = lane.tickets[step.client_id]
-        now = lane.raised_at = self._clock()
         ticket = self.book.sent(
-            lane, Role.STOP, step.new_client_id, step.order_id, step.quantity, now
+            lane, Role.STOP, step.new_client_id, step.order_id, step.quantity, self._clock()
         )
         ticket.price, ticket.reference = step.price, step.price
         ticket.replaces = step.client_id
         given = (old.life.venue_id, step.new_client_id, step.quantity, step.price)
         await self._send(lane, ticket, Urgency.RAISE, self._gateway.replace_stop, *given)
+        lane.raised_at = self._clock()
         old.heard_at = -math.inf
 
     async def _send(

@@ -248,6 +248,8 @@ class LaneBook:
             mine = own_id(ticket.life.client_id)
             if mine is not None and mine.order_id == lane.base:
                 lane.serial = max(lane.serial, mine.number + 1)
+            if ticket.replaces:
+                lane.raised_at = ticket.heard_at
         elif lane.entry is not None and lane.entry.id == ticket.order_id:
             lane.entry = None
 

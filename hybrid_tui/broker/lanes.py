@@ -44,8 +44,9 @@ class Ticket:
     """An order of ours at the broker; ``price`` is a stop's (None: at the market).
 
     ``order_id`` is what the desk calls it, ``replaces`` the client id of the stop it takes the
-    place of, ``reference`` the price that slippage is measured from. Instants are monotonic
-    seconds.
+    place of, ``reference`` the price that slippage is measured from. ``is_checked``: the broker was
+    asked whether it still has a stop of which nothing was heard since it was accepted. Instants are
+    monotonic seconds.
     """
 
     role: Role
@@ -60,6 +61,7 @@ class Ticket:
     heard_at: float = 0.0
     cancelled_at: float = -math.inf
     is_told: bool = False
+    is_checked: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -91,7 +93,9 @@ class Lane:
 
     ``held`` are the shares that the booked fills left us, ``base`` the order that opened the
     position; ``serial`` numbers its stops, ``attempt`` the exit's orders. ``entry_limit`` and
-    ``entry_quantity`` are what the entry was cut and priced to when it was sent.
+    ``entry_quantity`` are what the entry was cut and priced to when it was sent. ``raised_at`` is
+    when the broker was last heard to have replaced the stop, and not when it was asked to: a
+    request that came late must not bring the next one too near.
     """
 
     symbol: str
@@ -260,7 +264,7 @@ def _protect(lane: Lane, stops: list[Ticket], now: float, bid: float | None) -> 
     wanted = whole(lane.held)
     if len(stops) > 1:
         # A replacement was accepted; until the old order's end is known both may sell.
-        return _listen(stops[0], now)
+        return _listen(stops[0], now, since=stops[-1].sent_at)
     if not wanted or lane.level is None:
         return _end(stops[0], now) if stops and not wanted else None
     price = stop_price(lane.level)
@@ -278,6 +282,8 @@ def _protect(lane: Lane, stops: list[Ticket], now: float, bid: float | None) -> 
     resting = stops[0]
     if resting.price is None:
         return _listen(resting, now)
+    if _is_doubtful(resting, now):
+        return Ask(client_id=resting.life.client_id) if now >= lane.ask_backoff.until else None
     rises, differs = price > resting.price, resting.life.left != wanted
     if not (rises or differs) or now < max(lane.stop_backoff.until, lane.raised_at + RAISE_EVERY_S):
         return None
@@ -303,9 +309,18 @@ def _end(ticket: Ticket, now: float) -> Step | None:
     return Ask(client_id=ticket.life.client_id)
 
 
-def _listen(ticket: Ticket, now: float) -> Step | None:
-    """Wait for the stream; ask where it has been silent."""
-    is_young = now - ticket.sent_at < YOUNG_S
+def _is_doubtful(stop: Ticket, now: float) -> bool:
+    """Whether a stop was accepted and then not heard of: its rejection may have been missed.
+
+    It is asked about once: one that waits for the session to open would be asked about all night.
+    """
+    is_silent = stop.life.stage is Stage.ACCEPTED and now - stop.heard_at >= ASK_AGAIN_S
+    return is_silent and not stop.is_checked
+
+
+def _listen(ticket: Ticket, now: float, since: float = -math.inf) -> Step | None:
+    """Wait for the stream; ask where it has been silent, often where much was sent lately."""
+    is_young = now - max(ticket.sent_at, since) < YOUNG_S
     if now - ticket.heard_at >= (ASK_AGAIN_S if is_young else ASK_SELDOM_S):
         return Ask(client_id=ticket.life.client_id)
     return None

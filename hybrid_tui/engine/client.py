@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -18,6 +19,8 @@ from hybrid_tui.engine.endpoint import Endpoint, read_endpoint
 from hybrid_tui.errors import Refused
 from hybrid_tui.journal.codec import dump_command, dump_inquiry, load_event
 from hybrid_tui.journal.reader import load_state
+
+log = logging.getLogger(__name__)
 
 ACK_SECONDS = 2.0
 ANSWER_SECONDS = 10.0
@@ -82,6 +85,9 @@ class EngineClient:
                                 refused=document.get("refused", ""),
                             )
                         )
+                    continue
+                if "refused" in document:
+                    log.warning("the engine refused a line: %s", document["refused"])
                     continue
                 event = load_event(document.pop("event"), json.dumps(document))
                 if event.id > self.state.last_id:

@@ -3,8 +3,9 @@
 A client sends ``{"token": ...}`` and gets ``{"snapshot": <state>}``, then events. A command is
 ``{"command": ..., "ref": n, ...}``; its answer ``{"ack": n, "ok": ..., "message": ...}``. An
 inquiry is ``{"inquiry": ..., "ref": n, ...}``; its answer ``{"answer": n, "document": ...}``, or
-``"refused"`` in place of the document. A client that does not read is dropped: nothing that a
-screen does may delay the engine.
+``"refused"`` in place of the document. A line that is no JSON object is neither: it is answered
+``{"refused": ...}``. A client that does not read is dropped: nothing that a screen does may delay
+the engine.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class EngineServer:
         self._tasks.add(task)
         try:
             if not await self._is_welcome(reader):
-                writer.write(b'{"refused": "wrong token"}\n')
+                writer.write(_refused("wrong token"))
                 return
             # Nothing may come between the snapshot and the first event after it: no await here.
             snapshot = await self._snapshot()
@@ -113,14 +114,16 @@ class EngineServer:
             return False
 
     async def _answer(self, line: bytes) -> bytes:
-        reference: Any = None
         try:
             document = json.loads(line)
-            if not isinstance(document, dict):
-                raise DataError("a command is a JSON object")
-            reference = document.pop("ref", None)
-            if "inquiry" in document:
-                return await self._inform(document, reference)
+        except (ValueError, RecursionError) as error:
+            return _refused(f"not JSON: {error}")
+        if not isinstance(document, dict):
+            return _refused("a command or an inquiry is a JSON object")
+        reference = document.pop("ref", None)
+        if "inquiry" in document:
+            return await self._inform(document, reference)
+        try:
             ack = await self._obey(load_command(document))
         except (ValueError, RecursionError) as error:
             ack = Ack(ok=False, message=f"not a command: {error}")
@@ -134,4 +137,13 @@ class EngineServer:
         try:
             return head + b', "document": ' + await self._tell(load_inquiry(document)) + b"}\n"
         except HybridError as error:
-            return head + b', "refused": ' + json.dumps(error.render()).encode() + b"}\n"
+            why = error.render()
+        except Exception as error:
+            # Nothing was changed, and who asked has to hear of it: else it waits until its limit.
+            log.exception("an inquiry failed: %s", document.get("inquiry"))
+            why = f"the engine could not answer ({type(error).__name__}: its log says more)"
+        return head + b', "refused": ' + json.dumps(why).encode() + b"}\n"
+
+
+def _refused(why: str) -> bytes:
+    return json.dumps({"refused": why}).encode() + b"\n"

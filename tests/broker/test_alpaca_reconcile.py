@@ -206,6 +206,19 @@ async def test_a_stop_whose_end_was_missed_is_placed_again_at_the_next_compariso
     assert any("stop was cancelled" in text for text in desk.alerts())
 
 
+async def test_a_stop_rejected_late_is_noticed_though_its_message_is_lost(
+    server: AlpacaTrading,
+) -> None:
+    server.fault(where="order", kind="reject_late", type="stop", seconds=0.5)
+    server.fault(where="event", kind="drop", event="rejected", type="stop")
+    desk = AlpacaDesk(server)
+    async with running(desk):
+        await bought(desk)
+        await desk.until(lambda: desk.is_protected("AAPL"))
+    assert any("stop was rejected" in text for text in desk.alerts())
+    assert desk.longest_bare() < 5
+
+
 async def test_what_is_not_ours_is_shown_and_left_alone(server: AlpacaTrading) -> None:
     server.set_price("MSFT", 50.0)
     server.by_hand(symbol="MSFT", side="buy", type="market", time_in_force="day", qty="7")

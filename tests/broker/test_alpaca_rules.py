@@ -5,17 +5,32 @@ And stops that are lifted every few seconds at most and never loosened, whatever
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_tui.broker.alpaca import AlpacaBroker
-from hybrid_tui.broker.alpaca_gateway import AlpacaGateway
-from hybrid_tui.broker.lanes import RAISE_EVERY_S, Replace, Role, Submit, next_step, stop_id
+from hybrid_tui.broker.alpaca_budget import Urgency
+from hybrid_tui.broker.alpaca_gateway import AlpacaGateway, Lost
+from hybrid_tui.broker.alpaca_rows import OrderRow
+from hybrid_tui.broker.alpaca_send import Sender
+from hybrid_tui.broker.lane_book import LaneBook
+from hybrid_tui.broker.lanes import (
+    ASK_AGAIN_S,
+    RAISE_EVERY_S,
+    Ask,
+    Replace,
+    Role,
+    Submit,
+    next_step,
+    stop_id,
+)
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.order_life import OrderReport, Stage
@@ -183,6 +198,73 @@ def test_a_stop_is_lifted_every_few_seconds_at_most_and_never_loosened(
     last = next_step(lane, now, None)
     # Every wish is met in the end: what was held back is sent as soon as it may be.
     assert last is None or (isinstance(last, Replace) and last.price > rested[-1])
+
+
+delays = st.floats(0.0, 20.0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(delays, delays, st.booleans()), min_size=2, max_size=6))
+def test_the_broker_too_sees_replacements_seconds_apart(
+    ways: list[tuple[float, float, bool]],
+) -> None:
+    """``ways``: how long a request and its answer take, and whether the answer arrives."""
+    now, came, way = 1_000.0, list[float](), iter(ways)
+    book = LaneBook()
+
+    async def request(urgency: Urgency, call: object, venue: str, client_id: str, *_: Any) -> Any:
+        nonlocal now
+        there, back, is_answered = next(way)
+        now += there
+        came.append(now)
+        now += back
+        if not is_answered:
+            raise Lost(text="no answer")
+        row = {"id": f"v{client_id}", "client_order_id": client_id, "symbol": "AAPL"}
+        return OrderRow.model_validate(row | {"side": "sell", "type": "stop", "status": "new"})
+
+    reconciler: Any = None
+    sender = Sender(
+        book,
+        AlpacaGateway(KEYS, "http://127.0.0.1:1", is_live=False),
+        DeskState(),
+        request,
+        reconciler,
+        forbid=lambda *_: None,
+        tell=lambda *_: None,
+        clock=lambda: now,
+    )
+    lane = book.lane("AAPL")
+    lane.held, lane.base, lane.level = Decimal(10), "20260317T140030Z-AAPL-buy", 90.0
+    ticket = book.sent(lane, Role.STOP, stop_id(lane.base, 1), "stop", Decimal(10), now)
+    ticket.price = Decimal(90)
+    book.report(lane, ticket, OrderReport(stage=Stage.WORKING), now)
+    for _ in ways:
+        lane.level += 1.0
+        while not isinstance(step := next_step(lane, now, None), Replace):
+            now += 0.25
+        asyncio.run(sender.execute(lane, step))
+        for ticket in lane.open(Role.STOP):
+            # Later it is heard that the order is there, where its answer was lost.
+            is_old = ticket.life.client_id == step.client_id
+            stage = Stage.REPLACED if is_old else Stage.WORKING
+            book.report(lane, ticket, OrderReport(stage=stage), now)
+    assert len(came) == len(ways)
+    assert all(b - a >= RAISE_EVERY_S for a, b in pairwise(came))
+
+
+def test_a_stop_that_stays_accepted_is_asked_about_once() -> None:
+    book, now = LaneBook(), 1_000.0
+    lane = book.lane("AAPL")
+    lane.held, lane.base, lane.level = Decimal(10), "20260317T140030Z-AAPL-buy", 90.0
+    client_id = stop_id(lane.base, 1)
+    ticket = book.sent(lane, Role.STOP, client_id, "stop", Decimal(10), now)
+    ticket.price = Decimal(90)
+    book.report(lane, ticket, OrderReport(stage=Stage.ACCEPTED), now)
+    assert next_step(lane, now + 1, None) is None
+    assert next_step(lane, now + ASK_AGAIN_S, None) == Ask(client_id=client_id)
+    ticket.is_checked = True
+    assert next_step(lane, now + 3_600, None) is None
 
 
 async def test_a_stop_is_lifted_where_the_level_rises_and_the_events_say_so(

@@ -18,6 +18,7 @@ from hybrid_tui.commands.context import CliState, parse_bound
 from hybrid_tui.commands.desk import Desk, DeskOptions, compose_desk
 from hybrid_tui.commands.process_health import process_health
 from hybrid_tui.domain.bars import BarSeries
+from hybrid_tui.domain.commands import Ack, Command
 from hybrid_tui.domain.inquiries import (
     Chart,
     ChartInquiry,
@@ -178,6 +179,43 @@ async def test_answers_come_over_the_socket(desk: Desk, tmp_path: Path) -> None:
         refused = await client.ask(ChartInquiry(symbol="ZZZ", interval=60))
         assert refused.document is None
         assert refused.refused == "ZZZ is not on the watchlist"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"inquiry": "RulesInquiry", "symbol": "AMD", "ref": 3}', "could not answer (ValueError"),
+        (b'{"inquiry": "RulesInquiry", "ref": 3}', "Field required"),
+        (b'{"inquiry": ["RulesInquiry"], "ref": 3}', "unknown inquiry"),
+        (b'{"inquiry": "RulesInquiry", "ref": 3', "not JSON"),
+        (b'{"inquiry": "\xff", "ref": 3}', "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'["RulesInquiry"]', "is a JSON object"),
+    ],
+)
+async def test_what_is_no_command_gets_no_acknowledgement(line: bytes, said: str) -> None:
+    async def tell(inquiry: Inquiry) -> bytes:
+        raise ValueError("an array is empty")
+
+    async def obey(command: Command) -> Ack:
+        raise AssertionError(command)
+
+    async def snapshot() -> bytes:
+        return b"{}"
+
+    found = json.loads(await EngineServer("secret", snapshot, obey, tell)._answer(line))
+    assert "ack" not in found
+    assert said in found["refused"]
+    assert found.get("answer", 3) == 3
+
+
+async def test_a_line_that_the_engine_refuses_ends_no_connection(
+    desk: Desk, tmp_path: Path
+) -> None:
+    async with served(desk, tmp_path) as client:
+        client._writer.write(b"no JSON\n")
+        found = await client.ask(RulesInquiry(symbol="AMD"))
+        assert found.document is not None
 
 
 def test_health_tells_how_long_the_work_took_and_how_the_process_is(desk: Desk) -> None:

@@ -113,6 +113,15 @@ def test_an_order_can_be_rejected_after_it_was_taken(server: AlpacaTrading, clie
     assert client.order(order).failed_at is not None
 
 
+def test_an_order_can_be_rejected_late(server: AlpacaTrading, client: Client) -> None:
+    server.fault(where="order", kind="reject_late", seconds=2)
+    order = client.buy()
+    assert client.status(order) == "pending_new"
+    server.advance(2)
+    assert client.status(order) == "rejected"
+    assert server.ledger().positions == {}
+
+
 def test_a_slow_order_is_first_unsent_then_unfilled(server: AlpacaTrading, client: Client) -> None:
     server.fault(where="order", kind="unsent", seconds=2)
     order = client.buy()

@@ -117,6 +117,10 @@ FAULTS: Mapping[str, Sequence[dict[str, Any]]] = {
     ),
     "entry rejected": ({"where": "order", "kind": "reject", "side": "buy"},),
     "stop rejected": ({"where": "order", "kind": "reject", "type": "stop"},),
+    "stop rejected late, message lost": (
+        {"where": "order", "kind": "reject_late", "type": "stop", "seconds": 0.8},
+        {"where": "event", "kind": "drop", "event": "rejected", "type": "stop"},
+    ),
     "cancel slow": ({"where": "cancel", "kind": "slow", "seconds": 1.5},),
     "fill beats cancel": ({"where": "cancel", "kind": "fills_first"},),
     "cancel refused": ({"where": "cancel", "kind": "rejected"},),

@@ -10,7 +10,8 @@
     ``twice``: a proxy sends the request two times, the first answer returns.
 ``order``
     ``partial``: at most ``quantity`` shares of each price; ``reject``: taken, then rejected;
-    ``slow``: nothing fills for ``seconds``; ``unsent``: stays pending_new for ``seconds``.
+    ``reject_late``: pending_new for ``seconds``, then rejected; ``slow``: nothing fills for
+    ``seconds``; ``unsent``: stays pending_new for ``seconds``.
 ``cancel``
     ``slow``: pending_cancel for ``seconds``, in which it may fill; ``fills_first``: 204, and then
     it fills; ``rejected``: 204, and then the order goes on.
@@ -53,7 +54,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
         "html",
         "twice",
     ),
-    "order": ("partial", "reject", "slow", "unsent"),
+    "order": ("partial", "reject", "reject_late", "slow", "unsent"),
     "cancel": ("slow", "fills_first", "rejected"),
     "replace": ("slow", "fills_first", "rejected"),
     "event": ("drop", "twice", "late", "swap", "cut", "cut_after", "garbage"),

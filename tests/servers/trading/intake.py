@@ -182,7 +182,8 @@ def _spoil(book: Book, order: Order) -> None:
             order.not_before = until
         else:
             order.sent_after = until
-        book.later(fault.seconds, lambda: None)
+        is_rejected = fault.kind == "reject_late"
+        book.later(fault.seconds, lambda: _reject(book, order) if is_rejected else None)
 
 
 def _reject(book: Book, order: Order) -> None:

@@ -333,7 +333,8 @@ class LaneBook:
                 )
         elif life.stage in (Stage.REJECTED, Stage.EXPIRED, Stage.CANCELLED) and lane.held > 0:
             if life.stage is Stage.REJECTED:
-                lane.stop_backoff.refused(now)
+                # From its sending on: one that was missed for seconds has waited long enough.
+                lane.stop_backoff.refused(ticket.sent_at)
             if ticket.cancelled_at < 0:
                 said = f" ({life.reason})" if life.reason else ""
                 self.note(

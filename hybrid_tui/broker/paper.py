@@ -46,7 +46,6 @@ class _Stop:
     """The resting protective stop of a held symbol."""
 
     order_id: str
-    level: float
     reason: str
 
 
@@ -73,6 +72,8 @@ class PaperBroker:
         self.quantities: dict[str, float] = {}
         self.orders: dict[str, Order] = {}
         self._stops: dict[str, _Stop] = {}
+        # The stops' levels by themselves: each bar's end looks at all of them.
+        self._levels: dict[str, float] = {}
         # A touched stop is an order at the market: what a bar's volume left over is sold at the
         # next open, whatever the price.
         self._touched: set[str] = set()
@@ -97,7 +98,8 @@ class PaperBroker:
         for held in positions:
             self.quantities[held.symbol] = held.quantity
             identity = f"{held.entry_order_id}-stop"
-            self._stops[held.symbol] = _Stop(identity, held.level, held.level_from)
+            self._stops[held.symbol] = _Stop(identity, held.level_from)
+            self._levels[held.symbol] = held.level
             if identity in filled:
                 self._touched.add(held.symbol)
         for order in orders:
@@ -124,18 +126,23 @@ class PaperBroker:
         stop = self._stops.get(symbol)
         if stop is None:
             raise HybridError(f"no position in {symbol} to protect")
-        stop.level, stop.reason = level, reason
+        self._levels[symbol], stop.reason = level, reason
 
     def adopt(self, symbol: str, quantity: float, order_id: str) -> None:
         """Hold shares that came from elsewhere, with a stop that waits for its level."""
         self.quantities[symbol] = quantity
-        self._stops[symbol] = _Stop(f"{order_id}-stop", -math.inf, ExitReason.HARD_STOP)
+        self._rest_stop(symbol, order_id)
 
     def collect(self, on_update: OnUpdate) -> None:
         """Do nothing: what happens, happens while bars are traded through."""
 
     def dispatch(self, cap: CapAtFill) -> None:
         """Do nothing: an order waits for its bar, and is cut there."""
+
+    def _rest_stop(self, symbol: str, order_id: str) -> None:
+        """Rest the stop of an entry, out of reach until its level is known."""
+        self._stops[symbol] = _Stop(f"{order_id}-stop", ExitReason.HARD_STOP)
+        self._levels[symbol] = -math.inf
 
     def advance(self, bars: BarSlice, cap: CapAtFill, on_update: OnUpdate) -> None:
         """Trade through the bars of one start; raises HybridError if cash would turn negative."""
@@ -147,16 +154,16 @@ class PaperBroker:
             self._exits_at_open(bars, on_update)
         for symbol in sorted(self._stops):
             bar = prices.get(symbol)
-            stop = self._stops[symbol]
-            if bar is not None and (symbol in self._touched or bar.open <= stop.level):
+            level = self._levels[symbol]
+            if bar is not None and (symbol in self._touched or bar.open <= level):
                 self._sell_by_stop(bars, symbol, bar.open, on_update)
         if self.orders:
             self._entries_at_open(bars, cap, on_update)
         for symbol in sorted(self._stops):
             bar = prices.get(symbol)
-            stop = self._stops[symbol]
-            if bar is not None and symbol not in self._touched and bar.low <= stop.level:
-                self._sell_by_stop(bars, symbol, stop.level, on_update)
+            level = self._levels[symbol]
+            if bar is not None and symbol not in self._touched and bar.low <= level:
+                self._sell_by_stop(bars, symbol, level, on_update)
         if self.orders:
             self._resting_orders(bars, on_update)
 
@@ -167,9 +174,10 @@ class PaperBroker:
     def _any_stop_reached(self, prices: Mapping[str, Bar]) -> bool:
         if self._touched:
             return True
-        for symbol, stop in self._stops.items():
-            bar = prices.get(symbol)
-            if bar is not None and bar[LOW] <= stop.level:
+        bar_of = prices.get
+        for symbol, level in self._levels.items():
+            bar = bar_of(symbol)
+            if bar is not None and bar[LOW] <= level:
                 return True
         return False
 
@@ -288,7 +296,7 @@ class PaperBroker:
             quantity=self.quantities[symbol],
             reason=stop.reason,
             kind=OrderKind.STOP,
-            price=stop.level,
+            price=self._levels[symbol],
         )
         self._left[order.id] = order.quantity
         self._touched.add(symbol)
@@ -332,14 +340,13 @@ class PaperBroker:
         if buying:
             # Whole shares stay whole numbers.
             self.quantities[symbol] = self.quantities.get(symbol, 0) + quantity
-            self._stops.setdefault(
-                symbol, _Stop(f"{order.id}-stop", -math.inf, ExitReason.HARD_STOP)
-            )
+            if symbol not in self._stops:
+                self._rest_stop(symbol, order.id)
         elif quantity < self.quantities[symbol]:
             self.quantities[symbol] -= quantity
         else:
             del self.quantities[symbol]
-            del self._stops[symbol]
+            del self._stops[symbol], self._levels[symbol]
             self._touched.discard(symbol)
         if final:
             self.cancel(order.id)
@@ -359,4 +366,4 @@ class PaperBroker:
             return
         self.cash += held * amount
         self.quantities[symbol] = held * ratio
-        self._stops[symbol].level /= ratio
+        self._levels[symbol] /= ratio

@@ -258,21 +258,19 @@ class Engine:
 
     def _bars_end(self, now: datetime, slices: Sequence[BarSlice]) -> Set[str]:
         ended: Set[str] = NOTHING_ENDED
-        event = None
+        event, gross = None, 0.0
         for bars in slices:
             self.orders.trade_through(now, bars)
             event = self.recorder.emit(ev.BarsClosed, now, start=bars.start, bars=bars.bars)
             if self._keeps_history:
                 self.market.append(bars)
             self.board.update(bars)
-            if self.state.positions:
-                self.orders.raise_stops(now, bars, cause=event)
+            gross = self.orders.raise_stops(now, bars, cause=event) if self.state.positions else 0.0
             ended = ended | bars.bars.keys() if ended else bars.bars.keys()
         if self.moves.is_on:
             self.moves.look(now, slices)
         if self.state.positions and self._keeps_history:
             self.nights.look(now)
-        gross = self.state.gross()
         cash = self.state.cash
         equity = cash + gross
         self.recorder.emit(ev.EquityMarked, now, cause=event, equity=equity, cash=cash, gross=gross)

@@ -10,8 +10,9 @@ from functools import lru_cache
 from hybrid_tui.config import Config
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.bars import Bar, BarSlice, CorporateAction
-from hybrid_tui.domain.orders import ExitReason, Fill, Order, Position, Side
+from hybrid_tui.domain.orders import ExitReason, Fill, Order, Side
 from hybrid_tui.domain.ports import Broker, BrokerUpdate, Noted
+from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.recorder import Recorder
 from hybrid_tui.rules.entries import EntryDecision
 from hybrid_tui.rules.guardian import sector_gross, under_sector_cap
@@ -194,19 +195,23 @@ class OrderDesk:
         self._recorder.emit(ev.ActionApplied, now, action=action)
         self._broker.adjust(action.symbol, action.ratio, action.amount)
 
-    def raise_stops(self, now: datetime, bars: BarSlice, *, cause: int | None) -> None:
-        """Take the bars' highs into the positions that have one, and raise their stops."""
+    def raise_stops(self, now: datetime, bars: BarSlice, *, cause: int | None) -> float:
+        """Take the bars' highs into the positions that have one, and raise their stops.
+
+        Returns the gross exposure, dollars: each position is looked at once for both.
+        """
         prices, positions = bars.bars, self._state.positions
         widths = self._widths(now)
         if widths != self._levelled_by:
             self._levelled_by, self._unlevelled = widths, set(positions)
-        moving = _raised(positions, prices)
+        moving, gross = _raised(self._state, prices)
         if self._unlevelled:
             self._unlevelled &= positions.keys()
-            moving |= self._unlevelled & prices.keys()
-            self._unlevelled -= moving
+            unlevelled = self._unlevelled & prices.keys()
+            self._unlevelled -= unlevelled
+            moving = sorted(unlevelled.union(moving))
         highs: dict[str, float] = {}
-        for symbol in sorted(moving):
+        for symbol in moving:
             held, bar = positions[symbol], prices[symbol]
             high = max(held.high, bar.high)
             hard, trail = widths.tight if symbol in widths.bad else widths.usual
@@ -224,6 +229,7 @@ class OrderDesk:
                 highs[symbol] = high
         if highs:
             self._recorder.emit(ev.HighsRose, now, cause=cause, highs=highs)
+        return gross
 
     def tighten(self, now: datetime, symbol: str, level: float) -> None:
         """Raise a position's stop by hand, here and at the broker; its trail goes on from there."""
@@ -365,13 +371,19 @@ def order_id_at(second: int, symbol: str, side: Side) -> str:
     return "".join((_day(day), "T", TWO[hour], TWO[minute], TWO[second], "Z-", symbol, "-", side))
 
 
-def _raised(positions: Mapping[str, Position], prices: Mapping[str, Bar]) -> set[str]:
-    """Return the positions of which a bar is higher than all before."""
-    return {
-        symbol
-        for symbol, held in positions.items()
-        if (bar := prices.get(symbol)) is not None and bar[HIGH] > held.high
-    }
+def _raised(state: DeskState, prices: Mapping[str, Bar]) -> tuple[list[str], float]:
+    """Return the positions of which a bar is higher than all before, and the gross exposure.
+
+    The state knows the bars already; its positions are in the symbols' order, and so is the answer.
+    """
+    raised: list[str] = []
+    closes, bar_of, gross = state.closes, prices.get, 0.0
+    for symbol, held in state.positions.items():
+        bar = bar_of(symbol)
+        if bar is not None and bar[HIGH] > held.high:
+            raised.append(symbol)
+        gross += held.quantity * closes[symbol]
+    return raised, gross
 
 
 @lru_cache(maxsize=64)

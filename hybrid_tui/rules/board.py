@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hybrid_tui.config import RulesConfig
 from hybrid_tui.domain.bars import BarSeries, BarSlice, IntArray, joined
-from hybrid_tui.rules.indicators import indicators_of
+from hybrid_tui.rules.indicators import Line, indicators_of
 from hybrid_tui.rules.streams import IndicatorBoard
 from hybrid_tui.rules.technical import Rule, Technicals
 
@@ -38,14 +38,26 @@ class TechnicalBoard(Protocol):
         """Return the symbols whose last closed bar says sell: ``rsi_exit``, or the set ``exit``."""
 
 
+class _Look(NamedTuple):
+    """A rule set and what it looks at, found once: it is asked for at every bar's end."""
+
+    rule: Rule
+    depth: int
+    lines: tuple[Line, ...]
+
+    @staticmethod
+    def of(rule: Rule) -> _Look:
+        return _Look(rule, rule.depth, rule.lines)
+
+
 class StreamingBoard:
     """Incremental: TA-Lib's handles and the tail that conditions look at."""
 
     def __init__(self, symbols: Sequence[str], rules: RulesConfig) -> None:
-        self._technicals = found = Technicals.of(rules)
+        found = Technicals.of(rules)
         self._indicators = IndicatorBoard(symbols, found.lines, depth=found.depth)
-        self._entry_depth = found.entry.depth
-        self._exit_depth = found.exit.depth if found.exit is not None else 0
+        self._entry = _Look.of(found.entry)
+        self._exit = None if found.exit is None else _Look.of(found.exit)
 
     def knows(self, symbol: str) -> bool:
         """Whether the board follows a symbol."""
@@ -61,16 +73,15 @@ class StreamingBoard:
 
     def confirmed(self) -> Set[str]:
         """Return the symbols whose last closed bar is technically confirmed."""
-        return self._where(self._technicals.entry, self._entry_depth)
+        return self._where(self._entry)
 
     def leaving(self) -> Set[str]:
         """Return the symbols whose last closed bar says sell: ``rsi_exit``, or the set ``exit``."""
-        if self._technicals.exit is None:
-            return NOBODY
-        return self._where(self._technicals.exit, self._exit_depth)
+        return NOBODY if self._exit is None else self._where(self._exit)
 
-    def _where(self, rule: Rule, depth: int) -> Set[str]:
-        return self._indicators.symbols_where(rule.holds(self._indicators.tail(depth))[-1])
+    def _where(self, look: _Look) -> Set[str]:
+        tail = self._indicators.tail(look.depth, look.lines)
+        return self._indicators.symbols_where(look.rule.holds(tail)[-1])
 
 
 class PrecomputedBoard:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import call
-from struct import pack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import call, itemgetter
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ class _Group:
         self.inputs = self.family.inputs
         self.is_single = len(self.family.outputs) == 1
         lines = (Line(output, self.parameters) for output in self.family.outputs)
-        self.fills = [(index, rows[line]) for index, line in enumerate(lines) if line in rows]
+        self.fills = [(itemgetter(i), rows[line]) for i, line in enumerate(lines) if line in rows]
         self.updates: list[Callable[..., Any]] = []
         self.updates += (self._waiting(column, [()] * len(self.inputs)) for column in range(count))
 
@@ -93,7 +93,7 @@ class IndicatorBoard:
         self.column = {symbol: index for index, symbol in enumerate(self.symbols)}
         self.lines = tuple(lines)
         self._depth = depth
-        rows = {line: row for row, line in enumerate(self.lines)}
+        self._rows = rows = {line: row for row, line in enumerate(self.lines)}
         self._groups = [_Group(group, rows, len(self.symbols)) for group in groups_of(self.lines)]
         self._copied = [(row, line.name) for line, row in rows.items() if line.name in COLUMNS]
         used = {name for _, name in self._copied} | {n for g in self._groups for n in g.inputs}
@@ -101,6 +101,10 @@ class IndicatorBoard:
         self._has_instants = not used.isdisjoint(("start", "known_at"))
         self._values = np.full((len(lines), depth + SPARE_ROWS, len(self.symbols)), np.nan)
         self._end = depth
+        # What a bar brings is packed into the buffer itself: numpy takes several times as long to
+        # read as many Python numbers.
+        self._memory = memoryview(self._values).cast("B")
+        self._whole_row = Struct(f"{len(self.symbols)}d")
 
     def warm_up(self, series: BarSeries) -> None:
         """Start a symbol anew from its known bars, oldest first."""
@@ -119,55 +123,58 @@ class IndicatorBoard:
         if not bars.bars:
             return
         rows = bars.bars.values()
-        count = len(rows)
-        inputs: dict[str, Sequence[float]] = {
+        inputs: dict[str, Iterable[float]] = {
             name: [row[index] for row in rows] for name, index in self._used
         }
         if self._has_instants:
-            inputs["start"] = (bars.start.timestamp(),) * count
-            inputs["known_at"] = (bars.known_at.timestamp(),) * count
+            inputs["start"] = (bars.start.timestamp(),) * len(rows)
+            inputs["known_at"] = (bars.known_at.timestamp(),) * len(rows)
         names = tuple(bars.bars)
         columns = None if names == self.symbols else [self.column[symbol] for symbol in names]
-        fresh: list[Sequence[float]] = [()] * len(self.lines)
+        self._begin_row(columns)
         for group in self._groups:
-            # A stream that opens puts itself into the list: what is called now is a copy.
+            # A stream that opens puts itself into the list, in the place that was just called.
             updates = group.updates
-            calls = updates[:] if columns is None else [updates[column] for column in columns]
+            calls = updates if columns is None else [updates[column] for column in columns]
             found = map(call, calls, *(inputs[name] for name in group.inputs))
             if group.is_single:
-                fresh[group.fills[0][1]] = list(found)
+                self._put(group.fills[0][1], columns, found)
             else:
-                outputs = list(zip(*found, strict=True))
-                for index, row in group.fills:
-                    fresh[row] = outputs[index]
+                outputs = list(found)
+                for output, row in group.fills:
+                    self._put(row, columns, map(output, outputs))
         for row, name in self._copied:
-            fresh[row] = inputs[name]
-        # np.array takes several times as long to read as many Python numbers.
-        packed = b"".join([pack(f"{count}d", *values) for values in fresh])
-        self._append(columns, np.frombuffer(packed).reshape(len(fresh), count))
+            self._put(row, columns, inputs[name])
+        self._end += 1
 
-    def tail(self, depth: int) -> Indicators:
-        """Return the lines of the last ``depth`` bars (at most the board's), (depth, symbols)."""
-        values = self._values[:, self._end - depth : self._end]
-        return dict(zip(self.lines, values, strict=True))
+    def tail(self, depth: int, lines: Iterable[Line] | None = None) -> Indicators:
+        """Return lines (None: all) of the last ``depth`` bars (at most the board's), (depth, n)."""
+        values, rows, first = self._values, self._rows, self._end - depth
+        return {line: values[rows[line], first : self._end] for line in lines or self.lines}
 
     def symbols_where(self, mask: BoolArray) -> set[str]:
         """Return the symbols whose entry of a (symbols,) mask is true."""
         return {self.symbols[column] for column in mask.nonzero()[0].tolist()}
 
-    def _append(self, columns: list[int] | None, fresh: FloatArray) -> None:
-        """Add one row of time; ``columns`` are those that ``fresh`` is of (None: all)."""
+    def _begin_row(self, columns: list[int] | None) -> None:
+        """Make room for one row of time; ``columns`` are those that get a bar (None: all)."""
         values, depth = self._values, self._depth
         if self._end == values.shape[1]:
             values[:, :depth] = values[:, self._end - depth :]
             self._end = depth
-        last = self._end
-        self._end += 1
         if columns is None:
-            values[:, last] = fresh
             return
         # Whoever has no bar now keeps the same last bars: they move on with the window.
+        first = self._end - depth
         idle = np.ones(len(self.symbols), dtype=np.bool_)
         idle[columns] = False
-        values[:, self._end - depth : self._end, idle] = values[:, last - depth : last, idle]
-        values[:, last, columns] = fresh
+        values[:, first + 1 : self._end + 1, idle] = values[:, first : self._end, idle]
+
+    def _put(self, line: int, columns: list[int] | None, figures: Iterable[float]) -> None:
+        """Fill a line's place in the row that was begun."""
+        if columns is None:
+            row = self._whole_row
+            at = (line * self._values.shape[1] + self._end) * row.size
+            row.pack_into(self._memory, at, *figures)
+        else:
+            self._values[line, self._end, columns] = list(figures)

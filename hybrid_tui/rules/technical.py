@@ -73,6 +73,11 @@ class Rule:
         """How many of the last bars it looks at."""
         return max(condition.depth for condition in self.leaves())
 
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines it looks at, each once."""
+        return tuple(dict.fromkeys(line for leaf in self.leaves() for line in leaf.lines))
+
     def leaves(self) -> Iterable[Condition]:
         """Return the conditions, those of the sets inside included."""
         for _, part in self.parts:

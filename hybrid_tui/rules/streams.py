@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hybrid_tui.domain.bars import BarSeries, BarSlice, BoolArray, FloatArray
+from hybrid_tui.domain.bars import BarSeries, BarSlice, BoolArray
 from hybrid_tui.rules.indicators import (
     COLUMNS,
     FAMILIES,

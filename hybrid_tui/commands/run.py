@@ -145,12 +145,12 @@ async def _serve(
     with contextlib.suppress(ValueError, AttributeError):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        return await runtime.run(desk.begins_at, until, listen, _keep_modules_out_of_collections)
+        return await runtime.run(desk.begins_at, until, listen, keep_loaded_out_of_collections)
     finally:
         await server.stop()
 
 
-def _keep_modules_out_of_collections() -> None:
+def keep_loaded_out_of_collections() -> None:
     """Have garbage collections leave out what is loaded and stays: some 240,000 objects.
 
     Looking through all of them takes 0.1 s of CPU, and would do so in the middle of a tick. What

@@ -103,7 +103,7 @@ class IndicatorBoard:
         self._end = depth
         # What a bar brings is packed into the buffer itself: numpy takes several times as long to
         # read as many Python numbers.
-        self._memory = memoryview(self._values).cast("B")
+        self._memory = self._values.data.cast("B")
         self._whole_row = Struct(f"{len(self.symbols)}d")
 
     def warm_up(self, series: BarSeries) -> None:

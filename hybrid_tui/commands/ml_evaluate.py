@@ -98,7 +98,8 @@ def _lines(variant: str, found: dict[str, Any]) -> list[str]:
         f"{found['reached_0.70']} reached 0.70",
         f"{'':<22}{'AUC':<24}{'Brier':<24}{'ECE':<24}{'log loss gained':<26}IC",
     ]
-    rows = {**found["forecasters"], **found["by_time_of_day"], **found["by_regime"]}
+    own = {f"{name}, by itself": figures for name, figures in found["uncalibrated"].items()}
+    rows = {**found["forecasters"], **own, **found["by_time_of_day"], **found["by_regime"]}
     rows |= found["by_symbol"]
     keys = ("auc", "brier", "ece", "log_loss_gain", "information_coefficient")
     for name, figures in rows.items():

@@ -5,6 +5,8 @@ Imports no torch of its own; only training imports this module.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from hybrid_tui.domain.bars import FloatArray
@@ -16,6 +18,7 @@ from hybrid_tui.ml.calibration import (
     fit_platt,
     interval_quantiles,
     recency_weights,
+    shares_of,
 )
 from hybrid_tui.ml.dataset import Dataset
 from hybrid_tui.ml.features import HURDLE, SUMMARY_SIDES
@@ -70,6 +73,33 @@ def calibrate(
         interval_low=low,
         interval_high=high,
     )
+
+
+def member_weights(
+    losses: Mapping[str, float], constant: float, slopes: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the members' weights, which sum to 1, or are all 0 where no member has shown skill.
+
+    A member weighs by how much it beats the constant forecast of the base rate on the validation
+    span, and nothing where it does not. The epoch was chosen on that span too, which flatters, so
+    the calibration span has to agree: a member in whose view it found nothing (``slopes``, 0)
+    weighs nothing either.
+    """
+    gains = {
+        name: max(0.0, constant - loss) if slopes[name] > 0 else 0.0
+        for name, loss in losses.items()
+    }
+    total = sum(gains.values())
+    return {name: gain / total if total > 0 else 0.0 for name, gain in gains.items()}
+
+
+def ensemble_outputs(outputs: Mapping[str, FloatArray], weights: Mapping[str, float]) -> FloatArray:
+    """Return the ensemble's outputs (n, 3) from its members'; no weight, no view of direction."""
+    shares = shares_of(weights)
+    whole: FloatArray = np.add.reduce([shares[name] * found for name, found in outputs.items()])
+    if not any(weights.values()):
+        whole[:, :2] = 0.0
+    return whole
 
 
 def familiar_range(summary: FloatArray) -> FamiliarFigures:

@@ -190,6 +190,18 @@ def fit_familiar(summary: FloatArray, sides: Sequence[int]) -> FamiliarRange:
     return FamiliarRange(middle=fitted.middle, below=fitted.below, above=fitted.above, limit=limit)
 
 
+def shares_of(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return each member's share in the ensemble's outputs, which sum to 1.
+
+    Where no member has a weight, none has a say in the direction (calibration silences it), and
+    the volatility is that of all alike.
+    """
+    total = sum(weights.values())
+    if total <= 0:
+        return {name: 1.0 / len(weights) for name in weights}
+    return {name: weight / total for name, weight in weights.items()}
+
+
 def agreement(
     probability: float, members: Mapping[str, float], weights: Mapping[str, float], base: float
 ) -> float:
@@ -205,7 +217,8 @@ def agreement(
         for name, figure in members.items()
         if figure != base and (figure > base) == side
     )
-    return min(agreeing / sum(weights.values()), 1.0)
+    total = sum(weights.values())
+    return min(agreeing / total, 1.0) if total > 0 else 0.0
 
 
 def target_position(

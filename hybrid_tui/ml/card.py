@@ -41,7 +41,12 @@ def render_card(manifest: Manifest) -> str:
         "| span | from | to | used for |",
         "|---|---|---|---|",
     ]
-    uses = ("weights and scales", "early stopping, members' weights", "calibration", "the figures")
+    uses = (
+        "weights and scales",
+        "early stopping, members' weights",
+        "calibration, members' weights",
+        "the figures",
+    )
     for name, use in zip(SPANS, uses, strict=True):
         if name in manifest.data.spans:
             begin, end = manifest.data.spans[name]
@@ -91,17 +96,19 @@ def render_card(manifest: Manifest) -> str:
         "",
         *_calibration_line(manifest),
         *_members_lines(manifest),
+        *_own_lines(manifest, manifest.held_out),
         *_reliability_lines(manifest),
         *_walk_forward_lines(manifest),
         "## On validation data",
         "",
-        "| member | log loss | forecasting the base rate | epochs | weight |",
-        "|---|---|---|---|---|",
+        "| member | log loss | forecasting the base rate | epochs | slope on the calibration span "
+        "| weight |",
+        "|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {member.name} | {_number(figures[f'validation_{member.name}_log_loss'])} | "
         f"{_number(figures['validation_constant_log_loss'])} | "
-        f"{figures[f'epochs_{member.name}']} | {member.weight:.2f} |"
+        f"{figures[f'epochs_{member.name}']} | {member.platt.slope:.2f} | {member.weight:.2f} |"
         for member in manifest.members
     ]
     lines += ["", _weights_line(manifest), "", "## What it is not", "", *_limits(manifest), ""]
@@ -197,6 +204,21 @@ def _members_lines(manifest: Manifest) -> list[str]:
     ]
 
 
+def _own_lines(manifest: Manifest, calibrated: tuple[ScoreRow, ...]) -> list[str]:
+    """Return the members before calibration, if they are of the same predictions as a table."""
+    own = manifest.uncalibrated
+    if not own or not calibrated or own[0].windows != calibrated[0].windows:
+        return []
+    return [
+        "The same before calibration: what each says by itself. (A calibrated probability follows "
+        "also how far the threshold is, and only that where the member's slope is 0.)",
+        "",
+        *_SCORE_HEAD,
+        *map(_score_line, own),
+        "",
+    ]
+
+
 def _reliability_lines(manifest: Manifest) -> list[str]:
     if not manifest.reliability:
         return []
@@ -225,6 +247,7 @@ def _walk_forward_lines(manifest: Manifest) -> list[str]:
         *_SCORE_HEAD,
         *map(_score_line, manifest.walk_forward),
         "",
+        *_own_lines(manifest, manifest.walk_forward),
         *_gate_lines(manifest),
     ]
 
@@ -263,24 +286,25 @@ def _calibration_line(manifest: Manifest) -> list[str]:
     if manifest.calibration.ensemble.slope > 0:
         return []
     return [
-        "The calibration span gave the networks' view of direction no support (slope 0). The "
-        "probabilities follow only how far the threshold is for the time that is left and the "
-        "recent volatility; price forecasts lean on the networks no more than the same span "
-        "supports, and confidence is 0.",
+        "The networks' view of direction found no support in data that they were not fitted to "
+        "(slope 0). The probabilities follow only how far the threshold is for the time that is "
+        "left and the recent volatility, and confidence is 0.",
         "",
     ]
 
 
 def _weights_line(manifest: Manifest) -> str:
-    constant = manifest.metrics["validation_constant_log_loss"]
-    losses = [manifest.metrics[f"validation_{m.name}_log_loss"] for m in manifest.members]
-    if constant is not None and all(loss is None or loss >= constant for loss in losses):
-        first = manifest.members[0].name
-        return (
-            f"No member beat the base rate on validation data. The {first} keeps the whole weight "
-            "and calibration shrinks it towards the base rate."
-        )
-    return "A member that does not beat the base rate on validation data has weight 0."
+    rule = (
+        "A member has a weight where it beat the base rate on the validation span, on which its "
+        "epoch was chosen too, and the calibration span, which it had never met, found something "
+        "in its view (slope above 0)."
+    )
+    if any(member.weight for member in manifest.members):
+        return rule
+    return (
+        f"{rule} **No member did: all have weight 0**, the probabilities do without them, price "
+        "forecasts stay at the price, and the volatility is the mean of all."
+    )
 
 
 def _limits(manifest: Manifest) -> list[str]:

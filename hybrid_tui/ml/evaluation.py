@@ -10,7 +10,7 @@ import numpy as np
 
 from hybrid_tui.domain.bars import BoolArray, FloatArray
 from hybrid_tui.ml.dataset import Dataset
-from hybrid_tui.ml.inference import outlooks
+from hybrid_tui.ml.inference import outlooks, uncalibrated
 from hybrid_tui.ml.live_intervals import held_live, strains
 from hybrid_tui.ml.metrics import by_day, reliability
 from hybrid_tui.ml.model_files import Model
@@ -71,11 +71,11 @@ def evaluation(
     """Return the figures as a JSON-ready document.
 
     Each figure is ``{"value", "low", "high"}`` with a 95 % interval by whole days, null where not
-    defined. ``interval_coverage`` is of the intervals as the desk says them, ``_fixed`` of the
-    model's own. ``holds`` says what is promised of unseen days: that Brier score and calibration
-    error are not significantly worse than the constant forecast's (paired), and that the
-    interval of the coverage contains the level. ``symbols`` are named by ``data.symbol``;
-    ``minutes_since_open`` is (n,).
+    defined. ``uncalibrated`` is what each member says by itself. ``interval_coverage`` is of the
+    intervals as the desk says them, ``_fixed`` of the model's own. ``holds`` says what is
+    promised of unseen days: that Brier score and calibration error are not significantly worse than
+    the constant forecast's (paired), and that the interval of the coverage contains the level.
+    ``symbols`` are named by ``data.symbol``; ``minutes_since_open`` is (n,).
     """
     found = judged(model, data)
     constant = np.full(len(data), model.manifest.base_rate)
@@ -99,6 +99,10 @@ def evaluation(
         "familiar": float(found.familiar.mean()),
         "reached_0.70": int(reached.sum()),
         "forecasters": forecasters,
+        "uncalibrated": {
+            name: _figures(probability, constant, data, seed)
+            for name, probability in uncalibrated(model, data.windows).items()
+        },
         "holds": {
             "brier_not_worse": _not_worse(forecasters[ENSEMBLE]["brier_gain"]),
             "ece_not_worse": _not_worse(forecasters[ENSEMBLE]["ece_gain"]),

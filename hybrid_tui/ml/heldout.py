@@ -6,7 +6,7 @@ import numpy as np
 
 from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.ml.dataset import Dataset
-from hybrid_tui.ml.inference import outlooks
+from hybrid_tui.ml.inference import outlooks, uncalibrated
 from hybrid_tui.ml.measured_figures import ScoreRow
 from hybrid_tui.ml.metrics import (
     Figure,
@@ -18,7 +18,7 @@ from hybrid_tui.ml.metrics import (
     reliability,
 )
 from hybrid_tui.ml.model_files import Model
-from hybrid_tui.ml.scores import ENSEMBLE, finite, score_row, three
+from hybrid_tui.ml.scores import ENSEMBLE, finite, score_rows, three
 
 ENTRY_PROBABILITY = 0.70
 EXIT_PROBABILITY = 0.40
@@ -94,17 +94,19 @@ def volatility_gain(data: Dataset, volatility: FloatArray) -> FloatArray:
 
 def member_scores(
     model: Model, data: Dataset, *, seed: int
-) -> tuple[tuple[ScoreRow, ...], tuple[tuple[float, float, int], ...]]:
-    """Return the figures of each member and of the ensemble, and the ensemble's reliability."""
+) -> tuple[tuple[ScoreRow, ...], tuple[ScoreRow, ...], tuple[tuple[float, float, int], ...]]:
+    """Return the figures of each member and of the ensemble, those of the members before
+    calibration, and the ensemble's reliability.
+    """
     found = outlooks(model, data.windows)
     constant = np.full(len(data), model.manifest.base_rate)
     said = {name: np.array([outlook.members[name] for outlook in found]) for name in model.members}
     said[ENSEMBLE] = np.array([outlook.probability for outlook in found])
-    rows = tuple(
-        score_row(name, probability, constant, data, seed=seed)
-        for name, probability in said.items()
+    return (
+        score_rows(said, constant, data, seed=seed),
+        score_rows(uncalibrated(model, data.windows), constant, data, seed=seed),
+        tuple(reliability(said[ENSEMBLE], data.is_up)),
     )
-    return rows, tuple(reliability(said[ENSEMBLE], data.is_up))
 
 
 def _row(name: str, figure: Figure) -> dict[str, float | int | None]:

@@ -6,10 +6,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.ml.calibration import (
     FORECAST_LIMIT,
     LOG_RATIO_LIMIT,
     agreement,
+    shares_of,
+    sigmoid,
     target_position,
 )
 from hybrid_tui.ml.features import HURDLE, Windows
@@ -53,6 +58,24 @@ def outlooks(model: Model, windows: Windows) -> list[Outlook]:
     return found
 
 
+def uncalibrated(model: Model, windows: Windows) -> dict[str, FloatArray]:
+    """Return what each member says by itself, (n,) probabilities: its logit and nothing else.
+
+    A calibrated probability follows the hurdle too, and only the hurdle where the member's slope
+    is 0: it then tells nothing of the member.
+    """
+    from hybrid_tui.ml.networks import run_in_blocks, standardised
+
+    found = {name: np.empty(len(windows)) for name in model.members}
+    for first in range(0, len(windows), CHUNK):
+        some = slice(first, first + CHUNK)
+        inputs = standardised(windows.values[some], model.mean, model.scale)
+        for name, member in model.members.items():
+            logits = run_in_blocks(member, inputs)[:, 0].tolist()
+            found[name][some] = [sigmoid(logit) for logit in logits]
+    return found
+
+
 def _outlooks(model: Model, windows: Windows) -> list[Outlook]:
     from hybrid_tui.ml.networks import run_in_blocks, standardised
 
@@ -64,7 +87,7 @@ def _outlooks(model: Model, windows: Windows) -> list[Outlook]:
     scalings = {name: member.platt.scaling() for name, member in figures.items()}
     # A member in whose logits calibration found nothing takes no side.
     speaking = [name for name, scaling in scalings.items() if scaling.slope > 0]
-    total = sum(weights.values())
+    shares = shares_of(weights)
     calibration = manifest.calibration
     ensemble = calibration.ensemble.scaling()
     familiar = manifest.familiar.range()
@@ -75,7 +98,7 @@ def _outlooks(model: Model, windows: Windows) -> list[Outlook]:
     found = []
     for row in range(len(windows)):
         logit, forecast, log_ratio = (
-            sum(weights[name] * raw[name][row][head] for name in raw) / total for head in range(3)
+            sum(shares[name] * raw[name][row][head] for name in raw) for head in range(3)
         )
         forecast = min(max(forecast, -FORECAST_LIMIT), FORECAST_LIMIT)
         log_ratio = min(max(log_ratio, -LOG_RATIO_LIMIT), LOG_RATIO_LIMIT)

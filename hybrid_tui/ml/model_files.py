@@ -123,7 +123,11 @@ class DataFigures(Part):
 
 
 class Manifest(Part):
-    """Everything about a model but its weights."""
+    """Everything about a model but its weights.
+
+    ``held_out`` and ``walk_forward`` are of calibrated probabilities, ``uncalibrated`` of what each
+    member says by itself: on walk-forward's test spans where there are any, else held out.
+    """
 
     format: Literal[1]
     id: Name
@@ -145,6 +149,7 @@ class Manifest(Part):
     metrics: dict[str, float | int | None]
     threshold: ThresholdFigures | None = None
     held_out: tuple[ScoreRow, ...] = ()
+    uncalibrated: tuple[ScoreRow, ...] = ()
     reliability: tuple[tuple[float, float, int], ...] = ()
     walk_forward: tuple[ScoreRow, ...] = ()
     gate: GateFigures | None = None
@@ -214,8 +219,6 @@ def _check_fit(manifest: Manifest, path: Path) -> None:
         raise ModelError(f"{path}: id {manifest.id!r} is not the name of its folder")
     if len({member.name for member in manifest.members}) != len(manifest.members):
         raise ModelError(f"{path}: two members have one name")
-    if not sum(member.weight for member in manifest.members) > 0:
-        raise ModelError(f"{path}: no member has a weight", hint=RETRAIN)
 
 
 def load_model(folder: Path) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -72,6 +73,16 @@ def score_row(
         windows=len(data),
         days=len(np.unique(data.day)),
         figures={key: three(figure) for key, figure in found.items()},
+    )
+
+
+def score_rows(
+    said: Mapping[str, FloatArray], constant: FloatArray, data: Dataset, *, seed: int
+) -> tuple[ScoreRow, ...]:
+    """Return one row a forecaster, by its name in ``said``."""
+    return tuple(
+        score_row(name, probability, constant, data, seed=seed)
+        for name, probability in said.items()
     )
 
 

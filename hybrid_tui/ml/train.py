@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from hybrid_tui.errors import DataError
 from hybrid_tui.ml.calibrating import (
     calibrate,
+    ensemble_outputs,
     familiar_range,
+    member_weights,
     platt_figures,
     scaling_of,
     threshold_of,
@@ -127,6 +129,7 @@ def refit_ensemble(
         update={
             "metrics": {**measured.metrics, **own.metrics},
             "held_out": measured.held_out,
+            "uncalibrated": measured.uncalibrated,
             "reliability": measured.reliability,
             "walk_forward": measured.walk_forward,
             "gate": measured.gate,
@@ -155,7 +158,7 @@ def _walked(
 
     walked = walk_forward(data, recipe.walk_forward_steps, model_of, seed=recipe.seed)
     manifest = trained.model.manifest.model_copy(
-        update={"walk_forward": walked.rows, "gate": walked.gate}
+        update={"walk_forward": walked.rows, "uncalibrated": walked.own, "gate": walked.gate}
     )
     return replace(trained, model=replace(trained.model, manifest=manifest))
 
@@ -241,9 +244,6 @@ def _fit(
     constant = log_loss(
         np.full(len(validation), float(train.is_up.mean())), validation.is_up, validation.weight
     )
-    weights = member_weights(
-        {name: member.validation_log_loss for name, member in fitted.items()}, constant
-    )
     raw = {
         name: raw_outputs(member.network, calibration, mean, scale)
         for name, member in fitted.items()
@@ -252,6 +252,11 @@ def _fit(
         name: scaling_of(outputs[:, 0], calibration, base_rate, recipe.threshold_bps)
         for name, outputs in raw.items()
     }
+    weights = member_weights(
+        {name: member.validation_log_loss for name, member in fitted.items()},
+        constant,
+        {name: platt.slope for name, platt in scaling.items()},
+    )
     files = {f"{name}.safetensors": save(_weights_of(fitted[name].network)) for name in fitted}
     manifest = Manifest(
         format=1,
@@ -279,7 +284,7 @@ def _fit(
             mean=tuple(map(float, mean)), scale=tuple(map(float, scale))
         ),
         calibration=calibrate(
-            np.add.reduce([weights[name] * outputs for name, outputs in raw.items()]),
+            ensemble_outputs(raw, weights),
             calibration,
             base_rate,
             recipe,
@@ -312,11 +317,12 @@ def _fit(
     )
     metrics: dict[str, float | int | None] = {}
     rows: tuple[ScoreRow, ...] = ()
+    own: tuple[ScoreRow, ...] = ()
     table: tuple[tuple[float, float, int], ...] = ()
     if held_out:
         test = parts[SPANS[-1]]
         metrics |= evaluate(model, test, seed=recipe.seed)
-        rows, table = member_scores(model, test, seed=recipe.seed)
+        rows, own, table = member_scores(model, test, seed=recipe.seed)
     metrics["validation_constant_log_loss"] = constant
     for name, member in fitted.items():
         metrics[f"validation_{name}_log_loss"] = member.validation_log_loss
@@ -326,6 +332,7 @@ def _fit(
             "metrics": metrics,
             "threshold": threshold_of(model, calibration, recipe),
             "held_out": rows,
+            "uncalibrated": own,
             "reliability": table,
         }
     )
@@ -334,21 +341,6 @@ def _fit(
         files=files,
         validation={name: member.validation_log_loss for name, member in fitted.items()},
     )
-
-
-def member_weights(losses: Mapping[str, float], constant: float) -> dict[str, float]:
-    """Return the members' weights, which sum to 1.
-
-    A member weighs by how much it beats the constant forecast of the base rate on the validation
-    span, and nothing where it does not. Where none does, the first keeps the whole weight, and
-    calibration shrinks it towards the base rate.
-    """
-    gains = {name: max(0.0, constant - loss) for name, loss in losses.items()}
-    total = sum(gains.values())
-    if total <= 0:
-        first = next(iter(losses))
-        return {name: float(name == first) for name in losses}
-    return {name: gain / total for name, gain in gains.items()}
 
 
 def standardisation_of(train: Dataset) -> tuple[Float32Array, Float32Array]:

@@ -14,13 +14,14 @@ import numpy as np
 
 from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.ml.calibrating import scaling_of
+from hybrid_tui.ml.calibration import sigmoid
 from hybrid_tui.ml.dataset import LEAST_SESSIONS, SHARES, SPANS, Dataset, concatenate, split
 from hybrid_tui.ml.features import FEATURE_NAMES, HURDLE
 from hybrid_tui.ml.gate import judge
-from hybrid_tui.ml.inference import outlooks
+from hybrid_tui.ml.inference import outlooks, uncalibrated
 from hybrid_tui.ml.measured_figures import GainFigures, GateFigures, ScoreRow
 from hybrid_tui.ml.model_files import Model
-from hybrid_tui.ml.scores import ENSEMBLE, score_row
+from hybrid_tui.ml.scores import ENSEMBLE, score_rows
 from hybrid_tui.ml.trees import are_installed, tree_logits
 
 TREES = "boosted trees (baseline)"
@@ -32,9 +33,12 @@ SENTIMENT = tuple(FEATURE_NAMES.index(name) for name in ("sentiment", "sentiment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """A row for each forecaster, and what the champion gate says of the ensemble."""
+    """A row for each forecaster, one for each member (and the trees) before calibration, and what
+    the champion gate says of the ensemble.
+    """
 
     rows: tuple[ScoreRow, ...]
+    own: tuple[ScoreRow, ...]
     gate: GateFigures
 
 
@@ -80,6 +84,7 @@ def walk_forward(
     heard = _heard(data)
     tested: list[Dataset] = []
     said: dict[str, list[FloatArray]] = {}
+    own: dict[str, list[FloatArray]] = {}
     for history in steps_of(data, steps):
         model = fit(history, ())
         spans = split(history.day)
@@ -90,6 +95,7 @@ def walk_forward(
         step = {
             name: np.array([outlook.members[name] for outlook in found]) for name in model.members
         }
+        alone = uncalibrated(model, test.windows)
         step[ENSEMBLE] = np.array([outlook.probability for outlook in found])
         if heard:
             blind = fit(history, SENTIMENT)
@@ -97,17 +103,22 @@ def walk_forward(
                 [outlook.probability for outlook in outlooks(blind, test.windows)]
             )
         if are_installed():
-            step[TREES] = _trees(parts, base_rate, model.manifest.threshold_bps, seed)
+            alone[TREES], step[TREES] = _trees(parts, base_rate, model.manifest.threshold_bps, seed)
         step[CONSTANT] = np.full(len(test), base_rate)
         for name, probability in step.items():
             said.setdefault(name, []).append(probability)
+        for name, probability in alone.items():
+            own.setdefault(name, []).append(probability)
         tested.append(test)
     whole = concatenate(tested)
     joined = {name: np.concatenate(parts) for name, parts in said.items()}
     return Walked(
-        rows=tuple(
-            score_row(name, probability, joined[CONSTANT], whole, seed=seed)
-            for name, probability in joined.items()
+        rows=score_rows(joined, joined[CONSTANT], whole, seed=seed),
+        own=score_rows(
+            {name: np.concatenate(parts) for name, parts in own.items()},
+            joined[CONSTANT],
+            whole,
+            seed=seed,
         ),
         gate=_gate(joined, whole, seed),
     )
@@ -140,11 +151,16 @@ def _gate(said: dict[str, FloatArray], data: Dataset, seed: int) -> GateFigures:
 
 def _trees(
     parts: dict[str, Dataset], base_rate: float, threshold_bps: float, seed: int
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
+    """Return what boosted trees say of the test span, before and after calibration."""
     train, validation, calibration, test = (parts[name] for name in SPANS)
     logits, later = tree_logits(train, validation, (calibration, test), seed)
     scaling = scaling_of(logits, calibration, base_rate, threshold_bps)
-    return np.array(list(map(scaling, later.tolist(), _hurdle(test).tolist())))
+    said = later.tolist()
+    return (
+        np.array(list(map(sigmoid, said))),
+        np.array(list(map(scaling, said, _hurdle(test).tolist()))),
+    )
 
 
 def _hurdle(data: Dataset) -> FloatArray:

@@ -162,7 +162,7 @@ def test_weights_of_another_shape_are_refused(folder: Path) -> None:
         (lambda d: d["familiar"]["above"].pop(), "familiar"),
         (lambda d: d["calibration"]["ensemble"].update(slope=-1.0), "slope"),
         (lambda d: d.update(id="other"), "id"),
-        (lambda d: [m.update(weight=0.0) for m in d["members"]], "weight"),
+        (lambda d: d["members"][0].update(weight=-0.1), "weight"),
     ],
 )
 def test_a_malformed_manifest_is_refused_by_key(

@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.errors import DataError
+from hybrid_tui.ml.calibrating import member_weights
 from hybrid_tui.ml.card import render_card
 from hybrid_tui.ml.dataset import EMBARGO_SESSIONS, SPANS, Dataset, build_dataset, split
 from hybrid_tui.ml.fitting import fit_member, raw_outputs
 from hybrid_tui.ml.heldout import volatility_gain
+from hybrid_tui.ml.inference import outlooks
 from hybrid_tui.ml.metrics import auc
 from hybrid_tui.ml.progress import Progress
 from hybrid_tui.ml.recipe import MEMBERS, Recipe
-from hybrid_tui.ml.train import TrainedModel, member_weights, standardisation_of, train_ensemble
+from hybrid_tui.ml.train import TrainedModel, standardisation_of, train_ensemble
 from tests.ml.builders import random_walk
 from tests.ml.conftest import SYMBOLS
 
@@ -86,7 +88,12 @@ def test_the_held_out_span_changes_figures_and_nothing_else(
     )
     again = train(other)
     assert again.files == trained.files
-    measured: dict[str, object] = {"metrics": {}, "held_out": (), "reliability": ()}
+    measured: dict[str, object] = {
+        "metrics": {},
+        "held_out": (),
+        "uncalibrated": (),
+        "reliability": (),
+    }
     same = again.model.manifest.model_copy(update=measured)
     assert same == trained.model.manifest.model_copy(update=measured)
     assert again.model.manifest.metrics != trained.model.manifest.metrics
@@ -125,11 +132,40 @@ def test_a_span_of_sessions_is_a_view_and_not_a_copy(small_data: Dataset) -> Non
     assert (np.diff(small_data.at) >= 0).all()
 
 
-def test_members_that_do_not_beat_the_base_rate_weigh_nothing() -> None:
-    assert member_weights({"lstm": 0.68, "logistic": 0.70}, 0.69) == {"lstm": 1.0, "logistic": 0.0}
-    weights = member_weights({"lstm": 0.67, "logistic": 0.68}, 0.69)
-    assert weights["lstm"] == pytest.approx(2 / 3)
-    assert member_weights({"lstm": 0.70, "logistic": 0.71}, 0.69) == {"lstm": 1.0, "logistic": 0.0}
+def test_members_without_skill_weigh_nothing() -> None:
+    found = {"lstm": 1.2, "logistic": 0.4}
+    losses = {"lstm": 0.68, "logistic": 0.70}
+    assert member_weights(losses, 0.69, found) == {"lstm": 1.0, "logistic": 0.0}
+    losses = {"lstm": 0.67, "logistic": 0.68}
+    assert member_weights(losses, 0.69, found)["lstm"] == pytest.approx(2 / 3)
+    # Early stopping flatters on the validation span; the calibration span has to agree.
+    denied = {"lstm": 0.0, "logistic": 0.4}
+    assert member_weights(losses, 0.69, denied) == {"lstm": 0.0, "logistic": 1.0}
+    losses = {"lstm": 0.70, "logistic": 0.71}
+    assert member_weights(losses, 0.69, found) == {"lstm": 0.0, "logistic": 0.0}
+
+
+def test_without_a_members_vote_only_the_hurdle_speaks(small_data: Dataset) -> None:
+    # Labels drawn by nobody's rule, seen upside down where skill is to be confirmed.
+    spans = split(small_data.day)
+    rises = small_data.values[:, -1, 1] > 0
+    upside_down = replace(small_data, is_up=np.where(spans["calibration"], ~rises, rises))
+    model = train(upside_down, epochs=2, members=("logistic",)).model
+    (member,) = model.manifest.members
+    assert model.manifest.metrics["validation_logistic_log_loss"] < 0.69
+    assert member.weight == 0.0
+    found = outlooks(model, small_data.take(spans["test"]).windows)
+    assert {outlook.confidence for outlook in found} == {0.0}
+    assert {outlook.target_position for outlook in found} == {0.0}
+    assert {outlook.log_return for outlook in found} == {0.0}
+    assert all(outlook.low < 0 < outlook.high for outlook in found)
+    (row,) = (row for row in model.manifest.held_out if row.name == "logistic")
+    (own,) = model.manifest.uncalibrated
+    assert own.figures["auc"][0] > 0.7, "by itself it knows the test span's rule"
+    assert row.figures["auc"][0] < 0.6, "what the desk hears of it is the hurdle's"
+    card = render_card(model.manifest)
+    assert "logistic (weight 0.00)" in card
+    assert "No member did: all have weight 0" in card
 
 
 def test_a_planted_rule_is_learned_and_calibrated(small_data: Dataset) -> None:

@@ -38,10 +38,8 @@ def tree_logits(
     model.fit(
         _table(train.values),
         train.is_up,
-        sample_weight=train.weight,
         X_val=_table(validation.values),
         y_val=validation.is_up,
-        sample_weight_val=validation.weight,
     )
     return tuple(
         np.asarray(model.decision_function(_table(part.values)), dtype=np.float64) for part in asked

@@ -11,12 +11,9 @@ import contextlib
 import os
 import re
 import select
-import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +23,7 @@ from hybrid_tui.domain.commands import SetSpeed, Stop
 from hybrid_tui.engine.client import EngineGone, send_command
 from hybrid_tui.engine.endpoint import is_held, read_endpoint
 from tests.bench.form import rounds
+from tests.bench.processes import cpu_seconds, drained, market_time, needs_proc, resident_mb
 from tests.desk import wait_for
 from tests.tui.terminal import PaintedTerminal
 
@@ -34,31 +32,8 @@ KEYS = rounds(40, 6)
 SETTLE_SECONDS = rounds(8, 1)
 WATCH_SECONDS = rounds(12, 2)
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[P\]][^\x1b\x07]*(?:\x1b\\|\x07))")
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
-pytestmark = [
-    pytest.mark.bench,
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc"),
-]
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU seconds that a process has taken."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
-
-
-def resident_mb(pid: int) -> float:
-    """Return a process's resident memory in MB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def market_time(paths: Paths) -> datetime:
-    """Return the newest instant in the journal; batched events come up to a second late."""
-    with contextlib.closing(sqlite3.connect(paths.journal)) as journal:
-        (at,) = journal.execute("select max(at) from events").fetchone()
-    return datetime.fromisoformat(at)
+pytestmark = [pytest.mark.bench, needs_proc]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +75,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     terminal.hang_up()
     terminal.ends()
     wait_for(lambda: not is_held(paths), 60)
-
-
-def drained(terminal: PaintedTerminal, seconds: float) -> None:
-    """Take in, unread, what the program writes for so long."""
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        if select.select([terminal.master], [], [], left)[0]:
-            os.read(terminal.master, 65536)
 
 
 def until_painted(terminal: PaintedTerminal, words: str) -> float:

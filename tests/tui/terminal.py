@@ -13,7 +13,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyte
@@ -27,12 +27,20 @@ UNKNOWN = re.compile(r"\x1b\[[<>=][0-9;]*[a-z]|\x1b\[\?[0-9;]*\$p")
 class PaintedTerminal:
     """The screen of a profile in a terminal that reads only when it is told to."""
 
-    def __init__(self, home: Path, *words: str, columns: int = 120, rows: int = 40) -> None:
-        """Start ``hybrid-tui WORDS...``."""
+    def __init__(
+        self,
+        home: Path,
+        *words: str,
+        columns: int = 120,
+        rows: int = 40,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start ``hybrid-tui WORDS...``, with more variables in its environment."""
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            variables = {**environment(home), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-            os.execve(sys.executable, command(*words), variables)
+            kind = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            given = {**environment(home), **kind, **(variables or {})}
+            os.execve(sys.executable, command(*words), given)
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.Stream(self.screen)
         self.text = ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from hybrid_tui.domain.events import EngineStarted
 from hybrid_tui.domain.state import DeskState
+from hybrid_tui.domain.tiers import Beat
 from hybrid_tui.market.halts import short
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.model import last_price
@@ -14,6 +16,8 @@ STALE_PRICE = timedelta(seconds=90)
 """Off the live market prices are those of one-minute bars."""
 LIVE_MODES = frozenset({"paper", "live"})
 MAX_QUOTE_AGE_S = 30.0
+LATE_TIER = timedelta(minutes=3)
+"""A model that thinks may take a minute or two."""
 
 
 def doubt(state: DeskState, symbol: str, now: datetime) -> str:
@@ -28,14 +32,35 @@ def doubt(state: DeskState, symbol: str, now: datetime) -> str:
         return f.clean(short(reason))
     started = state.started
     if started is not None and started.mode in LIVE_MODES:
-        oldest = started.settings.get("max_quote_age_s")
-        limit = timedelta(seconds=oldest if isinstance(oldest, float) else MAX_QUOTE_AGE_S)
+        limit = _oldest_quote(started)
         at, what = state.quoted_at.get(symbol), "quote"
     else:
         limit, at, what = STALE_PRICE, last_price(state, symbol)[1], "price"
     if at is None:
         return f"no {what} yet"
     return f"{what} {f.span(now - at)} old" if now - at >= limit else ""
+
+
+def stale_quotes(state: DeskState, now: datetime) -> str:
+    """Return why the live desk enters nothing where its newest quote is old, else nothing.
+
+    Empty outside sessions, and where there are bars and no live quotes.
+    """
+    started = state.started
+    if started is None or started.mode not in LIVE_MODES or state.session is None:
+        return ""
+    if not state.quoted_at:
+        return "no quote yet"
+    age = now - max(state.quoted_at.values())
+    return "quotes are old" if age >= _oldest_quote(started) else ""
+
+
+def lateness(beat: Beat, state: DeskState, now: datetime) -> timedelta | None:
+    """Return by how much a tier's next heartbeat is late, where that is more than a slow answer."""
+    if state.session is None or beat.next_at is None or beat.health == "off":
+        return None
+    late = now - beat.next_at
+    return late if late >= LATE_TIER else None
 
 
 def dimmed(cell: Cell) -> Cell:
@@ -45,3 +70,8 @@ def dimmed(cell: Cell) -> Cell:
     if len(cell) == 2 and isinstance(cell[0], str):
         return (cell[0], "dim")
     return tuple((str(text), "dim") for text, _ in cell)
+
+
+def _oldest_quote(started: EngineStarted) -> timedelta:
+    oldest = started.settings.get("max_quote_age_s")
+    return timedelta(seconds=oldest if isinstance(oldest, float) else MAX_QUOTE_AGE_S)

@@ -10,6 +10,7 @@ from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import Beat
 from hybrid_tui.market.halts import short
 from hybrid_tui.tui import format as f
+from hybrid_tui.tui.freshness import lateness, stale_quotes
 from hybrid_tui.tui.model import DeskModel, Phase, live_equity, live_gross
 from hybrid_tui.tui.widgets.lines import Line, Span, width_of
 
@@ -143,10 +144,13 @@ def _alive(
         beat = state.beats.get(tier)
         health = beat.health if beat is not None else "off"
         sign, style = HEALTH.get(health, ("?", "warn"))
+        late = lateness(beat, state, now) if beat is not None else None
+        if late is not None and health != "failed":
+            style = "warn"
         sections.append((0, ((f"{' ' if tier == 'rules' else ''}{tier} ", ""), (sign, style))))
         if beat is not None:
             if width >= ROOMY:
-                sections[-1] = (0, (*sections[-1][1], *_beat(beat, now)))
+                sections[-1] = (0, (*sections[-1][1], *_beat(beat, now, late)))
             if health == "failed":
                 troubles.append((f"{tier}: {f.clean(beat.reason)}", "bad"))
             elif health == "ok" and "no " in beat.reason:
@@ -163,9 +167,11 @@ def _alive(
     return sections
 
 
-def _beat(beat: Beat, now: datetime) -> Line:
+def _beat(beat: Beat, now: datetime, late: timedelta | None) -> Line:
     if beat.health == "off":
         return ((" off", "dim"),)
+    if late is not None:
+        return ((f" {f.span(late)} late", "warn"),)
     parts = "" if beat.health == "failed" else f" {f.span(now - beat.at)}"
     if beat.next_at is not None and beat.next_at > now:
         wait = beat.next_at - now
@@ -219,4 +225,7 @@ def _entries(state: DeskState, now: datetime) -> Line:
     if lock is not None:
         until = f" to {f.new_york(lock.until, '%H:%M')}" if lock.until else ""
         return (("entries ", ""), (f"locked by {lock.name}{until}", "warn"))
+    old = stale_quotes(state, now)
+    if old:
+        return (("entries ", ""), (f"OFF: {old}", "warn"))
     return (("entries ", ""), ("ON", "good"))

@@ -12,10 +12,11 @@ from hybrid_tui.tui.desk.positions import position_rows
 from hybrid_tui.tui.desk.probabilities import probability_rows
 from hybrid_tui.tui.freshness import doubt
 from hybrid_tui.tui.header import header_lines
+from hybrid_tui.tui.health.rows import tier_rows
 from hybrid_tui.tui.model import DeskModel, LinkStatus, Phase
 from hybrid_tui.tui.tape import Tape
 from hybrid_tui.tui.widgets.lines import Row, text_of
-from tests.tui.builders import WATCHLIST, at, doubtful, normal
+from tests.tui.builders import WATCHLIST, Story, at, doubtful, normal
 
 WIDTHS = [58, 78, 118, 198]
 
@@ -89,3 +90,37 @@ def test_where_nothing_may_be_bought_the_header_says_why(reason: str, said: str)
     tape.take(resumed, story.state)
     assert tape.entries[0].kind == "resumed"
     assert "entries ON" in text_of(header_lines(model, 0.0, 120, None)[1])
+
+
+def test_entries_are_off_where_all_quotes_of_the_live_market_are_old() -> None:
+    story = normal(mode="paper", speed=1.0)
+    assert "entries ON" in header(story, "10:42:36")
+    assert "entries OFF: quotes are old" in header(story, "10:42:37")
+    assert "entries ON" in header(normal(), "10:42:37")
+
+
+def test_a_tier_whose_next_answer_is_overdue_says_how_late_it_is() -> None:
+    story = normal()
+    assert "ml ● 7m59" in header(story, "10:47:59")
+    assert "ml ● 3m00 late  llm ● 7m00, next 12:00" in header(story, "10:48")
+    rows, _ = tier_rows(story.state, at("10:48"), 58)
+    said = text_of(row_of(rows, "tier-ml").line)
+    assert "● late" in said
+    assert "by 3m00" in said
+
+
+def header(story: Story, clock: str) -> str:
+    """Return the second line of the header at a time."""
+    model = DeskModel(link=LinkStatus(phase=Phase.LIVE, text=""))
+    model.begin(story.state, 0.0)
+    story.state.now = at(clock)
+    return text_of(header_lines(model, 0.0, 160, None)[1])
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_old_price_is_cut_off_by_nothing(width: int) -> None:
+    rows, _ = position_rows(normal(mode="paper").state, at("10:52:30"), {}, width)
+    said = text_of(row_of(rows, "META").line)
+    assert "606" in said
+    assert "548 quote 10m23" in said
+    assert "…" not in said

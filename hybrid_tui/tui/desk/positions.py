@@ -94,7 +94,7 @@ def _position(
         "symbol": (held.symbol, "bold"),
         "quantity": f.quantity(held.quantity),
         "entry": (f.money(held.entry_price), "dim"),
-        "last": _last(last, at, now, state),
+        "last": _last(last, at, now, state, columns.width("last")),
         "pnl": (f.signed(pnl), style),
         "share": (f.moved(share).removesuffix(" %"), style),
         "probability": f.probability(prediction.buy_probability) if prediction else f.NOTHING,
@@ -108,14 +108,16 @@ def _position(
     return columns.row(held.symbol, stop=stop, **cells)
 
 
-def _last(price: float, at: datetime | None, now: datetime, state: DeskState) -> Cell:
+def _last(price: float, at: datetime | None, now: datetime, state: DeskState, width: int) -> Cell:
+    """Return the newest price, after its age where it is old and there is room for both."""
     text = f.money(price)
     if at is None:
         return (text, "dim")
     age = now - at
     if age < STALE_PRICE or state.session is None:
         return text if state.session is not None else (text, "dim")
-    return ((f"{f.span(age)} {price:.0f}", "dim"),)
+    aged = f"{f.span(age)} {price:.0f}"
+    return (aged if len(aged) <= width else text, "dim")
 
 
 def _to_stop(state: DeskState, held: Position, last: float, width: int, why: str) -> Cell:
@@ -126,6 +128,8 @@ def _to_stop(state: DeskState, held: Position, last: float, width: int, why: str
         return ("no stop confirmed", "bad")
     if why:
         level = f"{held.level:.0f} "
+        if len(level) + len(why) > width:
+            why = why.removesuffix(" old")
         return ((level, "dim"), (f.fit(why, max(0, width - len(level))), "warn"))
     distance = (last - held.level) / last
     reach = max(held.high, last) - held.level

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from hybrid_tui.domain.inquiries import Health, Latency, ProcessHealth, Setting
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.tui import format as f
+from hybrid_tui.tui.freshness import lateness
 from hybrid_tui.tui.header import HEALTH, TIERS
 from hybrid_tui.tui.tape import Entry
 from hybrid_tui.tui.widgets.lines import Column, Columns, Line, Row, row
@@ -66,13 +67,17 @@ def tier_rows(state: DeskState, now: datetime, width: int) -> tuple[list[Row], L
             rows.append(columns.row(None, tier=tier, health=("- off", "dim")))
             continue
         sign, style = HEALTH.get(beat.health, ("?", "warn"))
+        words, reason = beat.health, f.clean(beat.reason)
+        late = lateness(beat, state, now)
+        if late is not None and beat.health != "failed":
+            words, style = "late", "warn"
+            reason = f"by {f.span(late)}" + (f"; {reason}" if reason else "")
         waits = beat.next_at is not None and beat.next_at > now
-        reason = f.clean(beat.reason)
         rows.append(
             columns.row(
                 f"tier-{tier}",
                 tier=tier,
-                health=(f"{sign} {beat.health}", style),
+                health=(f"{sign} {words}", style),
                 at=(f.span(now - beat.at), "dim"),
                 next=(f.span(beat.next_at - now) if beat.next_at and waits else "", "dim"),
                 reason=(reason, "bad" if beat.health == "failed" else ""),

@@ -23,12 +23,13 @@ from hybrid_tui.config import Paths
 from hybrid_tui.domain.commands import Stop
 from hybrid_tui.engine.client import EngineGone, send_command
 from hybrid_tui.engine.endpoint import is_held
+from tests.bench.form import rounds
 from tests.bench.marks import VARIABLE
 from tests.bench.processes import needs_proc
 from tests.desk import ROOT, wait_for
 from tests.tui.terminal import PaintedTerminal
 
-STARTS = 2
+STARTS = rounds(5, 1)
 LOADED = "TierHost.load_early ends"
 
 SCREEN = (
@@ -138,7 +139,7 @@ def test_what_each_phase_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str
     with capsys.disabled():
         print(  # noqa: T201
             f"\nfirst picture {picture:.2f} s (goal 1.5 s), first figures {figures:.2f} s;"
-            f" medians of {STARTS} starts",
+            f" medians of {STARTS}",
             "the screen" + head[10:],
             *phases([(0.0, start.screen) for start in starts], SCREEN),
             "the engine" + head[10:],

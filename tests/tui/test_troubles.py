@@ -60,14 +60,14 @@ def tiers_failed() -> Story:
     return story
 
 
-SHOWN: dict[str, Callable[[DeskApp], None]] = {
-    "desk": lambda app: None,
-    "symbol": lambda app: app.open_symbol("NVDA"),
-    **{
-        name: lambda app, name=name: app.go(name.capitalize())
-        for name in ("strategy", "trades", "models", "backtest", "health")
-    },
-}
+def show(app: DeskApp, page: str) -> None:
+    """Go to a page by its name in small letters."""
+    if page == "symbol":
+        app.open_symbol("NVDA")
+    else:
+        app.go(page.capitalize())
+
+
 TROUBLES = [
     ("desk", stale),
     *(("symbol", story) for story in (stale, tiers_failed, broker_down, empty)),
@@ -116,12 +116,12 @@ def test_page_when(
 ) -> None:
     app, _ = troubled(story(), tmp_path)
 
-    async def show(pilot: Pilot[Any]) -> None:
+    async def opened(pilot: Pilot[Any]) -> None:
         await settled(pilot)
-        SHOWN[page](app)
+        show(app, page)
         await still(pilot)
 
-    assert snap_compare(app, terminal_size=(120, 40), run_before=show)
+    assert snap_compare(app, terminal_size=(120, 40), run_before=opened)
 
 
 @pytest.mark.parametrize("page", ["symbol", "strategy", "trades", "models", "health"])
@@ -130,7 +130,7 @@ def test_page_whose_engine_has_gone(snap_compare: Compare, tmp_path: Path, page:
 
     async def lose(pilot: Pilot[Any]) -> None:
         await settled(pilot)
-        SHOWN[page](app)
+        show(app, page)
         await still(pilot)
         engine.go()
         await asyncio.sleep(0.05)

@@ -185,8 +185,9 @@ def _adopted(state: DeskState, event: ev.PositionAdopted) -> None:
         entry_order_id=event.order_id,
     )
     _keep_sorted(state.positions)
-    state.closes.setdefault(event.symbol, event.price)
-    # As with a deposit: what was there already is no gain of the day.
+    # As with a deposit: what was there already is no gain of the day. It counts at one price in
+    # equity and in what equity is held against, also until the next bar.
+    state.closes[event.symbol] = event.price
     value = event.quantity * event.price
     state.reference_equity += value
     state.peak_equity += value

@@ -189,6 +189,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
             dead_man=timedelta(hours=config.broker.dead_man_hours),
             watches_moves=config.events.watch,
             full_briefs=config.llm.provider != "local",
+            holds_sessions=options.only_run is None,
             unpaid=partial(unpaid_by_hand, strategist, ledger),
             earnings=_earnings_due(state) if market.source is not None else lambda now: (),
             life=None

@@ -54,7 +54,8 @@ class EngineSetup:
 
     ``unpaid`` says why no session asked for by hand could be paid for, or None. ``judged`` is told,
     wherever entries were confirmed, how many were decided and what was refused: each one, while
-    events tell of a refusal only when its reason is another than a bar before.
+    events tell of a refusal only when its reason is another than a bar before. Where not
+    ``holds_sessions``, tier 3 is not asked, and what it said before stands.
     """
 
     config: Config
@@ -68,6 +69,7 @@ class EngineSetup:
     keeps_history: bool = True
     watches_moves: bool = False
     full_briefs: bool = False
+    holds_sessions: bool = True
     dead_man: timedelta = timedelta(0)
     halted: Mapping[str, str] = field(default_factory=dict)
     earnings: Callable[[datetime], tuple[EarningsDue, ...]] = lambda now: ()

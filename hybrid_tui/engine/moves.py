@@ -65,7 +65,8 @@ class MoveWatch:
         session = self._state.session
         if not occasion or session is None or not session.contains(now):
             return ""
-        if not config.event_sessions or "llm" not in self._setup.tiers:
+        asks = self._setup.holds_sessions and "llm" in self._setup.tiers
+        if not config.event_sessions or not asks:
             return ""
         if len(asked) >= config.events_a_day:
             return ""

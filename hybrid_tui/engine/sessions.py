@@ -42,20 +42,29 @@ class Due:
 class SessionWatch:
     """Says which session is due and tells of those that are skipped.
 
-    ``unpaid`` says why no call of an event session could be paid for now, or None.
+    ``unpaid`` says why no call of an event session could be paid for now, or None. Where not
+    ``holds``, none is ever due: whoever comes after looks back.
     """
 
     def __init__(
-        self, recorder: Recorder, agenda: Agenda, unpaid: Callable[[], str | None]
+        self,
+        recorder: Recorder,
+        agenda: Agenda,
+        unpaid: Callable[[], str | None],
+        *,
+        holds: bool = True,
     ) -> None:
         self._recorder = recorder
         self._state = recorder.state
         self._agenda = agenda
         self._unpaid = unpaid
-        self._next: datetime | None = None
+        self._next: datetime | None = None if holds else NEVER
+        self._holds = holds
 
     def look_back(self, now: datetime) -> None:
         """Let the sessions since today's open count as missed where they were not held."""
+        if not self._holds:
+            return
         today = self._agenda.calendar.session_at(now)
         if today is not None:
             missed = self._missed(today.open, now)
@@ -79,6 +88,8 @@ class SessionWatch:
 
     def refusal(self, now: datetime, session: str, asking: Sequence[str]) -> str | None:
         """Return why no session can be held by hand now; ``asking`` are those under way."""
+        if not self._holds:
+            return "this engine only sells, and stops"
         if not self._agenda.has_strategist:
             return "tier 3 is switched off (app.tiers)"
         if session and not is_hour(session):

@@ -57,7 +57,7 @@ class TierDesk:
         self._skip = 0
         self._arriving: list[tuple[datetime, ProposeJob, JobResult]] = []
         self._asking: set[str] = set()
-        self.sessions = SessionWatch(recorder, agenda, setup.unpaid)
+        self.sessions = SessionWatch(recorder, agenda, setup.unpaid, holds=setup.holds_sessions)
         self.models = (
             ModelDesk(recorder, setup.life, setup.calendar, setup.symbols)
             if setup.life is not None

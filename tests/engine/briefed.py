@@ -167,6 +167,7 @@ def compose(
     begins: datetime | None = None,
     state: DeskState | None = None,
     tiers: Sequence[str] = ("rules", "llm"),
+    holds_sessions: bool = True,
     **settings: Any,
 ) -> Composed:
     """Return an engine over a market, new or going on with a state."""
@@ -184,6 +185,7 @@ def compose(
         feed_name="test",
         min_probability=0.7,
         full_briefs=True,
+        holds_sessions=holds_sessions,
     )
     begins = begins or datetime.fromtimestamp(int(series["SPY"].start[0]) - 1, UTC)
     recorder.emit(

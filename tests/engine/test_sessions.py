@@ -237,6 +237,22 @@ def ask(made: Composed, now: datetime, session: str = "", *, later: bool = False
         return ack
 
 
+def test_an_engine_that_only_sells_asks_tier_3_nothing_and_leaves_its_sessions_to_the_next(
+    calendar: TradingCalendar, series: dict[str, BarSeries]
+) -> None:
+    spy = Spy(bullish)
+    made = compose(calendar, series, [], spy, begins=at("10:00:30"), holds_sessions=False)
+    live(made, at("12:05"))
+    assert made.of(ev.BarsClosed)
+    refused = ask(made, at("12:06"))
+    assert (refused.ok, refused.message) == (False, "this engine only sells, and stops")
+    assert spy.briefs == []
+    assert made.of(ev.SessionAsked) == made.of(ev.SignalAbstained) == []
+    after = compose(calendar, series, [], spy, begins=at("12:07"), state=made.state)
+    live(after, at("12:10"))
+    assert [(asked.by, asked.session) for asked in after.of(ev.SessionAsked)] == [("late", "12:00")]
+
+
 def test_a_session_by_hand_is_an_event_session_with_its_cause(
     calendar: TradingCalendar, series: dict[str, BarSeries]
 ) -> None:

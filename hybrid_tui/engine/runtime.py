@@ -377,7 +377,7 @@ class Runtime:
 
     async def _train(self, job: TrainJob) -> None:
         """Have a model trained; its end is an answer that is taken between two instants."""
-        result = await carried_out(job, self._trainer, self.engine.recorder)
+        result = await carried_out(job, self._trainer, self.engine.recorder, self.between_cycles)
         self._answers.append((job, result))
         self._wake.set()
 

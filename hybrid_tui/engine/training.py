@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.ports import Trainer, TrainingStep
@@ -13,10 +16,19 @@ from hybrid_tui.errors import HybridError
 log = logging.getLogger(__name__)
 
 
-async def carried_out(job: TrainJob, trainer: Trainer | None, recorder: Recorder) -> JobResult:
-    """Return what came of a training; runs in the engine's thread, between its own steps."""
+async def carried_out(
+    job: TrainJob,
+    trainer: Trainer | None,
+    recorder: Recorder,
+    between_cycles: Callable[[Callable[[], None]], Awaitable[None]],
+) -> JobResult:
+    """Return what came of a training; runs in the engine's thread, between its own steps.
 
-    def tell(step: TrainingStep) -> None:
+    Progress waits for the end of an instant under way: its events are committed all or none.
+    """
+    telling: list[asyncio.Future[None]] = []
+
+    def note(step: TrainingStep) -> None:
         recorder.emit(
             ev.TrainingProgressed,
             recorder.state.now or job.task.asked_at,
@@ -27,11 +39,19 @@ async def carried_out(job: TrainJob, trainer: Trainer | None, recorder: Recorder
         )
         recorder.commit()
 
+    def tell(step: TrainingStep) -> None:
+        telling.append(asyncio.ensure_future(between_cycles(partial(note, step))))
+
     try:
         assert trainer is not None, "nobody trains here"
-        return await trainer.train(job.task, tell)
+        result = await trainer.train(job.task, tell)
+        await asyncio.gather(*telling)
+        return result
     except HybridError as error:
         return TierFailed(tier="ml", reason=error.render())
     except Exception as error:
         log.exception("training failed")
         return TierFailed(tier="ml", reason=f"{type(error).__name__}: {error}")
+    finally:
+        for told in telling:
+            told.cancel()

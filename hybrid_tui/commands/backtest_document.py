@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hybrid_tui.commands.backtest_data import held_through
-from hybrid_tui.commands.compose import NEVER, NO_LEVEL, seldom_fresh
+from hybrid_tui.commands.compose import NO_LEVEL, seldom_fresh
 from hybrid_tui.commands.context import iso
+from hybrid_tui.domain.models import UNREACHABLE
 from hybrid_tui.domain.signals import Hybrid
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ def _tier_warnings(config: Config, outcome: Outcome, asked: Asked) -> list[str]:
     ledger, tiers, threshold = outcome.ledger, outcome.tiers, outcome.ledger.threshold
     stale = seldom_fresh(config)
     warnings = [stale] if stale is not None else []
-    if "ml" in tiers and threshold == NEVER:
+    if "ml" in tiers and threshold == UNREACHABLE:
         warnings.append(NO_LEVEL)
     elif "ml" in tiers and ledger.predictions:
         said = f"{ledger.reached} of {ledger.predictions} predictions reached {threshold:.2f}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from hybrid_tui.commands.context import CliState
 from hybrid_tui.config import Config
+from hybrid_tui.domain.models import UNREACHABLE
 from hybrid_tui.domain.signals import Hybrid
-from hybrid_tui.errors import ConfigError
+from hybrid_tui.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import BarSeries, CorporateAction, NewsItem
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from hybrid_tui.ml.model_files import Manifest, Model
     from hybrid_tui.ml.prediction_table import PredictionTable
 
-# The least figure above every probability.
-NEVER = math.nextafter(1.0, 2.0)
 NO_LEVEL = (
     "rules.min_buy_probability = auto: the model has no level from which entries can be expected to"
     " pay for their costs, so nothing is entered"
@@ -42,24 +40,36 @@ def check_hybrid(config: Config) -> None:
 
 
 def minimum_probability(config: Config, manifest: Callable[[], Manifest]) -> float:
-    """Return the buy probability that entries need; above 1 where nothing can reach it.
+    """Return the buy probability that entries need at the start; above 1 where nothing reaches it.
 
-    `auto` is the level of the model (``manifest`` is asked for then), and NEVER where the model
-    found no level that pays for its costs. Raises ConfigError where the model was never asked.
+    `auto` is the level of the model (``manifest`` is asked for then), UNREACHABLE where it found no
+    level that pays for its costs. Raises ConfigError where the model was never asked.
     """
-    wanted = config.rules.min_buy_probability
-    if wanted != "auto":
-        return float(wanted)
+    if not leaves_level(config):
+        return float(config.rules.min_buy_probability)
     if "ml" not in config.app.tiers:
-        return NEVER  # no condition looks at it
+        return UNREACHABLE  # no condition looks at it
     made = manifest()
+    try:
+        return level_of(made)
+    except ModelError as error:
+        raise ConfigError(error.message, hint=error.hint) from error
+
+
+def level_of(made: Manifest) -> float:
+    """Return what `auto` comes to with a model; raises ModelError where it was never asked."""
     if made.threshold is None:
-        raise ConfigError(
+        raise ModelError(
             f"rules.min_buy_probability 'auto' needs a model that carries a threshold; {made.id}"
             " carries none",
             hint="give a figure, e.g. 0.70, or train a model with `hybrid-tui ml train`",
         )
-    return NEVER if made.threshold.level is None else made.threshold.level
+    return UNREACHABLE if made.threshold.level is None else made.threshold.level
+
+
+def leaves_level(config: Config) -> bool:
+    """Whether the configuration leaves the buy probability that entries need to the model."""
+    return config.rules.min_buy_probability == "auto"
 
 
 def find_manifest(state: CliState, config: Config, market: MarketKind) -> Manifest:

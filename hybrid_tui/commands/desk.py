@@ -18,12 +18,12 @@ from hybrid_tui.commands.account import (
     trades_at_alpaca,
 )
 from hybrid_tui.commands.compose import (
-    NEVER,
     NO_LEVEL,
     MarketKind,
     check_hybrid,
     find_manifest,
     labelled,
+    leaves_level,
     make_predictor,
     minimum_probability,
     seldom_fresh,
@@ -92,6 +92,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     Raises ConfigError or DataError. The caller holds the profile's lock.
     """
     from hybrid_tui.domain.events import Alert, EngineStarted
+    from hybrid_tui.domain.models import UNREACHABLE
     from hybrid_tui.engine.clock import ScaledClock, WallClock
     from hybrid_tui.engine.engine import Engine, EngineSetup
     from hybrid_tui.engine.ledger import EngineLedger, Handover
@@ -174,7 +175,9 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
     if link is not None and resumed:
         link.restore()
     broker = link or _paper_broker(config, desk_state, resumed=resumed)
-    shelf = FileShelf(state, journal.connection, market.kind, max_age_of(config))
+    shelf = FileShelf(
+        state, journal.connection, market.kind, max_age_of(config), is_auto=leaves_level(config)
+    )
     engine = Engine(
         EngineSetup(
             config=config,
@@ -200,7 +203,7 @@ def compose_desk(state: CliState, options: DeskOptions) -> Desk:
         broker,
     )
     behind = None if resumed else _left_behind(journal, run)
-    hopeless = NO_LEVEL if threshold == NEVER and "ml" in tiers else None
+    hopeless = NO_LEVEL if threshold == UNREACHABLE and "ml" in tiers else None
     for text in (behind, hopeless, seldom_fresh(config)):
         if text is not None:
             recorder.emit(Alert, begins_at, text=text)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybrid_tui.commands.compose import MarketKind, find_manifest
+from hybrid_tui.commands.compose import MarketKind, find_manifest, leaves_level, level_of
 from hybrid_tui.commands.context import CliState, iso
 from hybrid_tui.config import Config
 from hybrid_tui.errors import HybridError, ModelError
@@ -29,13 +29,18 @@ log = logging.getLogger(__name__)
 CHAMPION = "champion"
 
 
-def facts_of(manifest: Manifest, max_age_days: float | None) -> ModelFacts:
+def facts_of(
+    manifest: Manifest, max_age_days: float | None, *, is_auto: bool = False
+) -> ModelFacts:
     """Return what the desk has to know of a model; without an age it does not expire.
 
     Its age counts from the last instant that it has seen: where no session was held out from it, a
-    week in the shadow and a week in use fit into 14 days.
+    week in the shadow and a week in use fit into 14 days. Where the level of its entries is left to
+    it (``is_auto``) and it was never asked for one, it enters nothing.
     """
-    from hybrid_tui.domain.models import ModelFacts
+    from hybrid_tui.domain.models import UNREACHABLE, ModelFacts
+
+    level = UNREACHABLE if manifest.threshold is None else level_of(manifest)
 
     age = None if max_age_days is None else timedelta(days=max_age_days)
     return ModelFacts(
@@ -44,6 +49,7 @@ def facts_of(manifest: Manifest, max_age_days: float | None) -> ModelFacts:
         base_rate=manifest.base_rate,
         threshold_bps=manifest.threshold_bps,
         expires_at=None if age is None else manifest.trained_until + age,
+        entry_level=level if is_auto else None,
     )
 
 
@@ -73,20 +79,25 @@ class FileShelf:
         market: MarketKind,
         max_age_days: float | None,
         told: Callable[[], None] = lambda: None,
+        *,
+        is_auto: bool = False,
     ) -> None:
         self._state = state
         self._connection = connection
         self._market = market
         self._max_age_days = max_age_days
+        self._is_auto = is_auto
         self.told = told
 
     def facts(self, model_id: str) -> ModelFacts:
         """Return what is known of a model; raises ModelError."""
         from hybrid_tui.ml.model_files import find_model, read_manifest
 
-        return facts_of(
-            read_manifest(find_model(model_id, self._folders(), self._market)), self._max_age_days
-        )
+        folder = find_model(model_id, self._folders(), self._market)
+        return self._facts(read_manifest(folder))
+
+    def _facts(self, manifest: Manifest) -> ModelFacts:
+        return facts_of(manifest, self._max_age_days, is_auto=self._is_auto)
 
     def previous(self) -> ModelFacts | None:
         """Return the champion before the last promotion not yet taken back, if it is there."""
@@ -96,13 +107,16 @@ class FileShelf:
         if found is None:
             return None
         try:
-            return self.facts(found)
+            return self.candidate(found)
         except ModelError as error:
             log.warning("the champion of before cannot be had: %s", error.render())
             return None
 
     def candidate(self, model_id: str) -> ModelFacts:
-        """Return what is known of a whole model of this market; raises ModelError."""
+        """Return what is known of a model of this market that could be asked; raises ModelError.
+
+        Its files are those that its manifest vouches for, and it has a level where one is wanted.
+        """
         from hybrid_tui.ml.model_files import find_model, read_manifest, vouched
 
         folder = find_model(model_id, self._folders(), self._market)
@@ -113,7 +127,9 @@ class FileShelf:
             )
         for member in manifest.members:
             vouched(folder / member.file, member)
-        return facts_of(manifest, self._max_age_days)
+        if self._is_auto:
+            level_of(manifest)
+        return self._facts(manifest)
 
     def install(self, model_id: str) -> None:
         """Name the champion for this market, and have it asked from now on."""
@@ -172,9 +188,10 @@ def life_plan(
     # live desk's champion does not hang on it.
     is_judged = config.app.mode != "recorded" or retrains_weekly(config)
     try:
-        champion = facts_of(find_manifest(state, config, market.kind), max_age_of(config))
+        manifest = find_manifest(state, config, market.kind)
     except ModelError:
         return None
+    champion = facts_of(manifest, max_age_of(config), is_auto=leaves_level(config))
     left = [
         row
         for row in model_rows(connection).values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,23 +20,38 @@ LINEAR = "the linear baseline"
 LIVE_SESSIONS = 20
 SHIFT, STRONG_SHIFT = 0.1, 0.25
 """A population stability index worth knowing, and a strong one."""
+UNREACHABLE = math.nextafter(1.0, 2.0)
+"""The least figure above every probability."""
 RECENT_DECISIONS = 50
 RECENT_MODELS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """What the desk has to know of a model; ``expires_at`` is exclusive (None: never)."""
+    """What the desk has to know of a model; ``expires_at`` is exclusive (None: never).
+
+    ``entry_level`` is the buy probability that its entries need where the configuration leaves that
+    to the model (None: the configuration says it), UNREACHABLE where no level pays for its costs.
+    """
 
     id: str
     trained_until: datetime
     base_rate: float
     threshold_bps: float
     expires_at: datetime | None = None
+    entry_level: float | None = None
 
     def has_expired(self, now: datetime) -> bool:
         """Whether the model gives no entries any more because of its age."""
         return self.expires_at is not None and now >= self.expires_at
+
+    def entry_words(self) -> str:
+        """Return what entries on its predictions need, if that is left to it."""
+        if self.entry_level is None:
+            return ""
+        if self.entry_level >= UNREACHABLE:
+            return "; it has no level from which entries can be expected to pay: nothing is entered"
+        return f"; entries need a buy probability of {self.entry_level:.2f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +184,12 @@ class ModelBook:
         """What is known of the champion."""
         found = self.entries.get(self.champion or "")
         return found.facts if found is not None else None
+
+    def entry_level(self, model_id: str, otherwise: float) -> float:
+        """Return the buy probability that entries on a model's predictions need."""
+        found = self.entries.get(model_id)
+        level = found.facts.entry_level if found is not None else None
+        return otherwise if level is None else level
 
     def strongest_drift(self) -> tuple[str, SymbolDrift] | None:
         """Return the symbol that has moved furthest from the training data, and how."""

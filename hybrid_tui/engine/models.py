@@ -27,6 +27,7 @@ from hybrid_tui.engine.jobs import (
     TrainJob,
 )
 from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.errors import ModelError
 from hybrid_tui.ml.gate import calibration_break, gate_result, judge_days
 
 if TYPE_CHECKING:
@@ -267,13 +268,12 @@ class ModelDesk:
             told = f"{unusable}, but {told}" if unusable else told
             self.decide(now, "rejected", model, told, figures)
         elif model.has_expired(now):
-            told = f"its training data are too old already{judged}"
-            self.decide(now, "rejected", model, told, figures)
+            self.decide(now, "rejected", model, f"its data are too old already{judged}", figures)
         elif not unusable:
             self._let_shadow(now, model, gate)
         else:
             told = f"{unusable}, and it is not worse than forecasting the base rate{judged}"
-            self.decide(now, "succeeded", model, told, figures)
+            self._crown(now, "succeeded", model, told, figures)
 
     def _let_shadow(self, now: datetime, model: ModelFacts, gate: GateResult | None) -> None:
         champion, shadow = self.book.champion_facts, self.book.shadow
@@ -316,8 +316,24 @@ class ModelDesk:
             passed, told = False, f"it has expired; {told}"
         figures = {f"shadow {name}": value for name, value in found.figures.items()}
         figures |= {f"walk-forward {name}": value for name, value in gate.figures.items()}
-        self.decide(now, "promoted" if passed else "rejected", entry.facts, told, figures)
+        conclude = self._crown if passed else self.decide
+        conclude(now, "promoted" if passed else "rejected", entry.facts, told, figures)
         return True
+
+    def _crown(
+        self,
+        now: datetime,
+        verdict: Verdict,
+        model: ModelFacts,
+        told: str,
+        figures: Mapping[str, float],
+    ) -> None:
+        """Make a model the champion, as it is on its shelf now; reject what cannot be asked."""
+        try:
+            model = self.plan.shelf.candidate(model.id)
+        except ModelError as error:
+            verdict, told = "rejected", f"it cannot be asked: {error.render()}; {told}"
+        self.decide(now, verdict, model, told, figures)
 
     def _judge_champion(self, now: datetime) -> None:
         """Roll back, or suspend, a champion whose live calibration broke."""
@@ -373,9 +389,11 @@ class ModelDesk:
             reason=reason,
             figures=dict(figures or {}),
         )
+        told = f"model {model.id} {verdict.replace('_', ' ')}: {reason}"
         if verdict in AUTOMATIC:
             self._installing = model.id
-        self._tell(now, f"model {model.id} {verdict.replace('_', ' ')}: {reason}")
+            told += model.entry_words()
+        self._tell(now, told)
 
     def _tell(self, now: datetime, text: str) -> None:
         self._recorder.emit(ev.Alert, now, text=text)

@@ -27,7 +27,10 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryRules:
-    """What is switched on, and the figures that entries depend on."""
+    """What is switched on, and the figures that entries depend on.
+
+    ``min_probability`` is needed where the desk knows of no level of the model's own.
+    """
 
     rules: RulesConfig
     risk: RiskConfig
@@ -113,7 +116,8 @@ def _prediction_checks(
     name, score = "buy probability", prediction.buy_probability
     if setup.hybrid is Hybrid.PARALLEL:
         name, score = "score", _parallel_score(state, symbol, now, prediction)
-    yield _at_least(name, score, setup.min_probability)
+    needed = state.models.entry_level(prediction.model_id, setup.min_probability)
+    yield _at_least(name, score, needed)
     yield _at_least("confidence", prediction.confidence, setup.rules.min_confidence)
 
 

@@ -142,8 +142,10 @@ class DeskModel:
         return next(reversed(self.state.signals.values()), None)
 
     def threshold(self) -> float:
-        """Return the buy probability that an entry needs."""
-        return self.setting("min_buy_probability", 0.70)
+        """Return the buy probability that an entry needs, on the champion's predictions."""
+        fixed = self.setting("min_buy_probability", 0.70)
+        book = self.state.models if self.state is not None else None
+        return fixed if book is None else book.entry_level(book.champion or "", fixed)
 
     def setting(self, name: str, default: float) -> float:
         """Return a figure that the engine was started with."""

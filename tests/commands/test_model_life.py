@@ -23,10 +23,11 @@ from hybrid_tui.commands.model_life import (
 from hybrid_tui.config import Config
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.events import ChampionNamed, ShadowBegan
+from hybrid_tui.domain.models import UNREACHABLE
 from hybrid_tui.domain.ports import Feed, TrainingTask
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.recorder import Recorder
-from hybrid_tui.errors import ConfigError
+from hybrid_tui.errors import ConfigError, ModelError
 from hybrid_tui.journal.decisions import ModelDecision, add_decision
 from hybrid_tui.journal.journal import Journal
 from hybrid_tui.ml.model_files import read_champions, read_manifest, shipped_models
@@ -76,6 +77,44 @@ def test_a_decision_for_a_model_that_is_gone_changes_nothing(shelf: FileShelf, h
     shutil.rmtree(home / "models" / "second")
     shelf.settle()
     assert read_champions(home / "models") == {}
+
+
+def test_a_candidate_is_whole_and_has_a_level_where_one_is_wanted(
+    shelf: FileShelf, journal: Journal, home: Path
+) -> None:
+    assert shelf.candidate("second") == shelf.facts("second")
+    assert shelf.candidate("second").entry_level is None
+    with pytest.raises(ModelError, match="simulated market"):
+        shelf.candidate("ensemble-sim-1")
+    auto = FileShelf(CliState(), journal.connection, "real", 14, is_auto=True)
+    path = home / "models" / "second" / "manifest.json"
+    document = json.loads(path.read_text())
+    threshold = {"confidence": 0.9, "outcomes": 400, "days": 9}
+    for level, expected in ((0.55, 0.55), (None, UNREACHABLE)):
+        path.write_text(json.dumps({**document, "threshold": {**threshold, "level": level}}))
+        assert auto.candidate("second").entry_level == expected
+    path.write_text(json.dumps({**document, "threshold": None}))
+    with pytest.raises(ModelError, match="carries none"):
+        auto.candidate("second")
+    weights = home / "models" / "second" / "gru.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(ModelError, match="vouches for"):
+        shelf.candidate("second")
+
+
+def test_the_champion_of_before_is_not_gone_back_to_when_it_is_damaged(
+    shelf: FileShelf, journal: Journal, home: Path
+) -> None:
+    decision = ModelDecision(
+        at=SATURDAY, market="real", action="promote", model_id=SHIPPED, previous="second",
+        reason="by hand",
+    )  # fmt: skip
+    add_decision(journal.connection, decision)
+    before = shelf.previous()
+    assert before is not None
+    assert before.id == "second"
+    (home / "models" / "second" / "lstm.safetensors").write_bytes(b"")
+    assert shelf.previous() is None
 
 
 def test_age_counts_from_the_last_instant_that_the_model_has_seen() -> None:

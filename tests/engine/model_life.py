@@ -81,6 +81,8 @@ class Shelf:
     def __init__(self, previous: ModelFacts | None = None) -> None:
         self.before = previous
         self.expires_at: datetime | None = None
+        self.damaged: set[str] = set()
+        self.levels: dict[str, float] = {}
         self.installed: list[str] = []
 
     def previous(self) -> ModelFacts | None:
@@ -89,7 +91,10 @@ class Shelf:
     def candidate(self, model_id: str) -> ModelFacts:
         if model_id == "gone":
             raise ModelError("there is no model 'gone'")
-        return facts(model_id, self.expires_at)
+        if model_id in self.damaged:
+            raise ModelError(f"{model_id} is not what its manifest vouches for")
+        level = self.levels.get(model_id)
+        return replace(facts(model_id, self.expires_at), entry_level=level)
 
     def install(self, model_id: str) -> None:
         self.installed.append(model_id)

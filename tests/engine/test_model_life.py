@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.commands import PromoteModel, RollBackModel, TrainNow
-from hybrid_tui.domain.models import GateResult
+from hybrid_tui.domain.models import UNREACHABLE, GateResult
 from hybrid_tui.domain.ports import TrainingResult
 from hybrid_tui.journal.decisions import before_last, decisions
 from hybrid_tui.journal.model_tables import last_training, latest_drift, model_rows
@@ -123,6 +124,39 @@ def test_a_challenger_that_beats_everything_is_promoted_after_its_week(
     assert {name: row.status for name, row in rows.items()} == {"old": "retired", "new": "champion"}
     world.until("2025-10-13T11:00")
     assert {made.model_id for made in world.state.predictions.values()} == {"new"}
+
+
+def test_what_is_damaged_when_its_week_is_over_is_rejected_and_the_champion_stays(
+    tmp_path: Path, calendar: TradingCalendar
+) -> None:
+    world = World(tmp_path, calendar, MONDAY, GUESSES, facts("old"))
+    challenge(world, "new")
+    world.until("2025-10-10T12:00")
+    world.shelf.damaged.add("new")
+    world.until("2025-10-13T11:00")
+    assert world.decided() == [("rejected", "new")]
+    assert "new is not what its manifest vouches for" in world.book.decisions[-1].reason
+    assert world.shelf.installed == []
+    assert {made.model_id for made in world.state.predictions.values()} == {"old"}
+
+
+def test_entries_need_what_the_champion_of_the_hour_needs(
+    tmp_path: Path, calendar: TradingCalendar
+) -> None:
+    champion = replace(facts("old"), entry_level=0.6)
+    world = World(tmp_path, calendar, MONDAY, GUESSES, champion)
+    world.shelf.levels = {"old": 0.6, "new": 0.8, "weak": UNREACHABLE}
+    challenge(world, "new")
+    world.until("2025-10-10T17:00")
+    assert world.decided() == [("promoted", "new")]
+    assert "entries need a buy probability of 0.80" in world.events(ev.Alert)[-1].text
+    level = world.book.entry_level
+    assert (level("old", 0.7), level("new", 0.7), level("other", 0.7)) == (0.6, 0.8, 0.7)
+    world.restart()
+    assert world.book.entry_level("new", 0.7) == 0.8, "the journal has it"
+    assert world.command(PromoteModel(model_id="weak")).ok
+    assert world.book.entry_level("weak", 0.7) > 1
+    assert "nothing is entered" in world.events(ev.Alert)[-1].text
 
 
 @pytest.mark.parametrize(("name", "gate"), [("weak", PASSED), ("new", FAILED)])

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_tui.commands.compose import NEVER, minimum_probability
+from hybrid_tui.commands.compose import minimum_probability
 from hybrid_tui.config import Config
 from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.models import UNREACHABLE
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.ml.measured_figures import ThresholdFigures
 from hybrid_tui.ml.model_files import Manifest, Model
@@ -36,7 +37,7 @@ def test_auto_is_the_models_own_level(model: Model) -> None:
 
 def test_no_level_is_above_every_probability(model: Model) -> None:
     found = minimum_probability(auto(["rules", "ml"]), carrying(model, None))
-    assert found == NEVER > 1.0
+    assert found == UNREACHABLE > 1.0
 
 
 def test_a_model_that_was_never_asked_for_one_is_refused(model: Model) -> None:
@@ -50,7 +51,7 @@ def test_a_figure_needs_no_model_and_neither_do_the_rules_alone() -> None:
         raise AssertionError("the model was asked")
 
     assert minimum_probability(Config(), never) == 0.70
-    assert minimum_probability(auto(["rules"]), never) == NEVER
+    assert minimum_probability(auto(["rules"]), never) == UNREACHABLE
 
 
 def test_a_backtest_without_a_level_says_so_and_enters_nothing(

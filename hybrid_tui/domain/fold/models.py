@@ -224,6 +224,7 @@ def _decided(state: DeskState, event: ev.ModelDecided) -> None:
         book.suspended = event.reason
     elif book.shadow is not None and book.shadow.model_id == model.id:
         book.shadow = None
+    entry.facts = model
     entry.status, entry.since = STATUS[event.verdict], event.at
     entry.reason, entry.figures = event.reason, event.figures
 

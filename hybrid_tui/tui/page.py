@@ -28,6 +28,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import ScreenResume
 
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.bindings import COMMON_BINDINGS, bindings_of
@@ -55,6 +56,7 @@ class Page(Commanding):
     BINDINGS: ClassVar[list[BindingType]] = list(COMMON_BINDINGS)
 
     _painted: object = None
+    _styled_for = ""
     _failed_at = -1
 
     def body(self) -> ComposeResult:
@@ -103,8 +105,11 @@ class Page(Commanding):
         """Paint for the new size, once the widgets have theirs."""
         self.call_after_refresh(self.paint)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
         """Paint what happened while another page was shown."""
+        # Textual matches the whole stylesheet again; nothing but another theme can have changed.
+        event.refresh_styles = self._styled_for != self.app.theme
+        self._styled_for = self.app.theme
         self.call_after_refresh(self.paint)
 
     def paint(self) -> None:

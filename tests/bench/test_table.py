@@ -47,7 +47,7 @@ class Table(App[None]):
 class LineTable(Table):
     """Ours."""
 
-    CSS = "#view { height: 1fr; } .rows--up { color: $up; } .rows--down { color: $down; }"
+    CSS = "#view { height: 1fr; }"
 
     def compose(self) -> ComposeResult:
         """Show the table."""

@@ -168,3 +168,18 @@ def _spy(view: Widget, painted: list[object]) -> None:
 def _backgrounds(app: DeskApp) -> set[object]:
     view = app.page.query_one("#tape", RowsView)
     return {segment.style.bgcolor for segment in view.render_line(5) if segment.style}
+
+
+async def test_a_page_that_was_left_comes_back_in_the_theme_chosen_meanwhile() -> None:
+    app, _, _ = desk_app(normal())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        await press(pilot, "3")
+        await press(pilot, "1")
+        app.theme = "light"
+        await settled(pilot)
+        await press(pilot, "3")
+        await settled(pilot)
+        view = app.page.query_one("#trades", RowsView)
+        assert app.page.NAME == "Trades"
+        assert view.background_colors[1].hex.lower() == app.theme_variables["background"].lower()

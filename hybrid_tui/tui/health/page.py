@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import ScreenResume
 
 from hybrid_tui.domain.inquiries import Health, HealthInquiry
 from hybrid_tui.errors import DataError
@@ -77,9 +78,9 @@ class HealthPage(Paned):
         heard = (self._heard_at, self._refused)
         return (self._current, self._wanted, self._changed_only, heard, self.sizes())
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
         """Ask at once when the page is opened again."""
-        super().on_screen_resume()
+        super().on_screen_resume(event)
         if self.is_mounted and hasattr(self, "panes"):
             self._inquire()
 

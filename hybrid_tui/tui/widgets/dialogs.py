@@ -35,6 +35,10 @@ class _Once(ModalScreen[Result]):
 
     _is_answered = False
 
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Keep the styles of the mounting, a moment ago: to find them again takes as long."""
+        event.refresh_styles = False
+
     def give(self, answer: Result) -> None:
         """Close with an answer; one that comes after it would close what is below."""
         if not self._is_answered:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.color import Color
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
@@ -15,18 +16,23 @@ from textual.widget import Widget
 
 from hybrid_tui.tui.widgets.lines import Line, Row, text_of
 
-STYLES = ("up", "down", "dim", "warn", "bad", "good", "accent", "blue", "bold", "head", "badge",
-          "alarm", "buy", "sell")  # fmt: skip
+# Not component classes: those are matched against the whole stylesheet, for each view, which was
+# half of what it took to show another page.
+COLOURS = {
+    "up": "up", "down": "down", "dim": "muted", "warn": "warning", "bad": "error",
+    "good": "success", "accent": "accent", "blue": "primary", "head": "muted",
+}  # fmt: skip
+"""The theme's variable that a style's text is painted in."""
+GROUNDS = {"buy": "success", "sell": "error", "badge": "primary", "alarm": "error"}
+"""The theme's variable that lies under a style's text, which has the colour of the background."""
+BOLD = {"warn", "bad", "bold", *GROUNDS}
+UNDERLINED = {"head"}
+CURSOR = "cursor-line"
 DIM = Style(dim=True)
 
 
 class RowsView(Widget):
     """Rows with an optional fixed header and a cursor over the rows that have a key."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "rows--cursor",
-        *(f"rows--{name}" for name in STYLES),
-    }
 
     class Picked(Message):
         """The view was clicked."""
@@ -198,8 +204,11 @@ class RowsView(Widget):
         found = self._styles_of.get((name, under_cursor))
         if found is None:
             found = self.rich_style
-            for part in (["cursor"] if under_cursor else []) + ([name] if name else []):
-                found += self.get_component_rich_style(f"rows--{part}", partial=True)
+            variables = self.app.theme_variables
+            if under_cursor:
+                found += Style(bgcolor=Color.parse(variables[CURSOR]).rich_color)
+            if name:
+                found += _style_of(name, variables)
             self._styles_of[name, under_cursor] = found
         return found
 
@@ -274,6 +283,18 @@ class RowsView(Widget):
             self.select(index)
             if event.chain == 2:
                 self.post_message(self.Opened(self))
+
+
+def _style_of(name: str, variables: Mapping[str, str]) -> Style:
+    """Return what a style's name adds to the plain one, in a theme's colours."""
+    ground = GROUNDS.get(name)
+    colour = "background" if ground else COLOURS.get(name)
+    return Style(
+        color=Color.parse(variables[colour]).rich_color if colour else None,
+        bgcolor=Color.parse(variables[ground]).rich_color if ground else None,
+        bold=True if name in BOLD else None,
+        underline=True if name in UNDERLINED else None,
+    )
 
 
 class TapeView(RowsView):

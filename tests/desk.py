@@ -63,8 +63,14 @@ def hybrid_tui(
     )
 
 
+def begin(home: Path, *words: str, variables: Mapping[str, str] | None = None) -> Forked:
+    """Start a command, forked, and go on; ``variables`` are added to its environment."""
+    found = {**environment(home), **(variables or {})}
+    return Forked(words, environment=found, folder=home.parent)
+
+
 def start(home: Path, *words: str) -> subprocess.Popen[str]:
-    """Start a command and go on."""
+    """Start a command in an interpreter of its own, and go on."""
     return subprocess.Popen(
         command(*words),
         env=environment(home),

@@ -25,7 +25,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 import pytest
 
@@ -59,11 +59,35 @@ class Forked:
         self._server.sendall(request.encode() + b"\n")
         self._answer = self._server.makefile("r")
         self.pid = int(self._answer.readline())
+        self.returncode: int | None = None
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it at once."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        """End it at once, where it has not ended."""
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def lines(self) -> list[str]:
+        """Return the whole lines that it has printed so far."""
+        printed = os.pread(self.out.fileno(), os.fstat(self.out.fileno()).st_size, 0)
+        return printed[: printed.rfind(b"\n") + 1].decode().splitlines()
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the JSON lines that it has printed so far."""
+        return [json.loads(line) for line in self.lines()]
+
+    def complaints(self) -> str:
+        """Return what it has written to stderr so far."""
+        return os.pread(self.err.fileno(), os.fstat(self.err.fileno()).st_size, 0).decode()
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """Return what it wrote to stdout and to stderr until its end, as ``wait`` does."""
+        done = self.wait(timeout)
+        return done.stdout, done.stderr
 
     def wait(self, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Return its exit code and what it wrote; raises TimeoutExpired after ``seconds``."""
@@ -73,6 +97,7 @@ class Forked:
         except TimeoutError:
             self.kill()
             raise subprocess.TimeoutExpired(self.words, seconds) from None
+        self.returncode = code
         with self._server, self._answer, self.out, self.err:
             return subprocess.CompletedProcess(self.words, code, _text(self.out), _text(self.err))
 

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import json
 import os
 import signal
 import subprocess
+import termios
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from hybrid_tui.commands.event_stream import Printer
 from hybrid_tui.domain.events import Alert
-from tests.desk import command, environment
+from tests.desk import command, environment, wait_for
 
 NOON = datetime(2026, 3, 20, 16, tzinfo=UTC)
+
+
+def waiting_in(pipe: IO[bytes]) -> int:
+    """Return how many bytes of a pipe nobody has read yet."""
+    found = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, found)
+    return found[0]
 
 
 def alert(number: int) -> Alert:
@@ -79,8 +90,10 @@ def test_a_signal_stops_an_engine_whose_events_nobody_reads(tmp_path: Path) -> N
         stderr=subprocess.PIPE,
     )
     assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(3)
+    stdout = process.stdout
+    stdout.readline()
+    # A pipe holds 64 KiB.
+    wait_for(lambda: waiting_in(stdout) > 60_000)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
     process.stdout.close()

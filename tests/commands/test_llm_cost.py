@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.desk import hybrid_tui, start, wait_for
+from tests.desk import begin, hybrid_tui, wait_for
 from tests.servers.llm import Act, LlmServer, failing, strategy_for
 
 FIRST_DAY = "2026-01-05"
@@ -148,7 +148,7 @@ def test_a_failing_endpoint_leaves_the_other_tiers_running(
 def test_commands_and_the_end_do_not_wait_for_a_model(desk: Desk) -> None:
     desk.server.acts = [Act(delay_s=60)]
     words = [word for one in desk.settings for word in ("--set", one)]
-    engine = start(desk.home, *words, "run", "--headless", "--speed", "0")
+    engine = begin(desk.home, *words, "run", "--headless", "--speed", "0")
     try:
         wait_for(lambda: desk.server.requests, 60)
         assert hybrid_tui(desk.home, "pause").returncode == 0

@@ -16,7 +16,7 @@ import pytest
 from hybrid_tui.config import Paths
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.engine.endpoint import read_endpoint
-from tests.desk import ROOT, command, environment, hybrid_tui, wait_for
+from tests.desk import begin, hybrid_tui, wait_for
 from tests.servers.alpaca_data import KEYS as SERVED
 from tests.servers.alpaca_data import AlpacaData, minutes, serve_data
 from tests.servers.alpaca_socket import serve_socket
@@ -61,31 +61,33 @@ def alpaca(calendar: TradingCalendar, tmp_path: Path) -> Iterator[Alpaca]:
         yield Alpaca(data, trading, tmp_path / "home")
 
 
-async def events_of(alpaca: Alpaca, *words: str) -> list[dict[str, object]]:
-    """Run the engine until it has seen the account; return its events."""
+async def events_of(alpaca: Alpaca, *words: str, until: set[str]) -> list[dict[str, object]]:
+    """Run the engine until it has told of all words of ``until``; return its events."""
     paths = Paths.of(environment={"HYBRID_TUI_HOME": str(alpaca.home)})
     async with serve_socket() as stream:
         listens = ("--set", f"market.stream_url={stream.url}")
-        engine = await asyncio.create_subprocess_exec(
-            *command(*words, *listens, "run", "--headless", "--json"),
-            env={**environment(alpaca.home), **KEYS},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-        )
+        opened = (*words, *listens, "run", "--headless", "--json")
+        engine = begin(alpaca.home, *opened, variables=KEYS)
         await asyncio.to_thread(wait_for, lambda: read_endpoint(paths.engine) is not None)
         await asyncio.to_thread(wait_for, lambda: alpaca.trading.state()["listening"] > 0)
-        await asyncio.sleep(3)
+
+        def has_told() -> bool:
+            printed = "".join(engine.lines())
+            return all(word in printed for word in until)
+
+        await asyncio.to_thread(wait_for, has_told)
         engine.send_signal(signal.SIGTERM)
-        out, complaints = await asyncio.wait_for(engine.communicate(), 40)
+        out, complaints = await asyncio.to_thread(engine.communicate, 40)
     assert engine.returncode == 0, complaints
-    assert b"Traceback" not in complaints
+    assert "Traceback" not in complaints
     return [json.loads(line) for line in out.splitlines()]
 
 
 async def test_the_desk_trades_the_paper_account(alpaca: Alpaca) -> None:
     alpaca.trading.by_hand(symbol="AAPL", side="buy", type="market", time_in_force="day", qty="3")
-    events = await events_of(alpaca, *alpaca.words())
+    events = await events_of(
+        alpaca, *alpaca.words(), until={"AccountObserved", "ExternalsObserved", "outside this desk"}
+    )
     started = events[0]
     assert started["mode"] == "paper"
     sources = started["sources"]
@@ -143,7 +145,7 @@ async def test_a_confirmed_live_account_begins_with_small_positions(alpaca: Alpa
     alpaca.home.mkdir(parents=True, exist_ok=True)
     confirmed = {ACCOUNT_ID: datetime.now(UTC).isoformat()}
     (alpaca.home / "live-accounts.json").write_text(json.dumps(confirmed))
-    events = await events_of(alpaca, "--live", *alpaca.words("live"))
+    events = await events_of(alpaca, "--live", *alpaca.words("live"), until={"AccountObserved"})
     started = events[0]
     assert started["mode"] == "live"
     settings = started["settings"]
@@ -155,16 +157,11 @@ async def test_one_engine_an_account(alpaca: Alpaca) -> None:
     paths = Paths.of(environment={"HYBRID_TUI_HOME": str(alpaca.home)})
     async with serve_socket() as stream:
         listens = ("--set", f"market.stream_url={stream.url}")
-        engine = await asyncio.create_subprocess_exec(
-            *command(*alpaca.words(), *listens, "run", "--headless"),
-            env={**environment(alpaca.home), **KEYS},
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-        )
+        engine = begin(alpaca.home, *alpaca.words(), *listens, "run", "--headless", variables=KEYS)
         await asyncio.to_thread(wait_for, lambda: read_endpoint(paths.engine) is not None)
         words = ("--profile", "other", *alpaca.words(), "run", "--headless")
         done = await asyncio.to_thread(alpaca.run, *words)
         engine.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(engine.communicate(), 40)
+        await asyncio.to_thread(engine.communicate, 40)
     assert done.returncode == 1, done.stderr
     assert f"process {engine.pid}" in done.stderr

@@ -128,18 +128,18 @@ def test_live_and_backtest_drivers_agree_on_real_days(
     folder = shared_data / "bars_1min_2025"
     paths = [folder / f"{name}.csv.gz" for name in ("NVDA", "SPY", "COIN")]
     whole = read_bars(paths, calendar=calendar).series
-    stepped, live = both(days(whole, 35_000, 12), [], calendar, frozenset({"rules"}))
+    stepped, live = both(days(whole, 35_000, 8), [], calendar, frozenset({"rules"}))
     check_equal(stepped, live)
-    assert len(stepped.trades) >= 5
+    assert len(stepped.trades) >= 3
 
 
 def test_live_and_backtest_drivers_agree_with_all_three_tiers(calendar: TradingCalendar) -> None:
-    symbols = ("SPY", "NVDA", "AMD", "ORCL", "JPM", "NFLX")
+    symbols = ("SPY", "NVDA", "AMD", "ORCL")
     market = SimulatedMarket(SimulatedConfig(seed=3, symbols=symbols), calendar)
-    series, news = market.history(date(2026, 2, 2), 4)
+    series, news = market.history(date(2026, 2, 2), 2)
     stepped, live = both(series, news, calendar, frozenset({"rules", "ml", "llm"}))
     check_equal(stepped, live)
-    assert len(stepped.trades) >= 5
+    assert len(stepped.trades) >= 2
 
 
 @pytest.mark.full
@@ -219,12 +219,12 @@ def check_same_day(home: Path, paced_speed: str, tiers: str) -> set[object]:
 
 
 def test_a_recorded_real_day_is_the_same_day_at_any_speed(stocked_home: Path) -> None:
-    kinds = check_same_day(stocked_home, "3600", "rules")
+    kinds = check_same_day(stocked_home, "7200", "rules")
     assert {"NewsArrived", "OrderFilled", "StopMoved"} <= kinds
 
 
 def test_a_recorded_real_day_with_all_tiers_is_the_same_day(stocked_home: Path) -> None:
-    kinds = check_same_day(stocked_home, "7200", "rules,ml,llm")
+    kinds = check_same_day(stocked_home, "14400", "rules,ml,llm")
     assert {"NewsArrived", "SignalProposed", "PredictionsMade"} <= kinds
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import pytest
 
 from hybrid_tui.config import Paths
 from hybrid_tui.engine.endpoint import read_endpoint
-from tests.desk import hybrid_tui, start, wait_for
+from tests.desk import begin, hybrid_tui, wait_for
+from tests.forked import Forked
 
 SETTINGS = (
     "--set", "app.tiers=rules", "--set", "risk.protections=max_entries",
@@ -25,9 +25,9 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def run_engine(home: Path) -> subprocess.Popen[str]:
+def run_engine(home: Path, speed: str) -> Forked:
     paths = Paths.of(environment={"HYBRID_TUI_HOME": str(home)})
-    engine = start(home, *SETTINGS, "run", "--headless", "--speed", "300")
+    engine = begin(home, *SETTINGS, "run", "--headless", "--speed", speed)
 
     def listens() -> bool:
         # What a killed engine left behind says where nobody listens any more.
@@ -46,7 +46,7 @@ def listed(home: Path) -> list[dict[str, Any]]:
 
 
 def test_a_lock_survives_kill_9_and_is_lifted_by_the_engine_that_follows(home: Path) -> None:
-    engine = run_engine(home)
+    engine = run_engine(home, "1200")
     wait_for(lambda: listed(home))
     engine.kill()
     engine.communicate(timeout=20)
@@ -60,7 +60,7 @@ def test_a_lock_survives_kill_9_and_is_lifted_by_the_engine_that_follows(home: P
     alone = hybrid_tui(home, "locks", "lift", "max_entries")
     assert alone.returncode == 1
     assert "no engine" in alone.stderr
-    engine = run_engine(home)
+    engine = run_engine(home, "300")
     try:
         # Read once: the engine's clock goes on at 300 times the usual speed.
         (still,) = listed(home)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from hybrid_tui.config import Paths
 from hybrid_tui.engine.endpoint import read_endpoint
 from hybrid_tui.market.calendar import xnys
-from tests.desk import ROOT, command, environment, hybrid_tui, wait_for
+from tests.desk import begin, hybrid_tui, wait_for
 from tests.servers.alpaca_data import KEYS as SERVED
 from tests.servers.alpaca_data import AlpacaData, clock_says, minutes, serve_data
 from tests.servers.alpaca_socket import serve_socket, streamed_quote
@@ -56,22 +55,23 @@ async def test_the_desk_warms_up_connects_and_shows_live_quotes(tmp_path: Path) 
         stocked(data)
         data.clock = clock_says(datetime.now(UTC), not is_scheduled_now())
         async with serve_socket() as stream:
-            engine = await asyncio.create_subprocess_exec(
-                *command(*words(data.url, stream.url), "run", "--headless", "--json"),
-                env={**environment(home), **KEYS},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=ROOT,
-            )
+            opened = [*words(data.url, stream.url), "run", "--headless", "--json"]
+            engine = begin(home, *opened, variables=KEYS)
             await asyncio.to_thread(wait_for, lambda: read_endpoint(paths.engine) is not None)
             await stream.subscribed("/v2/iex")
             now = datetime.now(UTC)
             await stream.send("/v2/iex", streamed_quote("SPY", now, 99.0, 101.0))
-            await asyncio.sleep(8)
+
+            def has_shown_a_quote() -> bool:
+                found = engine.events()
+                quoted = any(event.get("quotes", {}).get("SPY") == [99.0, 101.0] for event in found)
+                return quoted and any(event["event"] == "HaltsChanged" for event in found)
+
+            await asyncio.to_thread(wait_for, has_shown_a_quote, 60)
             engine.send_signal(signal.SIGTERM)
-            out, complaints = await asyncio.wait_for(engine.communicate(), 30)
+            out, complaints = await asyncio.to_thread(engine.communicate, 30)
     assert engine.returncode == 0, complaints
-    assert b"Traceback" not in complaints
+    assert "Traceback" not in complaints
     events = [json.loads(line) for line in out.splitlines()]
     started = events[0]
     assert started["event"] == "EngineStarted"

@@ -22,7 +22,7 @@ from hybrid_tui.engine.client import EngineClient, EngineGone, send_command
 from hybrid_tui.engine.endpoint import is_held, read_endpoint
 from hybrid_tui.engine.spawn import start_engine
 from hybrid_tui.journal.reader import latest_run, open_read_only, read_state
-from tests.desk import ROOT, command, environment, hybrid_tui, start, wait_for
+from tests.desk import ROOT, begin, command, environment, hybrid_tui, wait_for
 
 QUICK = ("--set", "app.tiers=rules,llm")
 
@@ -35,7 +35,7 @@ def paths(tmp_path: Path) -> Paths:
 @pytest.fixture
 def engine(tmp_path: Path, paths: Paths) -> Iterator[Paths]:
     """A running engine in mode sim, at speed 600."""
-    process = start(tmp_path / "home", *QUICK, "run", "--headless", "--speed", "600")
+    process = begin(tmp_path / "home", *QUICK, "run", "--headless", "--speed", "600")
     wait_for(lambda: read_endpoint(paths.engine) is not None)
     yield paths
     if is_held(paths):
@@ -186,7 +186,7 @@ def test_stop_is_acknowledged_before_the_engine_goes(engine: Paths) -> None:
 
 
 def test_sigterm_stops_it_cleanly(tmp_path: Path, paths: Paths) -> None:
-    process = start(tmp_path / "home", *QUICK, "run", "--headless")
+    process = begin(tmp_path / "home", *QUICK, "run", "--headless")
     wait_for(lambda: read_endpoint(paths.engine) is not None)
     process.send_signal(signal.SIGTERM)
     _, complaints = process.communicate(timeout=20)
@@ -200,7 +200,7 @@ def test_sigterm_stops_it_cleanly(tmp_path: Path, paths: Paths) -> None:
 def test_a_killed_engine_leaves_no_lock_and_the_next_one_goes_on(
     tmp_path: Path, paths: Paths
 ) -> None:
-    process = start(tmp_path / "home", *QUICK, "run", "--headless", "--speed", "600")
+    process = begin(tmp_path / "home", *QUICK, "run", "--headless", "--speed", "600")
     wait_for(lambda: paths.journal.exists() and read_endpoint(paths.engine) is not None)
     send_command(paths.engine, Pause())
     before = state_of(paths)
@@ -208,7 +208,7 @@ def test_a_killed_engine_leaves_no_lock_and_the_next_one_goes_on(
     process.communicate(timeout=20)
     with pytest.raises(EngineGone):
         send_command(paths.engine, Resume())
-    again = start(tmp_path / "home", *QUICK, "run", "--headless", "--speed", "600")
+    again = begin(tmp_path / "home", *QUICK, "run", "--headless", "--speed", "600")
 
     def is_listening() -> bool:
         endpoint = read_endpoint(paths.engine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from hybrid_tui.config import Paths
 from hybrid_tui.engine.endpoint import read_endpoint
 from hybrid_tui.journal.reader import open_read_only
 from hybrid_tui.market.halts import VIEW_ONLY
-from tests.desk import ROOT, command, environment, hybrid_tui, wait_for
+from tests.desk import begin, hybrid_tui, wait_for
 from tests.servers.yahoo import Share, Yahoo, yahoo_server
 from tests.servers.yahoo_socket import price, serve_prices
 
@@ -45,24 +45,28 @@ def stocked(yahoo: Yahoo) -> None:
     )
 
 
+def headlines_asked(yahoo: Yahoo) -> list[str]:
+    return [path for path in yahoo.asked if "/xhr/ncp" in path]
+
+
 async def run(
-    home: Path, options: list[str], seconds: float, during: Any = None
-) -> tuple[list[dict[str, Any]], bytes]:
-    """Run the engine until its socket is there, then for a while; return its events."""
+    home: Path,
+    options: list[str],
+    until: Callable[[list[dict[str, Any]]], bool],
+    *,
+    during: Any = None,
+    seconds: float = 0.0,
+) -> tuple[list[dict[str, Any]], str]:
+    """Run the engine until its events show something, and ``seconds`` more; return its events."""
     paths = Paths.of(environment={"HYBRID_TUI_HOME": str(home)})
-    engine = await asyncio.create_subprocess_exec(
-        *command(*options, "run", "--headless", "--json"),
-        env=environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-    )
+    engine = begin(home, *options, "run", "--headless", "--json")
     await asyncio.to_thread(wait_for, lambda: read_endpoint(paths.engine) is not None, 60)
     if during is not None:
         await during()
+    await asyncio.to_thread(wait_for, lambda: until(engine.events()), 60)
     await asyncio.sleep(seconds)
     engine.send_signal(signal.SIGTERM)
-    out, complaints = await asyncio.wait_for(engine.communicate(), 30)
+    out, complaints = await asyncio.to_thread(engine.communicate, 30)
     assert engine.returncode == 0, complaints
     return [json.loads(line) for line in out.splitlines()], complaints
 
@@ -79,9 +83,17 @@ async def test_prices_headlines_and_history_reach_the_desk_and_headlines_only_on
                 await prices.subscribed()
                 await prices.send(price("SPY", datetime.now(UTC), 182.5))
 
-            events, complaints = await run(home, words(yahoo, prices.url), 8, say_a_price)
-            again, _ = await run(home, words(yahoo, prices.url), 6)
-    assert b"Traceback" not in complaints
+            def all_arrived(events: list[dict[str, Any]]) -> bool:
+                quoted = any("SPY" in event.get("quotes", ()) for event in events)
+                return quoted and any(event["event"] == "NewsArrived" for event in events)
+
+            options = words(yahoo, prices.url)
+            events, complaints = await run(home, options, all_arrived, during=say_a_price)
+            asked = len(headlines_asked(yahoo))
+            again, _ = await run(
+                home, options, lambda _: len(headlines_asked(yahoo)) > asked, seconds=2
+            )
+    assert "Traceback" not in complaints
     assert events[0]["sources"]["market"] == "Yahoo, last prices"
     ticks = [event for event in events if event["event"] == "Ticked"]
     assert ticks[-1]["quotes"] == {"SPY": [182.5, 182.5]}
@@ -95,16 +107,21 @@ async def test_prices_headlines_and_history_reach_the_desk_and_headlines_only_on
     assert again[0]["resumed"]
 
 
+def is_told_of_no_entries(events: list[dict[str, Any]]) -> bool:
+    told = [event["text"] for event in events if event["event"] == "Alert"]
+    return any("could not be reached" in text and "no entries" in text for text in told)
+
+
 async def test_without_the_socket_it_is_view_only_and_says_so(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with yahoo_server() as yahoo:
         stocked(yahoo)
-        events, complaints = await run(home, words(yahoo, "ws://127.0.0.1:9/"), 7)
-    assert b"Traceback" not in complaints
+        options = words(yahoo, "ws://127.0.0.1:9/")
+        events, complaints = await run(home, options, is_told_of_no_entries, seconds=2)
+    assert "Traceback" not in complaints
     halts = [event["halted"] for event in events if event["event"] == "HaltsChanged"]
     assert halts == [{"SPY": VIEW_ONLY}]
-    told = [event["text"] for event in events if event["event"] == "Alert"]
-    assert any("could not be reached" in text and "no entries" in text for text in told)
+    assert is_told_of_no_entries(events)
     journal = open_read_only(home / "journal.db")
     (kept,) = journal.execute("select count(*) from events where kind = 'HaltsChanged'").fetchone()
     journal.close()

@@ -24,7 +24,7 @@ def test_no_fill_takes_more_than_its_share_of_the_volume(
     home: Path, shared_data: Path, calendar: TradingCalendar
 ) -> None:
     path = shared_data / "bars_1min_2025" / "FAS.csv.gz"
-    words = ("--data", str(path), "--start", "2026-01-05", "--end", "2026-01-16")
+    words = ("--data", str(path), "--start", "2026-01-20", "--end", "2026-01-30")
     free = run(home, *words)
     capped = run(home, *words, "--set", "broker.participation=0.05")
     bars = read_bars([path], calendar=calendar).series["FAS"]

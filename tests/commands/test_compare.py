@@ -26,7 +26,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def words(shared_data: Path) -> list[str]:
     news = str(shared_data / "news_2026" / "headlines.jsonl.gz")
     return [
-        "--data", str(shared_data / "yahoo_1m_2026"), "--symbols", "NVDA,TSLA", "--start", "2026-03-19",
+        "--data", str(shared_data / "yahoo_1m_2026"), "--symbols", "NVDA,TSLA",
+        "--start", "2026-03-19",
         "--news", news, "--received-from", "published_at",
     ]  # fmt: skip
 

@@ -140,6 +140,7 @@ def _import_everything() -> None:
 def _serve(path: str) -> NoReturn:
     """Fork a program for each connection, and answer with its pid and then its exit code."""
     _import_everything()
+    gc.collect()
     gc.freeze()
     children: dict[int, socket.socket] = {}
     woken, wake = os.pipe()

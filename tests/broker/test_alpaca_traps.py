@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -214,3 +215,19 @@ async def test_an_entry_beside_a_foreign_stop_ends_with_the_brokers_words(
     (ended,) = [event for event in desk.kept.events if isinstance(event, ev.OrderCancelled)]
     assert "wash trade" in ended.reason
     assert server.ledger().positions == {"AAPL": Decimal(1)}
+
+
+async def test_a_stop_that_the_broker_ends_after_90_days_is_placed_again(
+    server: AlpacaTrading,
+) -> None:
+    desk = AlpacaDesk(server)
+    async with running(desk):
+        desk.quote("AAPL", 100.0)
+        desk.buy("AAPL", 10)
+        await desk.until(lambda: desk.is_protected("AAPL") and not desk.state.orders)
+        server.advance(timedelta(days=91).total_seconds())
+        ended = next(order for order in server.orders() if order["type"] == "stop")
+        assert ended["status"] == "expired"
+        await desk.until(lambda: desk.is_protected("AAPL"))
+    assert any("stop was expired" in text for text in desk.alerts())
+    assert desk.longest_bare() < 5

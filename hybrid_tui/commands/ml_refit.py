@@ -15,7 +15,6 @@ from hybrid_tui.commands.ml_data import (
     MoreData,
     News,
     Start,
-    Symbols,
     summary,
     symbols_of,
 )
@@ -45,7 +44,9 @@ def refit(
     data: Annotated[
         list[str], typer.Option("--data", help="what it was trained on, or newer: see ml train")
     ],
-    symbols: Symbols = None,
+    symbols: Annotated[
+        str | None, typer.Option(help="A,B,... (default: those of the measured model)")
+    ] = None,
     start: Start = None,
     end: End = None,
     news: News = None,

@@ -126,6 +126,16 @@ def test_a_challenger_that_beats_everything_is_promoted_after_its_week(
     assert {made.model_id for made in world.state.predictions.values()} == {"new"}
 
 
+def test_what_is_worse_than_the_base_rate_is_let_into_no_shadow(
+    tmp_path: Path, calendar: TradingCalendar
+) -> None:
+    world = World(tmp_path, calendar, MONDAY, GUESSES, facts("old"))
+    challenge(world, "new", WORSE)
+    assert world.decided() == [("rejected", "new")]
+    assert "worse than forecasting the base rate" in world.book.decisions[-1].reason
+    assert world.book.shadow is None
+
+
 def test_what_is_damaged_when_its_week_is_over_is_rejected_and_the_champion_stays(
     tmp_path: Path, calendar: TradingCalendar
 ) -> None:

@@ -126,6 +126,22 @@ def test_a_challenger_that_beats_everything_is_promoted_after_its_week(
     assert {made.model_id for made in world.state.predictions.values()} == {"new"}
 
 
+def test_what_knows_fridays_data_is_promoted_a_week_later_and_lives_another_week(
+    tmp_path: Path, calendar: TradingCalendar
+) -> None:
+    world = World(tmp_path, calendar, MONDAY, GUESSES, facts("old"))
+    challenge(world, "new")
+    world.shelf.expires_at = new_york("2025-10-03T16:00") + timedelta(days=14)
+    world.until("2025-10-17T15:59")
+    assert world.decided() == [("promoted", "new")]
+    assert world.state.beats["ml"].health == "ok"
+    made = {prediction.at for prediction in world.state.predictions.values()}
+    assert made == {new_york("2025-10-17T15:30")}
+    world.until("2025-10-20T12:00")
+    assert {prediction.at for prediction in world.state.predictions.values()} == made
+    assert "new has expired on 2025-10-17" in world.state.beats["ml"].reason
+
+
 def test_what_is_worse_than_the_base_rate_is_let_into_no_shadow(
     tmp_path: Path, calendar: TradingCalendar
 ) -> None:

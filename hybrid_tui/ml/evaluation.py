@@ -139,7 +139,8 @@ def _figures(
 
 
 def _coverage(held: BoolArray, data: Dataset, seed: int) -> dict[str, float | None]:
-    return _figure(three(by_day(lambda rows: float(held[rows].mean()), data.day, seed)))
+    figure = by_day(lambda count: float(np.average(held, weights=count)), data.day, seed)
+    return _figure(three(figure))
 
 
 def _not_worse(gain: dict[str, float | None]) -> bool | None:

@@ -17,6 +17,7 @@ import numpy as np
 from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
 from hybrid_tui.domain.live_calibration import TOLERATED_ERROR
 from hybrid_tui.domain.models import BASE_RATE, CHALLENGER, CHAMPION, DayOfLosses, GateResult
+from hybrid_tui.ml.metrics import log_losses
 
 LEAST_DAYS = 5
 LEAST_OUTCOMES = 500
@@ -59,7 +60,7 @@ def judge(
     """
     days, place = np.unique(day, return_inverse=True)
     losses = {
-        name: np.bincount(place, _loss(said, is_up), minlength=len(days)).astype(np.float64)
+        name: np.bincount(place, log_losses(said, is_up), minlength=len(days)).astype(np.float64)
         for name, said in {CHALLENGER: challenger, **rivals}.items()
     }
     return _judge(np.bincount(place, minlength=len(days)), losses, seed)
@@ -141,9 +142,3 @@ def _gain(
     low, high = np.quantile((drawn @ sums) / (drawn @ counts), ends)
     value = float(sums.sum() / counts.sum())
     return Gain(rival=name, value=value, low=float(low), high=float(high))
-
-
-def _loss(probability: FloatArray, is_up: BoolArray) -> FloatArray:
-    """Return the negative log likelihood of each outcome, nats."""
-    safe = np.clip(probability, 1e-9, 1 - 1e-9)
-    return np.asarray(-np.where(is_up, np.log(safe), np.log1p(-safe)))

@@ -10,11 +10,13 @@ from hybrid_tui.ml.inference import outlooks, uncalibrated
 from hybrid_tui.ml.measured_figures import ScoreRow
 from hybrid_tui.ml.metrics import (
     Figure,
-    auc,
+    auc_counted,
     brier,
-    by_day,
+    by_day_all,
+    dense_ranks,
     expected_calibration_error,
     log_loss,
+    log_losses,
     reliability,
 )
 from hybrid_tui.ml.model_files import Model
@@ -39,29 +41,37 @@ def evaluate(model: Model, data: Dataset, *, seed: int) -> dict[str, float | int
     base_rate = model.manifest.base_rate
     constant = np.full(len(data), base_rate)
     inside = (data.log_return >= low) & (data.log_return <= high)
-    gained = volatility_gain(data, volatility)
     up = data.is_up
-    days = data.day
 
     figures: dict[str, float | int | None] = {
         "windows": len(data),
-        "days": len(np.unique(days)),
+        "days": len(np.unique(data.day)),
         "base_rate": float(up.mean()),
         "brier_constant": brier(constant, up),
         "log_loss_constant": log_loss(constant, up),
     }
-    measured = {
-        "auc": by_day(lambda rows: auc(probability[rows], up[rows]), days, seed),
-        "brier": by_day(lambda rows: brier(probability[rows], up[rows]), days, seed),
-        "log_loss": by_day(lambda rows: log_loss(probability[rows], up[rows]), days, seed),
-        "log_loss_gain": by_day(
-            lambda rows: log_loss(constant[rows], up[rows]) - log_loss(probability[rows], up[rows]),
-            days,
-            seed,
-        ),
-        "interval_coverage": by_day(lambda rows: float(inside[rows].mean()), days, seed),
-        "volatility_gain": by_day(lambda rows: float(gained[rows].mean()), days, seed),
+    columns = {
+        "brier": (probability - up) ** 2,
+        "log_loss": log_losses(probability, up),
+        "log_loss_gain": log_losses(constant, up) - log_losses(probability, up),
+        "interval_coverage": inside,
+        "volatility_gain": volatility_gain(data, volatility),
     }
+    said = dense_ranks(probability)
+    measured = dict(
+        zip(
+            ("auc", *columns),
+            by_day_all(
+                lambda count: [
+                    auc_counted(said, up, count),
+                    *(float(np.average(column, weights=count)) for column in columns.values()),
+                ],
+                data.day,
+                seed,
+            ),
+            strict=True,
+        )
+    )
     for name, figure in measured.items():
         figures |= _row(name, figure)
     figures["ece"] = expected_calibration_error(probability, up)

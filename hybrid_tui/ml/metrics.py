@@ -43,11 +43,18 @@ def brier(probability: FloatArray, is_up: BoolArray) -> float:
 
 def log_loss(probability: FloatArray, is_up: BoolArray, weight: FloatArray | None = None) -> float:
     """Return the mean negative log likelihood in nats, by ``weight`` where there is one."""
+    return float(np.average(log_losses(probability, is_up), weights=weight))
+
+
+def log_losses(probability: FloatArray, is_up: BoolArray) -> FloatArray:
+    """Return the negative log likelihood of each outcome in nats, (n,)."""
     safe = np.clip(probability, 1e-9, 1 - 1e-9)
-    return float(-np.average(np.where(is_up, np.log(safe), np.log1p(-safe)), weights=weight))
+    return np.asarray(-np.where(is_up, np.log(safe), np.log1p(-safe)))
 
 
-def expected_calibration_error(probability: FloatArray, is_up: BoolArray) -> float:
+def expected_calibration_error(
+    probability: FloatArray, is_up: BoolArray, count: FloatArray | None = None
+) -> float:
     """Return the mean gap between probability and frequency over ten equal bins of probability.
 
     Guo et al., 2017, "On Calibration of Modern Neural Networks": the desk's live figure has the
@@ -55,8 +62,9 @@ def expected_calibration_error(probability: FloatArray, is_up: BoolArray) -> flo
     have in common as error.
     """
     place = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
-    gaps = np.bincount(place, probability - is_up, BINS)
-    return float(np.abs(gaps).sum() / len(probability))
+    times = np.ones(len(probability)) if count is None else count
+    gaps = np.bincount(place, times * (probability - is_up), BINS)
+    return float(np.abs(gaps).sum() / times.sum())
 
 
 def reliability(probability: FloatArray, is_up: BoolArray) -> list[tuple[float, float, int]]:
@@ -69,47 +77,71 @@ def reliability(probability: FloatArray, is_up: BoolArray) -> list[tuple[float, 
     ]
 
 
-def rank_correlation(first: FloatArray, second: FloatArray) -> float:
-    """Return Spearman's correlation, ties at their mean rank; NaN where one never varies."""
-    ranks = [_ranks(first), _ranks(second)]
-    if not all(column.std() > 0 for column in ranks):
-        return math.nan
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+def dense_ranks(values: FloatArray) -> IntArray:
+    """Return the place of each value among the different ones, 0 for the lowest."""
+    place: IntArray = np.unique(values, return_inverse=True)[1]
+    return place
 
 
-def _ranks(values: FloatArray) -> FloatArray:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: FloatArray = (np.cumsum(counts) - (counts - 1) / 2.0)[place]
-    return ranks
+def auc_counted(rank: IntArray, is_up: BoolArray, count: FloatArray) -> float:
+    """Return :func:`auc` of rows that occur ``count`` times each, by their dense ranks."""
+    positives = np.bincount(rank, count * is_up)
+    negatives = np.bincount(rank, count * ~is_up)
+    pairs = float(positives.sum() * negatives.sum())
+    below = np.cumsum(negatives) - negatives / 2.0
+    return float((positives * below).sum()) / pairs if pairs else math.nan
+
+
+def rank_correlation_counted(first: IntArray, second: IntArray, count: FloatArray) -> float:
+    """Return Spearman's correlation of rows that occur ``count`` times each, by their dense ranks.
+
+    Ties are at their mean rank; NaN where one never varies.
+    """
+    offs = []
+    for rank in (first, second):
+        occurs = np.bincount(rank, count)
+        ranks = (np.cumsum(occurs) - (occurs - 1) / 2.0)[rank]
+        offs.append(ranks - np.average(ranks, weights=count))
+    # No matrix product: its threads spin longer than this takes.
+    spread = float((count * offs[0] ** 2).sum() * (count * offs[1] ** 2).sum())
+    both = float((count * offs[0] * offs[1]).sum())
+    return both / math.sqrt(spread) if spread > 0 else math.nan
 
 
 def by_day(
-    statistic: Callable[[IntArray], float], days: IntArray, seed: int, resamples: int = RESAMPLES
+    statistic: Callable[[FloatArray], float], days: IntArray, seed: int, resamples: int = RESAMPLES
 ) -> Figure:
-    """Return a statistic of row numbers, with an interval that resamples whole days.
+    """Return a statistic of how often each row counts (n,), with an interval by whole days.
 
-    Outcomes of one day overlap and share a market, so days are the independent units. With fewer
-    than five days there is no interval to give (NaN).
+    Outcomes of one day overlap and share a market, so days are the independent units, and resampled
+    as such. With fewer than five days there is no interval to give (NaN).
     """
-    return by_day_all(lambda rows: [statistic(rows)], days, seed, resamples)[0]
+    return by_day_all(lambda count: [statistic(count)], days, seed, resamples)[0]
 
 
 def by_day_all(
-    statistics: Callable[[IntArray], Sequence[float]],
+    statistics: Callable[[FloatArray], Sequence[float]],
     days: IntArray,
     seed: int,
     resamples: int = RESAMPLES,
 ) -> list[Figure]:
-    """Return several statistics of the same rows, as :func:`by_day` does one."""
-    rows_of = [np.flatnonzero(days == day) for day in np.unique(days)]
-    values = statistics(np.arange(len(days)))
-    if len(rows_of) < LEAST_DAYS:
+    """Return several statistics as :func:`by_day` does one, of how often each row counts, (n,).
+
+    Counting a row twice needs no copy of it, and what the rows have in common (their order) is
+    found once for all resamples.
+    """
+    place = dense_ranks(days)
+    several = len(np.unique(days))
+    values = statistics(np.ones(len(days)))
+    if several < LEAST_DAYS:
         return [Figure(value=value, low=math.nan, high=math.nan) for value in values]
     rng = np.random.default_rng(seed)
     drawn = np.array(
         [
             statistics(
-                np.concatenate([rows_of[i] for i in rng.integers(0, len(rows_of), len(rows_of))])
+                np.bincount(rng.integers(0, several, several), minlength=several)[place].astype(
+                    np.float64
+                )
             )
             for _ in range(resamples)
         ]

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from hybrid_tui.domain.bars import FloatArray, IntArray
+from hybrid_tui.domain.bars import FloatArray
 from hybrid_tui.ml.dataset import Dataset
 from hybrid_tui.ml.measured_figures import ScoreRow
 from hybrid_tui.ml.metrics import (
     Figure,
-    auc,
-    brier,
+    auc_counted,
     by_day_all,
+    dense_ranks,
     expected_calibration_error,
-    log_loss,
-    rank_correlation,
+    log_losses,
+    rank_correlation_counted,
 )
 
 ENSEMBLE = "ensemble"
@@ -42,23 +42,26 @@ def scores(
     better by, in the figure's own unit, and is paired (the same days for both). The information
     coefficient is the rank correlation of the probability with the scaled return.
     """
-    up, days, moved = data.is_up, data.day, data.scaled_return
+    up, days = data.is_up, data.day
+    said, moved = dense_ranks(probability), dense_ranks(data.scaled_return)
+    squares, losses = [], []
+    for forecast in (probability, constant):
+        squares.append((forecast - up) ** 2)
+        losses.append(log_losses(forecast, up))
 
-    def of(rows: IntArray) -> list[float]:
-        said, came, flat = probability[rows], up[rows], constant[rows]
-        figures = (
-            brier(said, came),
-            expected_calibration_error(said, came),
-            log_loss(said, came),
-        )
-        plain = (
-            brier(flat, came),
-            expected_calibration_error(flat, came),
-            log_loss(flat, came),
-        )
-        gains = [base - own for base, own in zip(plain, figures, strict=True)]
-        paired = [value for pair in zip(figures, gains, strict=True) for value in pair]
-        return [auc(said, came), *paired, rank_correlation(said, moved[rows])]
+    def of(count: FloatArray) -> list[float]:
+        figures = []
+        for own, plain in (
+            [float(np.average(column, weights=count)) for column in squares],
+            [expected_calibration_error(p, up, count) for p in (probability, constant)],
+            [float(np.average(column, weights=count)) for column in losses],
+        ):
+            figures += [own, plain - own]
+        return [
+            auc_counted(said, up, count),
+            *figures,
+            rank_correlation_counted(said, moved, count),
+        ]
 
     return dict(zip(SCORES, by_day_all(of, days, seed), strict=True))
 

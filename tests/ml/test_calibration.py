@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_tui.domain.bars import BoolArray, FloatArray
@@ -15,7 +15,15 @@ from hybrid_tui.ml.calibration import (
     sigmoid,
     target_position,
 )
-from hybrid_tui.ml.metrics import auc, by_day, expected_calibration_error, log_loss
+from hybrid_tui.ml.metrics import (
+    auc,
+    auc_counted,
+    by_day,
+    dense_ranks,
+    expected_calibration_error,
+    log_loss,
+    rank_correlation_counted,
+)
 
 fractions = st.floats(0.0, 1.0)
 
@@ -136,16 +144,39 @@ def test_calibration_error_is_nothing_for_frequencies_and_the_gap_for_a_bias() -
     assert expected_calibration_error(shifted, is_up) > 0.15
 
 
+@given(st.integers(0, 10_000))
+@settings(max_examples=25, deadline=None)
+def test_a_row_that_counts_twice_is_a_row_that_occurs_twice(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    probability, moved = rng.integers(0, 12, (2, 40)) / 11.0
+    is_up = rng.random(40) < 0.5
+    count = rng.integers(0, 4, 40)
+    rows, times = np.repeat(np.arange(40), count), count.astype(np.float64)
+    counted = (
+        auc_counted(dense_ranks(probability), is_up, times),
+        rank_correlation_counted(dense_ranks(probability), dense_ranks(moved), times),
+        expected_calibration_error(probability, is_up, times),
+    )
+    repeated = (
+        auc(probability[rows], is_up[rows]),
+        rank_correlation_counted(
+            dense_ranks(probability[rows]), dense_ranks(moved[rows]), np.ones(len(rows))
+        ),
+        expected_calibration_error(probability[rows], is_up[rows]),
+    )
+    assert counted == pytest.approx(repeated, nan_ok=True)
+
+
 def test_days_are_resampled_whole() -> None:
     day = np.repeat(np.arange(10), 1_000)
     is_up = day < 5  # one outcome a day: ten outcomes, not ten thousand
-    figure = by_day(lambda rows: float(is_up[rows].mean()), day, seed=1)
+    figure = by_day(lambda count: float(np.average(is_up, weights=count)), day, seed=1)
     assert figure.value == 0.5
     assert figure.high - figure.low > 0.4
 
 
 def test_a_few_days_give_no_interval() -> None:
-    figure = by_day(lambda rows: float(len(rows)), np.repeat(np.arange(4), 10), seed=1)
+    figure = by_day(lambda count: float(count.sum()), np.repeat(np.arange(4), 10), seed=1)
     assert figure.value == 40
     assert np.isnan(figure.low)
     assert np.isnan(figure.high)

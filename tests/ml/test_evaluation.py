@@ -12,7 +12,7 @@ import pytest
 from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.ml.dataset import build_dataset
 from hybrid_tui.ml.evaluation import evaluation
-from hybrid_tui.ml.metrics import rank_correlation, reliability
+from hybrid_tui.ml.metrics import dense_ranks, rank_correlation_counted, reliability
 from hybrid_tui.ml.model_files import Model
 from tests.desk import hybrid_tui
 from tests.ml.builders import random_walk
@@ -89,10 +89,10 @@ def test_a_span_without_a_window_is_said(tmp_path: Path, calendar: TradingCalend
 
 
 def test_ranks_decide_the_information_coefficient() -> None:
-    first = np.array([1.0, 2.0, 3.0, 4.0])
-    assert rank_correlation(first, np.exp(first)) == pytest.approx(1.0)
-    assert rank_correlation(first, -first) == pytest.approx(-1.0)
-    assert np.isnan(rank_correlation(first, np.ones(4)))
+    first, count = np.array([1.0, 2.0, 3.0, 4.0]), np.ones(4)
+    for other, expected in ((np.exp(first), 1.0), (-first, -1.0), (np.ones(4), np.nan)):
+        found = rank_correlation_counted(dense_ranks(first), dense_ranks(other), count)
+        assert found == pytest.approx(expected, nan_ok=True)
 
 
 def test_the_reliability_table_is_of_equal_tenths() -> None:

@@ -22,7 +22,14 @@ MIGRATION_NAMES = (
     "m003_exchanges_and_labels",
     "m004_model_decisions",
     "m005_model_life",
+    "m006_events_by_kind",
 )
+
+NO_TICK = "kind <> 'Ticked'"
+"""What the index by kind holds: all but the ticks, which are nearly all events and never sought.
+
+SQLite uses the index only for a query that has this very term.
+"""
 
 READ_TABLES = (
     "orders",
@@ -150,6 +157,10 @@ def _migrations() -> Migrations:
         for statement in MODEL_TABLES.split(";"):
             if statement.strip():
                 db.execute(statement)
+
+    @migrations(name=MIGRATION_NAMES[5])
+    def events_by_kind(db: Database) -> None:
+        db.execute(f"create index events_by_kind on events (run, kind, id) where {NO_TICK}")
 
     return migrations
 

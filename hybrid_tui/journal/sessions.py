@@ -13,6 +13,7 @@ from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.instants import iso
 from hybrid_tui.domain.signals import StrategySignal
 from hybrid_tui.journal.codec import load_event
+from hybrid_tui.journal.schema import NO_TICK
 
 PAGE = 20
 """How many proposals a page has."""
@@ -159,7 +160,7 @@ def _beside(
     """Return why sessions were asked for outside their hours, by decision, and the abstentions."""
     rows = connection.execute(
         "select kind, body from events where run = ? and id > ? and id < ?"
-        " and kind in ('SessionAsked', 'SignalAbstained')",
+        f" and {NO_TICK} and kind in ('SessionAsked', 'SignalAbstained')",
         (run, after, before),
     )
     asked, abstained = {}, []
@@ -233,16 +234,19 @@ def _headlines(
     found: dict[str, NewsItem] = {}
     rows: Iterable[tuple[str]] = (
         connection.execute(
-            "select body from events where run = ? and at >= ? and id < ? and kind = 'NewsArrived'"
-            " order by at desc",
-            (run, iso(signal.at - NEWS_BACK), event_id),
+            "select body from events where run = ? and id < ?"
+            f" and {NO_TICK} and kind = 'NewsArrived' order by id desc",
+            (run, event_id),
         )
         if wanted
         else ()
     )
     for (body,) in rows:
         event = load_event("NewsArrived", body)
-        if isinstance(event, ev.NewsArrived) and event.item.id in wanted:
+        assert isinstance(event, ev.NewsArrived)
+        if event.at < signal.at - NEWS_BACK:
+            break
+        if event.item.id in wanted:
             found.setdefault(event.item.id, event.item)
             if len(found) == len(wanted):
                 break

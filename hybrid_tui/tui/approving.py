@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from hybrid_tui.domain.commands import Ack, Approve, Command, Undo, Veto
+from hybrid_tui.domain.inquiries import PreviewInquiry
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.commanding import REPEAT_SECONDS
 from hybrid_tui.tui.page import Page
+from hybrid_tui.tui.preview import Preview, preview_of
 from hybrid_tui.tui.questions import veto_rows
 from hybrid_tui.tui.widgets.dialogs import Asking
 
 if TYPE_CHECKING:
     from hybrid_tui.domain.tiers import SignalState
+
+PREVIEW_SECONDS = 5.0
 
 
 class Approving(Page):
@@ -20,22 +25,48 @@ class Approving(Page):
 
     _waiting: SignalState | None = None
     _waiting_since: float = 0.0
+    _previewed: tuple[object, ...] = ()
+    _asked_preview: float = 0.0
+    preview: Preview | None = None
+    """What approving the list that is shown would make possible, once the engine has said."""
 
+    @abstractmethod
     def chosen_waiting(self) -> str | None:
         """Return the symbol under the cursor of the list."""
-        raise NotImplementedError
 
+    @abstractmethod
     def choose_waiting(self, symbol: str) -> None:
         """Put the cursor of the list on a symbol."""
-        raise NotImplementedError
 
     def shown(self, waiting: SignalState | None, wall: float) -> None:
-        """Note which list the person sees; a list that has just changed cannot be decided on."""
+        """Note which list the person sees; a list that has just changed cannot be decided on.
+
+        The engine is asked now and then what approving it would make possible.
+        """
         before = self._waiting.signal.id if self._waiting is not None else None
         after = waiting.signal.id if waiting is not None else None
         if before != after:
             self._waiting_since = wall
         self._waiting = waiting
+        self._ask_preview(waiting, wall)
+
+    def _ask_preview(self, waiting: SignalState | None, wall: float) -> None:
+        state = self.desk.model.state
+        if waiting is None or state is None or self.desk.model.is_stale:
+            self.preview, self._previewed = None, ()
+            return
+        about = (waiting.signal.id, tuple(waiting.symbols.values()), state.prediction_event)
+        if about == self._previewed and wall - self._asked_preview < PREVIEW_SECONDS:
+            return
+        if about[:1] != self._previewed[:1]:
+            self.preview = None
+        self._previewed, self._asked_preview = about, wall
+        self.run_worker(self._take_preview(waiting.signal.id), exit_on_error=False)
+
+    async def _take_preview(self, signal_id: str) -> None:
+        answer = await self.desk.ask(PreviewInquiry(signal_id=signal_id))
+        if answer.document is not None and self._previewed[:1] == (signal_id,):
+            self.preview = preview_of(answer.document)
 
     def applies(self, action: str) -> bool:
         """Decisions apply where something waits for one."""

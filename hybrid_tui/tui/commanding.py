@@ -125,7 +125,12 @@ class Commanding(Screen[None]):
 
         choices = [("close", f"Sell {symbol}", "error"), (CANCEL, "Cancel", "default")]
         self.app.push_screen(
-            Question(f"Close {symbol}", close_rows(state, symbol), choices), answered
+            Question(
+                f"Close {symbol}",
+                lambda: close_rows(self.desk.model.state or state, symbol),
+                choices,
+            ),
+            answered,
         )
 
     def action_tighten(self) -> None:
@@ -198,8 +203,8 @@ class Commanding(Screen[None]):
         choices = [("flatten", "Sell everything", "error"), (CANCEL, "Cancel", "default")]
         self.app.push_screen(
             Question(
-                "Flatten",
-                flatten_rows(state),
+                "Sell everything",
+                lambda: flatten_rows(self.desk.model.state or state),
                 choices,
                 typed="FLATTEN" if is_live else None,
             ),
@@ -252,7 +257,12 @@ class Commanding(Screen[None]):
             ("stop", "Stop it", "warning"),
             (CANCEL, "Cancel", "default"),
         ]
-        self.app.push_screen(Question("Quit", quit_rows(state), choices, focus="leave"), answered)
+        self.app.push_screen(
+            Question(
+                "Quit", lambda: quit_rows(self.desk.model.state or state), choices, focus="leave"
+            ),
+            answered,
+        )
 
     async def _stop(self) -> None:
         ack = await self.desk.send(Stop())

@@ -22,6 +22,7 @@ exit_on_error=False)``. Tests: ``tests/tui/builders.py`` (``desk_app``, ``press`
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -44,7 +45,7 @@ from hybrid_tui.tui.widgets.rows_view import RowsView
 
 log = logging.getLogger(__name__)
 
-FIRST = ("again", "approve", "veto")
+FIRST = ("again", "approve", "approve_all", "veto", "veto_all")
 """The actions that stand first in the bottom line, where they apply."""
 
 
@@ -59,13 +60,13 @@ class Page(Commanding):
     _styled_for = ""
     _failed_at = -1
 
+    @abstractmethod
     def body(self) -> ComposeResult:
         """Yield the widgets between the status lines and the notice."""
-        raise NotImplementedError
 
+    @abstractmethod
     def paint_body(self, wall: float) -> None:
         """Fill the body from the model; ``wall`` is the screen's monotonic clock in seconds."""
-        raise NotImplementedError
 
     def looks(self) -> object:
         """Return what decides, beside model, clock, notice and size, how the page looks."""

@@ -43,7 +43,7 @@ def welcome(app: DeskApp) -> None:
             _keep(app, {"app.mode": "sim"}, "the simulated market stays; ? has all keys")
 
     choices = [
-        ("sim", "Simulated", "primary"),
+        ("sim", "Simulated", "default"),
         ("paper", "Paper", "default"),
         (CANCEL, "Later", "default"),
     ]

@@ -49,7 +49,9 @@ def _when_filled(state: DeskState) -> str:
 
 def close_rows(state: DeskState, symbol: str) -> list[Row]:
     """Return exactly what closing a position would do now."""
-    held = state.positions[symbol]
+    held = state.positions.get(symbol)
+    if held is None:
+        return [row((f"{symbol} has gone meanwhile: there is nothing to sell.", "warn"))]
     price, _ = last_price(state, symbol)
     last = price if price is not None else held.entry_price
     pnl = (last - held.entry_price) * held.quantity

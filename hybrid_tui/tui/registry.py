@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class PageEntry:
     """A page by its name; ``key`` is its number, empty where only another page opens it.
 
-    ``module`` and ``kind`` say where its class is; ``words`` are what the help says of it.
+    ``module`` and ``kind`` say where its class is; ``words`` are what the help says of it;
+    ``short`` is its name where there is little room, empty where the name is short.
     """
 
     name: str
@@ -17,6 +18,7 @@ class PageEntry:
     module: str
     kind: str
     words: str
+    short: str = ""
 
 
 DESK = PageEntry(
@@ -32,21 +34,25 @@ SYMBOL = PageEntry(
 STRATEGY = PageEntry(
     name="Strategy", key="2", module="hybrid_tui.tui.strategy.page", kind="StrategyPage",
     words="Strategy: the strategist's sessions, what was decided, why, and what it cost",
+    short="Strat",
 )  # fmt: skip
 
 TRADES = PageEntry(
     name="Trades", key="3", module="hybrid_tui.tui.trades.page", kind="TradesPage",
     words="Trades: open and closed, filtered, sorted, summed, and why each was made",
+    short="Trade",
 )  # fmt: skip
 
 BACKTEST = PageEntry(
     name="Backtest", key="5", module="hybrid_tui.tui.backtest.page", kind="BacktestPage",
     words="Backtests: plan, run, read, compare",
+    short="Test",
 )  # fmt: skip
 
 MODELS = PageEntry(
     name="Models", key="4", module="hybrid_tui.tui.models.page", kind="ModelsPage",
     words="Models: figures, calibration, drift, training, promote and roll back",
+    short="Model",
 )  # fmt: skip
 
 HEALTH = PageEntry(

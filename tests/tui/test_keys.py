@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,7 @@ from hybrid_tui.domain.commands import (
     Veto,
 )
 from hybrid_tui.tui.commanding import next_speed
+from hybrid_tui.tui.widgets.dialogs import SAID_AGAIN_SECONDS
 from hybrid_tui.tui.widgets.lines import text_of
 from hybrid_tui.tui.widgets.rows_view import RowsView
 from tests.tui.builders import (
@@ -143,6 +145,21 @@ async def test_a_list_that_has_just_changed_is_not_decided_on() -> None:
         assert desk.engine.sent == [Approve(signal_id="newer", symbols=("TSLA",))]
 
 
+async def test_another_list_begins_at_its_top_wherever_the_cursor_was() -> None:
+    async with open_desk() as desk:
+        older = normal().state.signals[LIST].signal
+        await desk.press("tab", "j", "j")
+        last = older.focus_stocks[-1]
+        assert desk.app.page.chosen_waiting() == last  # type: ignore[attr-defined]
+        await desk.tell(
+            ev.SignalProposed,
+            "10:43",
+            signal=replace(older, id="newer", focus_stocks=("TSLA", *older.focus_stocks)),
+            pending_until=older.expires_at,
+        )
+        assert desk.app.page.chosen_waiting() == "TSLA"  # type: ignore[attr-defined]
+
+
 async def test_nothing_pending_says_so() -> None:
     async with open_desk(empty()) as desk:
         await desk.press("a", "V")
@@ -185,6 +202,21 @@ async def test_flatten_says_what_is_sold_and_cancels_by_default() -> None:
         assert desk.engine.sent == []
         await desk.press("X", "left", "enter")
         assert desk.engine.sent == [Flatten()]
+
+
+async def test_a_dialog_names_its_keys_and_follows_the_market_while_it_stands() -> None:
+    async with open_desk() as desk:
+        await desk.press("X")
+        dialog = desk.app.screen
+        assert "enter does it · esc changes nothing" in str(
+            dialog.query_one("#dialog").border_subtitle
+        )
+        await desk.tell(ev.Ticked, "10:43", quotes={"META": (900.0, 900.0)})
+        await asyncio.sleep(SAID_AGAIN_SECONDS + 0.1)
+        rows = dialog.query_one("#dialog-text", RowsView).rows
+        assert any("31 META" in (said := text_of(row.line)) and "27,900.00" in said for row in rows)
+        await desk.press("escape")
+        assert desk.engine.sent == []
 
 
 async def test_answers_stay_in_sight_however_much_is_sold() -> None:

@@ -126,7 +126,7 @@ async def test_bottom_line_offers_the_keys_that_apply_and_a_click_presses_them()
         (line,) = desk.lines("keys")
         assert line.startswith(" [1 Desk]")
         assert "a approve" in line
-        assert "X flatten" in line
+        assert "X sell all" in line
         assert "start again" not in line
         await desk.pilot.click("#keys", offset=(line.index("p pause"), 0))
         await settled(desk.pilot)

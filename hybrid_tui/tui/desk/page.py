@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from hybrid_tui.domain.inquiries import PreviewInquiry
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.tui import format as f
@@ -26,7 +25,7 @@ from hybrid_tui.tui.desk.probabilities import (
     reached,
 )
 from hybrid_tui.tui.desk.reasoning import reasoning_rows, reasoning_title
-from hybrid_tui.tui.desk.strategy import Preview, preview_of, strategy_rows, strategy_title
+from hybrid_tui.tui.desk.strategy import strategy_rows, strategy_title
 from hybrid_tui.tui.desk.tape_rows import tape_rows
 from hybrid_tui.tui.panes import Paned
 from hybrid_tui.tui.widgets.lines import Row, Span, row
@@ -40,7 +39,6 @@ SHORT_NAMES = {
     "reasoning": "Why",
     "tape": "Tape",
 }
-PREVIEW_SECONDS = 5.0
 
 
 class DeskPage(Approving, Paned):
@@ -74,8 +72,6 @@ class DeskPage(Approving, Paned):
     def ready(self) -> None:
         """Find the panes, and begin."""
         self._zoomed = False
-        self._preview: Preview | None = None
-        self._previewed: tuple[object, float] = (None, 0.0)
         self._tabs = self.query_one("#tabs", RowsView)
         super().ready()
         self.call_after_refresh(self.desk.begin)
@@ -90,7 +86,7 @@ class DeskPage(Approving, Paned):
 
     def looks(self) -> object:
         """Return the panes' sizes and which one is current."""
-        return (self._current, id(self._preview), self.sizes())
+        return (self._current, id(self.preview), self.sizes())
 
     def chosen_symbol(self) -> str | None:
         """Return the position under the cursor."""
@@ -119,7 +115,6 @@ class DeskPage(Approving, Paned):
         self.shown(focus if waits else None, wall)
         self._paint_positions(state, now)
         self._paint_probabilities(state, now)
-        self._ask_preview(focus if waits else None, wall)
         self._paint_strategy(focus, state, now, waits=waits)
         self._paint_reasoning(focus, state)
         self._paint_tape()
@@ -159,38 +154,16 @@ class DeskPage(Approving, Paned):
         self, focus: SignalState | None, state: DeskState, now: datetime, *, waits: bool
     ) -> None:
         view, is_stale = self.panes["strategy"], self.desk.model.is_stale
-        rows = strategy_rows(focus, state, now, view.size.width - 1, self._preview)
-        view.show(rows, stale=is_stale)
+        rows = strategy_rows(focus, state, now, view.size.width - 1, self.preview)
+        view.show(rows, stale=is_stale, of=focus.signal.id if focus is not None else "")
         self.entitle(view, strategy_title(focus, state, now), _more(view))
         view.set_class(waits and not is_stale, "-wants")
 
     def _paint_reasoning(self, focus: SignalState | None, state: DeskState) -> None:
         view, is_stale = self.panes["reasoning"], self.desk.model.is_stale
-        view.show(reasoning_rows(focus, state, view.size.width - 1), stale=is_stale)
+        rows = reasoning_rows(focus, state, view.size.width - 1)
+        view.show(rows, stale=is_stale, of=focus.signal.id if focus is not None else "")
         self.entitle(view, reasoning_title(focus), _more(view))
-
-    def _ask_preview(self, waiting: SignalState | None, wall: float) -> None:
-        """Ask the engine now and then what approving the list would make possible."""
-        if waiting is None or self.desk.model.is_stale:
-            self._preview, self._previewed = None, (None, 0.0)
-            return
-        state = self.desk.model.state
-        predicted = state.prediction_event if state is not None else None
-        about = (waiting.signal.id, tuple(waiting.symbols.values()), predicted)
-        before, asked = self._previewed
-        if about == before and wall - asked < PREVIEW_SECONDS:
-            return
-        if before is None or about[0] != before[0]:  # type: ignore[index]
-            self._preview = None
-        self._previewed = (about, wall)
-        self.run_worker(self._take_preview(waiting.signal.id), exit_on_error=False)
-
-    async def _take_preview(self, signal_id: str) -> None:
-        answer = await self.desk.ask(PreviewInquiry(signal_id=signal_id))
-        about = self._previewed[0]
-        if answer.document is None or about is None or about[0] != signal_id:  # type: ignore[index]
-            return
-        self._preview = preview_of(answer.document)
 
     def _paint_tape(self) -> None:
         view, model = self.panes["tape"], self.desk.model

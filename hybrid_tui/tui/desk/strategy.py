@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from hybrid_tui.domain.signals import BAD_SENTIMENT
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.domain.tiers import SignalState
 from hybrid_tui.rules.overnight import gap_risk
 from hybrid_tui.tui import format as f
+from hybrid_tui.tui.preview import Preview, possible_rows
 from hybrid_tui.tui.widgets.lines import Row, Span, row, width_of
 
 STATUS: dict[str, Span] = {
@@ -20,17 +19,6 @@ STATUS: dict[str, Span] = {
     "expired": ("- expired", "dim"),
 }
 URGENT = timedelta(minutes=5)
-
-Preview = Mapping[str, tuple[int, str]]
-"""By symbol: the shares that would be bought next, and why none (or fewer)."""
-
-
-def preview_of(document: Mapping[str, Any]) -> Preview:
-    """Return the preview of an engine's answer."""
-    return {
-        str(symbol): (int(found["shares"]), str(found["why"]))
-        for symbol, found in document["symbols"].items()
-    }
 
 
 def strategy_title(focus: SignalState | None, state: DeskState, now: datetime) -> str:
@@ -68,6 +56,8 @@ def strategy_rows(
             f"{signal.overnight_target * 100:.0f} %",
         )
     ]
+    if pending:
+        rows += [row((line, "accent")) for line in f.wrap(yours(focus, state, now), width)]
     rows += [row((line, "dim")) for line in f.wrap(_worst_night(state), width)]
     current = state.strategy(now)
     for text, style in against(focus, current, state):
@@ -75,7 +65,8 @@ def strategy_rows(
         rows += [row((indent + line, style)) for line in f.wrap(text, width - len(indent))]
     others = [found for found in state.pending(now) if found is not focus]
     if others:
-        rows.append(row((f"{len(others)} older list(s) wait as well", "warn")))
+        older = "1 older list waits" if len(others) == 1 else f"{len(others)} older lists wait"
+        rows.append(row((f"{older} as well: page 2 has all", "warn")))
     rows.append(row(""))
     rows += _symbols(focus, current, state, now, width, preview if pending else None)
     if not signal.focus_stocks:
@@ -92,7 +83,19 @@ def strategy_rows(
         undo = "" if kept else "   u takes it back"
         said = f"{focus.status} {at} ({f.clean(who)}){undo}"
         rows.append(row((f.fit(said, width), "dim")))
+        if current is None:
+            rows += [row((line, "dim")) for line in f.wrap(_next_list(state, now), width)]
     return rows
+
+
+def yours(focus: SignalState, state: DeskState, now: datetime) -> str:
+    """Say how long a list waits on the person's clock, where the market's runs faster."""
+    if state.speed == 1:
+        return ""
+    if not state.speed:
+        return "The clock runs as fast as it goes; - slows it."
+    left = (focus.pending_until - now) / state.speed
+    return f"{f.span(left)} of your time at {state.speed:g}x; - slows it"
 
 
 def against(focus: SignalState, current: SignalState | None, state: DeskState) -> list[Span]:
@@ -153,10 +156,15 @@ def _nothing(state: DeskState, now: datetime) -> str:
     beat = state.beats.get("llm")
     if beat is not None and beat.health == "failed":
         return f"Tier 3 failed: {f.clean(beat.reason)}"
-    if beat is not None and beat.next_at is not None and beat.next_at > now:
-        at = f.new_york(beat.next_at, "%H:%M")
-        return f"No strategy. The next session is at {at} New York."
-    return "No strategy. Without one in force nothing is bought."
+    return f"No strategy: nothing is bought without one. {_next_list(state, now)}"
+
+
+def _next_list(state: DeskState, now: datetime) -> str:
+    """Say when the next list comes, and how to have one now."""
+    beat = state.beats.get("llm")
+    if beat is None or beat.next_at is None or beat.next_at <= now:
+        return "L holds a session now."
+    return f"Next session {f.new_york(beat.next_at, '%H:%M')} New York; L holds one now."
 
 
 def _worst_night(state: DeskState) -> str:
@@ -221,17 +229,5 @@ def _symbols(
         if room >= 24:
             spans.append(("  " + f.fit(thesis_of(focus, symbol), room), "dim"))
         rows.append(row(*spans, key=symbol))
-        is_open = focus.symbols.get(symbol) == "pending" and symbol not in state.positions
-        if preview is not None and symbol in preview and is_open:
-            text, style = _possible(*preview[symbol], state)
-            rows.append(row((f.fit(f"  → {text}", width), style)))
+        rows += possible_rows(symbol, focus, state, preview, width)
     return rows
-
-
-def _possible(shares: int, why: str, state: DeskState) -> Span:
-    """Return what an approval would make possible for a symbol."""
-    if shares:
-        rules = state.started.settings.get("entry", "the rules") if state.started else "the rules"
-        cut = f" ({f.clean(why)})" if why else ""
-        return (f"buys {shares} once {rules} confirms{cut}", "good")
-    return (f"no entry: {f.clean(why)}", "dim")

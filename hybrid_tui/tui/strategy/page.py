@@ -79,7 +79,7 @@ class StrategyPage(Approving, Paned):
 
     def looks(self) -> object:
         """Return what was read, what is selected and marked, and the panes' sizes."""
-        selected = (self._list.cursor_key, self._marked, self._current)
+        selected = (self._list.cursor_key, self._marked, self._current, id(self.preview))
         return (self._version, *selected, self.sizes())
 
     def chosen_waiting(self) -> str | None:
@@ -134,11 +134,15 @@ class StrategyPage(Approving, Paned):
             self.entitle(self._full, "Compared · esc ends it", self._below())
         else:
             self._want(chosen)
-            self._full.show(detail_rows(chosen, state, now, width), stale=is_stale)
             known = chosen.now_known
             waiting = known if known is not None and known.is_pending(now) else None
+            # Noted first: another list than before has no preview yet.
+            self.shown(waiting, wall)
+            rows = detail_rows(chosen, state, now, width, self.preview)
+            self._full.show(rows, stale=is_stale, of=chosen.key)
             self.entitle(self._full, self._title(chosen, state), self._below())
-        self.shown(waiting, wall)
+        if waiting is None:
+            self.shown(None, wall)
         self._full.set_class(waiting is not None and not is_stale, "-wants")
 
     def _title(self, view: SessionView, state: DeskState) -> str:

@@ -19,6 +19,7 @@ from hybrid_tui.journal.sessions import (
 from hybrid_tui.tui import format as f
 from hybrid_tui.tui.desk.reasoning import numbered
 from hybrid_tui.tui.desk.strategy import STATUS, against, change_of
+from hybrid_tui.tui.preview import Preview, possible_rows
 from hybrid_tui.tui.widgets.lines import Column, Columns, Line, Row, Span, row
 from hybrid_tui.tui.widgets.markdown import markdown_rows
 
@@ -173,8 +174,17 @@ def dollars(value: float) -> str:
     return f"${value:.4f}"
 
 
-def detail_rows(view: SessionView, state: DeskState, now: datetime, width: int) -> list[Row]:
-    """Return a session in full; the rows of its focus list have the symbols as keys."""
+def detail_rows(
+    view: SessionView,
+    state: DeskState,
+    now: datetime,
+    width: int,
+    preview: Preview | None = None,
+) -> list[Row]:
+    """Return a session in full; the rows of its focus list have the symbols as keys.
+
+    ``preview`` says what approving the list would make possible, where it waits.
+    """
     stored, signal = view.stored, view.signal
     rows: list[Row] = []
     if stored.asked:
@@ -191,7 +201,7 @@ def detail_rows(view: SessionView, state: DeskState, now: datetime, width: int) 
             rows += [row((" " * indent + line, style)) for line in f.wrap(text, width - indent)]
     if signal is not None and signal.sectors:
         rows += labelled("sectors", f.clean(", ".join(signal.sectors)), width)
-    rows += _focus(view, state, now, width)
+    rows += _focus(view, state, now, width, preview)
     rows += _decided(view, width)
     if signal is None:
         return [*rows, row(("reading the rest from the journal ...", "dim"))]
@@ -228,7 +238,9 @@ def _plain(text: str) -> str:
     return "\n".join(f.printable(line) for line in text.splitlines())
 
 
-def _focus(view: SessionView, state: DeskState, now: datetime, width: int) -> list[Row]:
+def _focus(
+    view: SessionView, state: DeskState, now: datetime, width: int, preview: Preview | None
+) -> list[Row]:
     stored = view.stored
     rows = [row(""), row(("Focus list", "head"))]
     if not stored.focus:
@@ -257,6 +269,8 @@ def _focus(view: SessionView, state: DeskState, now: datetime, width: int) -> li
             row((f.fit(symbol, 6), "bold"), (" ", ""), shown, ("  ", ""), (f.fit(words, 11), style),
                 (f.fit(change[0], 9), change[1]), (f.fit(why, room), "dim"), key=symbol)
         )  # fmt: skip
+        if known is not None:
+            rows += possible_rows(symbol, known, state, preview, width)
     others = [
         f"{symbol} {f.score(score)}"
         for symbol, score in sorted(stored.scores.items())

@@ -20,9 +20,16 @@ from hybrid_tui.tui.widgets.rows_view import RowsView
 Choice = tuple[str, str, str]
 """An answer's id, its words, and the button's variant."""
 
+Words = Sequence[Row] | Callable[[], Sequence[Row]]
+"""What a dialog says; what is called is asked again while it stands: the desk goes on."""
+
 CANCEL = "cancel"
+COLUMNS = 66
+EDGES = 6
+"""The columns of the frame and the space inside it."""
 ANSWER_LINES = 8
-SCROLLS = "j scrolls"
+"""The lines of the frame, its space, and the line to type in or the buttons."""
+SAID_AGAIN_SECONDS = 0.5
 HELD_SECONDS = 0.3
 """A key that is held down comes again within this time."""
 
@@ -46,11 +53,65 @@ class _Once(ModalScreen[Result]):
             self.dismiss(answer)
 
 
-class Question(_Once[str]):
+class _Telling(_Once[Result]):
+    """A box with a text that is scrolled where it does not fit, and the keys on its frame."""
+
+    KEYS: ClassVar[str] = ""
+    SHORT_KEYS: ClassVar[str] = ""
+    SCROLLS: ClassVar[str] = ""
+
+    def __init__(self, title: str, words: Words) -> None:
+        super().__init__()
+        self._title = title
+        self._words = words
+
+    def box(self) -> Vertical:
+        """Return the frame of the dialog."""
+        box = Vertical(id="dialog")
+        box.styles.width = COLUMNS
+        box.border_title = Content(self._title)
+        return box
+
+    def on_mount(self) -> None:
+        """Show the text, and what becomes of it while the dialog stands."""
+        self.lay_text()
+        if callable(self._words):
+            self.set_interval(SAID_AGAIN_SECONDS, self.lay_text)
+
+    def on_resize(self) -> None:
+        """Break the text for the new width."""
+        self.lay_text()
+
+    def lay_text(self) -> None:
+        """Break the text into lines; what does not fit is scrolled, the answers stay in sight."""
+        text = self.query_one("#dialog-text", RowsView)
+        rows = self._words() if callable(self._words) else self._words
+        shown = wrapped(rows, min(COLUMNS, self.app.size.width) - EDGES)
+        height = max(1, min(len(shown), self.app.size.height - ANSWER_LINES))
+        text.styles.height = height
+        text.show(shown)
+        self._name_keys(text.below(height))
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll the text."""
+        text = self.query_one("#dialog-text", RowsView)
+        text.scroll_rows(by)
+        self._name_keys(text.below())
+
+    def _name_keys(self, below: int) -> None:
+        more = f"{below} more, {self.SCROLLS} · {self.SHORT_KEYS}" if below else self.KEYS
+        self.query_one("#dialog").border_subtitle = Content(more)
+
+
+class Question(_Telling[str]):
     """Rows of text and buttons; ``focus`` names the answer that has the focus.
 
     With ``typed``, an answer other than cancel counts only when that word was typed.
     """
+
+    KEYS = "← → chooses · enter does it · esc changes nothing"
+    SHORT_KEYS = "← → enter · esc"
+    SCROLLS = "j scrolls"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", id="dialog.cancel", tooltip="Change nothing"),
@@ -65,23 +126,20 @@ class Question(_Once[str]):
     def __init__(
         self,
         title: str,
-        rows: Sequence[Row],
+        words: Words,
         choices: Sequence[Choice],
         *,
         focus: str = CANCEL,
         typed: str | None = None,
     ) -> None:
-        super().__init__()
-        self._title = title
-        self._rows = rows
+        super().__init__(title, words)
         self._choices = choices
         self._focus = focus
         self._typed = typed
 
     def compose(self) -> ComposeResult:
         """Lay the question out."""
-        with Vertical(id="dialog") as box:
-            box.border_title = Content(self._title)
+        with self.box():
             yield RowsView(id="dialog-text", focusable=False)
             if self._typed is not None:
                 yield Input(placeholder=f"type {self._typed}", id="dialog-typed", compact=True)
@@ -96,17 +154,8 @@ class Question(_Once[str]):
 
     def on_mount(self) -> None:
         """Show the text and focus the safe answer."""
-        _show_wrapped(self, self._rows)
+        super().on_mount()
         self.query_one(f"#answer-{self._focus}", Button).focus()
-
-    def on_resize(self) -> None:
-        """Break the text for the new width."""
-        self.call_after_refresh(_show_wrapped, self, self._rows)
-
-    def action_scroll(self, by: int) -> None:
-        """Scroll the text."""
-        self.query_one("#dialog-text", RowsView).scroll_rows(by)
-        _count_below(self)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Give the answer."""
@@ -123,7 +172,7 @@ class Question(_Once[str]):
         self.give(CANCEL)
 
 
-class Asking(_Once[str | None]):
+class Asking(_Telling[str | None]):
     """One line to type under rows of text: enter gives it, esc gives None.
 
     ``check`` returns what is wrong with a text, or nothing. Keys of the first moments are not
@@ -132,21 +181,24 @@ class Asking(_Once[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", id="asking.cancel", tooltip="Change nothing"),
+        Binding("down", "scroll(1)", "down", id="asking.down", show=False),
+        Binding("up", "scroll(-1)", "up", id="asking.up", show=False),
     ]
+    KEYS = "enter does it · esc changes nothing"
+    SHORT_KEYS = KEYS
+    SCROLLS = "↓ scrolls"
 
     def __init__(
         self,
         title: str,
-        rows: Sequence[Row],
+        words: Words,
         *,
         placeholder: str = "",
         value: str = "",
         check: Callable[[str], str] = lambda _: "",
         wall: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
-        self._title = title
-        self._rows = rows
+        super().__init__(title, words)
         self._placeholder = placeholder
         self._value = value
         self._check = check
@@ -155,9 +207,7 @@ class Asking(_Once[str | None]):
 
     def compose(self) -> ComposeResult:
         """Lay the question out."""
-        with Vertical(id="dialog") as box:
-            box.border_title = Content(self._title)
-            box.border_subtitle = Content("enter does it · esc changes nothing")
+        with self.box():
             yield RowsView(id="dialog-text", focusable=False)
             yield _Line(
                 self._wall,
@@ -171,13 +221,9 @@ class Asking(_Once[str | None]):
             yield RowsView(id="dialog-wrong", focusable=False)
 
     def on_mount(self) -> None:
-        """Show the text."""
-        _show_wrapped(self, self._rows)
+        """Show the text, and be ready for what is typed."""
+        super().on_mount()
         self.query_one("#dialog-typed", Input).focus()
-
-    def on_resize(self) -> None:
-        """Break the text for the new width."""
-        self.call_after_refresh(_show_wrapped, self, self._rows)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Give what was typed, where nothing is wrong with it."""
@@ -192,24 +238,6 @@ class Asking(_Once[str | None]):
     def action_cancel(self) -> None:
         """Change nothing."""
         self.give(None)
-
-
-def _show_wrapped(screen: ModalScreen[Any], rows: Sequence[Row]) -> None:
-    text = screen.query_one("#dialog-text", RowsView)
-    shown = wrapped(rows, text.size.width)
-    # What does not fit is scrolled: the answers have to stay in sight.
-    text.styles.height = max(1, min(len(shown), screen.size.height - ANSWER_LINES))
-    text.show(shown)
-    screen.call_after_refresh(_count_below, screen)
-
-
-def _count_below(screen: ModalScreen[Any]) -> None:
-    if not screen.is_mounted:
-        return
-    below = screen.query_one("#dialog-text", RowsView).below()
-    box = screen.query_one("#dialog")
-    if below or str(box.border_subtitle or "").endswith(SCROLLS):
-        box.border_subtitle = Content(f"{below} more, {SCROLLS}" if below else SCROLLS)
 
 
 class _Line(Input):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 from textual import events
@@ -15,6 +15,10 @@ from hybrid_tui.tui.widgets.rows_view import RowsView
 
 ENDS = ("pause", "flatten", "help", "ask_quit")
 """What is offered before anything else, at the end: stopping things, help and the way out."""
+SPARE = ("explain", "mark", "open", "pane(1)")
+"""What gives way to the pages' names, the last first: enter and tab are keys that people try."""
+
+GAP = 2
 
 
 class KeyLine(RowsView):
@@ -56,35 +60,53 @@ def keys_words(
 ) -> list[tuple[Span, str]]:
     """Return spans and the action of each; what does not fit is left to the help page.
 
-    Keys come before names: the pages have theirs only where all keys fit beside them.
+    The pages have their names, or short ones, where all keys but the ``SPARE`` fit beside them.
     """
     shown = [binding for binding in bindings if binding.show]
-    keys = sum(_room(binding) for binding in shown)
-    words = _pages(pages, current, named=True)
-    if _taken(words) + keys > width + 1:
-        words = _pages(pages, current, named=False)
-    ends = [binding for binding in shown if binding.action in ENDS]
-    kept = sum(_room(binding) for binding in ends)
-    for binding in shown:
-        if binding not in ends and _taken(words) + _room(binding) + kept <= width + 1:
-            words += _word(binding)
-    for binding in ends:
-        if _taken(words) + _room(binding) <= width + 1:
+    needed = [binding for binding in shown if binding.action not in SPARE]
+    room = width + GAP
+    keys = sum(_room(binding) for binding in needed)
+    for name_of in (_full_name, _short_name, _no_name):
+        words = _pages(pages, current, name_of)
+        if _taken(words) + keys <= room:
+            break
+    left = room - _taken(words)
+    ranked = sorted(needed, key=lambda binding: binding.action not in ENDS)
+    spare = [binding for binding in shown if binding.action in SPARE]
+    kept = []
+    for binding in (*ranked, *sorted(spare, key=lambda one: SPARE.index(one.action))):
+        if _room(binding) <= left:
+            left -= _room(binding)
+            kept.append(binding)
+    for binding in sorted(shown, key=lambda one: one.action in ENDS):
+        if binding in kept:
             words += _word(binding)
     return words
 
 
+def _full_name(entry: PageEntry) -> str:
+    return entry.name
+
+
+def _short_name(entry: PageEntry) -> str:
+    return entry.short or entry.name
+
+
+def _no_name(_entry: PageEntry) -> str:
+    return ""
+
+
 def _pages(
-    pages: Sequence[tuple[PageEntry, str]], current: str, *, named: bool
+    pages: Sequence[tuple[PageEntry, str]], current: str, name_of: Callable[[PageEntry], str]
 ) -> list[tuple[Span, str]]:
     words: list[tuple[Span, str]] = [((" ", ""), "")]
     for entry, key in pages:
         action = f"go('{entry.name}')"
         if entry.name == current:
-            words += [(("[", "dim"), action), ((f"{key} {entry.name}", "bold"), action),
-                      (("] ", "dim"), action)]  # fmt: skip
+            here = f"{key} {name_of(entry) or entry.name}"
+            words += [(("[", "dim"), action), ((here, "bold"), action), (("] ", "dim"), action)]
         else:
-            name = f" {entry.name} " if named else " "
+            name = f" {name_of(entry)} " if name_of(entry) else " "
             words += [((key, "accent"), action), ((name, "dim"), action)]
     return [*words, ((" ", ""), "")]
 
@@ -97,7 +119,7 @@ def keys_row(words: Sequence[tuple[Span, str]]) -> Row:
 def _word(binding: Binding) -> list[tuple[Span, str]]:
     return [
         ((key_of(binding), "accent"), binding.action),
-        ((f" {binding.description}  ", "dim"), binding.action),
+        ((f" {binding.description}{' ' * GAP}", "dim"), binding.action),
     ]
 
 

@@ -58,6 +58,7 @@ class RowsView(Widget):
         self._cursor: int | None = None
         self._is_stale = False
         self._styles_of: dict[tuple[str, bool], Style] = {}
+        self._of = ""
         self.shown_title = ""
         self.shown_subtitle = ""
 
@@ -83,12 +84,18 @@ class RowsView(Widget):
         *,
         stale: bool = False,
         keeps_place: bool = False,
+        of: str = "",
     ) -> None:
         """Show rows; the cursor stays with its key, and only lines that differ are painted.
 
         With ``keeps_place`` the row under the cursor stays at its height on the screen as well,
-        whatever comes or goes above it.
+        whatever comes or goes above it. ``of`` names what the rows are about: another thing than
+        before begins at its top, with the cursor on its first row that has a key.
         """
+        if of != self._of:
+            self._of = of
+            self._begin(rows, header, stale=stale)
+            return
         before, before_top = self._rows, self._top
         key, at = self.cursor_key, self._cursor
         was_first = at is not None and at == self._keyed_from(0, 1)
@@ -113,6 +120,13 @@ class RowsView(Widget):
             now = new[index] if index < len(new) else None
             if old != now or (self._cursor != at and index in (at, self._cursor)):
                 self._refresh_row(index)
+
+    def _begin(self, rows: Sequence[Row], header: Line | None, *, stale: bool) -> None:
+        is_longer = len(rows) != len(self._rows)
+        self._rows, self._header, self._is_stale = tuple(rows), header, stale
+        self._top, self._cursor = 0, self._keyed_from(0, 1)
+        self._keep_in_sight()
+        self.refresh(layout=self.styles.is_auto_height and is_longer)
 
     def move(self, by: int) -> None:
         """Move the cursor by rows that have a key; at an end, scroll."""
@@ -159,9 +173,9 @@ class RowsView(Widget):
             self._top = top
             self.refresh()
 
-    def below(self) -> int:
-        """Return how many rows do not fit below the last one that shows."""
-        return max(0, len(self._rows) - self._top - self._room)
+    def below(self, room: int | None = None) -> int:
+        """Return how many rows do not fit below the last one; ``room`` is the height to come."""
+        return max(0, len(self._rows) - self._top - (self._room if room is None else room))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the height that all rows need."""

@@ -16,8 +16,10 @@ from textual.pilot import Pilot
 
 from hybrid_tui.domain import events as ev
 from hybrid_tui.domain.commands import Approve, Undo, Veto
+from hybrid_tui.domain.inquiries import Answer
 from hybrid_tui.tui import registry
 from hybrid_tui.tui.app import DeskApp
+from hybrid_tui.tui.approving import PREVIEW_SECONDS
 from hybrid_tui.tui.history import JournalHistory
 from hybrid_tui.tui.widgets.lines import text_of
 from hybrid_tui.tui.widgets.markdown import markdown_rows
@@ -182,6 +184,17 @@ async def test_a_list_that_waits_is_decided_symbol_by_symbol_and_as_a_whole() ->
             Approve(signal_id=name),
             Veto(signal_id=name, symbols=("NVDA",), reason="no"),
         ]
+
+
+async def test_a_list_that_waits_says_what_an_approval_would_make_possible() -> None:
+    story = normal()
+    async with open_page(story) as page:
+        symbols = {"AMD": {"shares": 108, "why": ""}, "META": {"shares": 0, "why": "held"}}
+        page.engine.answer = lambda _: Answer(document={"signal_id": "", "symbols": symbols})
+        page.wall.seconds += PREVIEW_SECONDS + 1.0
+        await page.settle()
+        assert "→ buys 108 once rsi_macd confirms" in page.text()
+        assert "no entry: held" not in page.text()
 
 
 async def test_what_was_decided_cannot_be_decided_again_but_taken_back(path: Path) -> None:

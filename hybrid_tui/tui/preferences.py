@@ -103,7 +103,8 @@ def watchlist_rows(state: DeskState) -> list[Row]:
     """Return what another watchlist does to the desk that runs."""
     rows = [row("The running desk keeps its symbols; these are for its next start.")]
     if state.started is not None and state.started.mode in REPLAYED:
-        held = f"with {len(state.positions)} positions " if state.positions else ""
+        count = len(state.positions)
+        held = f"with {count} position{'s' if count > 1 else ''} " if count else ""
         rows += [
             row(
                 (
@@ -115,6 +116,8 @@ def watchlist_rows(state: DeskState) -> list[Row]:
         ]
     else:
         rows.append(row(("The account stays the same; what is held cannot be left out.", "dim")))
+    listed = state.started.watchlist if state.started is not None else ()
+    rows.append(row((f"{len(listed)} symbols now; home, end, ← and → move in the line.", "dim")))
     return rows
 
 

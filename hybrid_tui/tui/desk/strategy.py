@@ -66,7 +66,7 @@ def strategy_rows(
     others = [found for found in state.pending(now) if found is not focus]
     if others:
         older = "1 older list waits" if len(others) == 1 else f"{len(others)} older lists wait"
-        rows.append(row((f"{older} as well: page 2 has all", "warn")))
+        rows.append(row((f"{older} as well: see page 2", "warn")))
     rows.append(row(""))
     rows += _symbols(focus, current, state, now, width, preview if pending else None)
     if not signal.focus_stocks:

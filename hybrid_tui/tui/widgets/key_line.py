@@ -71,7 +71,7 @@ def keys_words(
         if _taken(words) + keys <= room:
             break
     left = room - _taken(words)
-    ranked = sorted(needed, key=lambda binding: binding.action not in ENDS)
+    ranked = sorted(needed, key=_rank)
     spare = [binding for binding in shown if binding.action in SPARE]
     kept = []
     for binding in (*ranked, *sorted(spare, key=lambda one: SPARE.index(one.action))):
@@ -82,6 +82,11 @@ def keys_words(
         if binding in kept:
             words += _word(binding)
     return words
+
+
+def _rank(binding: Binding) -> tuple[bool, bool]:
+    """Say what gives way first: never the veto of one symbol for the approval of all."""
+    return (binding.action not in ENDS, binding.action.endswith("_all"))
 
 
 def _full_name(entry: PageEntry) -> str:

@@ -100,7 +100,7 @@ CLAIMS: dict[str, Callable[[Screens], bool]] = {
     "bought (`B`) at 09:37": marked("B", "09:37"),
     "sold (`S`) at 10:10": marked("S", "10:10"),
     "13 of 16 conditions of another entry hold": on("symbol", r"Entry · \w+ · 13 of 16 hold "),
-    "`2` shows the strategist's sessions": on("strategy", r" 1 \[2 Strategy\] 3 ", "─ Sessions ─"),
+    "`2` shows the strategist's sessions": on("strategy", r"\[2 Strategy\]", "─ Sessions ─"),
     "of 2 proposals": on("strategy", "─ 2 proposals ─"),
     "that of 10:00 is in force with 1 symbol approved": on("strategy", r" 10:00 .* in force ✓1 "),
     "asked for by hand at 11:00": on("strategy", r" · Tue 24 Mar 11:00 · ", "! asked for by hand"),

@@ -110,13 +110,9 @@ def backtest(
     if llm == "off":
         chosen = tuple(tier for tier in chosen if tier != "llm")
     forced: dict[str, object] = {**OVER_HISTORY, "app.tiers": list(chosen)}
-    given = {
-        "app.hybrid": hybrid,
-        "broker.cash": cash,
-        "broker.slippage_bps": slippage_bps,
-        "broker.commission": commission,
-    }
-    forced |= {key: value for key, value in given.items() if value is not None}
+    if hybrid is not None:
+        forced["app.hybrid"] = hybrid
+    forced |= opt.money(cash, slippage_bps, commission)
     config = state.config(overrides=settings or (), forced=forced)
     if config.app.mode != "recorded":
         raise ConfigError(

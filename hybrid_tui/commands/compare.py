@@ -74,12 +74,7 @@ def compare(
     """Backtest the same data with rules, ml and llm on and off and in the hybrid modes."""
     import_talib_alone()
     state = state_of(context)
-    given: dict[str, object] = {
-        "broker.cash": cash,
-        "broker.slippage_bps": slippage_bps,
-        "broker.commission": commission,
-    }
-    forced = {key: value for key, value in given.items() if value is not None}
+    forced = opt.money(cash, slippage_bps, commission)
     base = _config(state, VARIANTS[0], settings or (), forced)
     check_spreads(base, None)
     since = parse_bound(start, "--start", is_end=False)

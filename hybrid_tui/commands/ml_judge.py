@@ -9,7 +9,7 @@ import typer
 from hybrid_tui.commands.common import stoppable
 from hybrid_tui.commands.context import parse_bound, print_json, state_of
 from hybrid_tui.commands.ml_data import AsJson, End, MoreData, News, Start, Symbols, symbols_of
-from hybrid_tui.commands.ml_train import MOST_WINDOWS, training_data
+from hybrid_tui.commands.ml_train import training_data
 
 
 def judge(
@@ -30,7 +30,6 @@ def judge(
     data, the champion; nothing is promoted. Exit 1: it does not.
     """
     from hybrid_tui.ml.challenge import beside_champion, whole_verdict
-    from hybrid_tui.ml.dataset import build_dataset
     from hybrid_tui.ml.model_files import CHAMPION, find_model, load_model, shipped_models
 
     state = state_of(context)
@@ -42,13 +41,7 @@ def judge(
 
     with stoppable(lambda: "while it was judged", "nothing was changed"):
         source = training_data(state, [*data, *(more_data or [])], chosen, span, news or [], seed)
-        dataset = build_dataset(
-            source.series,
-            state.calendar(),
-            symbols=tuple(chosen) if chosen else None,
-            sentiment=source.sentiment,
-            max_windows=MOST_WINDOWS,
-        )
+        dataset = source.windows(state.calendar(), chosen)
         beside = None
         if champion.id != challenger.id:
             beside = beside_champion(dataset, challenger, champion)

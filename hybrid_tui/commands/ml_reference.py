@@ -8,7 +8,7 @@ import typer
 
 from hybrid_tui.commands.context import parse_bound, state_of
 from hybrid_tui.commands.ml_data import End, MoreData, News, Start, Symbols, symbols_of
-from hybrid_tui.commands.ml_train import MOST_WINDOWS, training_data
+from hybrid_tui.commands.ml_train import training_data
 from hybrid_tui.errors import ModelError
 
 
@@ -30,7 +30,7 @@ def reference(
     The same data are needed: others are told by their fingerprint, and refused.
     """
     from hybrid_tui.market.rows import fingerprint
-    from hybrid_tui.ml.dataset import build_dataset, split
+    from hybrid_tui.ml.dataset import split
     from hybrid_tui.ml.drift import reference as reference_of
     from hybrid_tui.ml.model_files import MANIFEST, find_model, read_manifest, shipped_models
 
@@ -47,13 +47,7 @@ def reference(
             f" these have {found[:16]})",
             hint="give the --data, --symbols, --start, --end and --seed of its training",
         )
-    dataset = build_dataset(
-        source.series,
-        state.calendar(),
-        symbols=tuple(chosen) if chosen else None,
-        sentiment=source.sentiment,
-        max_windows=MOST_WINDOWS,
-    )
+    dataset = source.windows(state.calendar(), chosen)
     spans = split(dataset.day)
     seen = spans["train"] | spans["validation"] | spans["calibration"]
     figures = reference_of(dataset, seen, source.symbols(chosen))

@@ -20,7 +20,6 @@ from hybrid_tui.commands.ml_data import (
 )
 from hybrid_tui.commands.ml_train import (
     GOES_ON,
-    MOST_WINDOWS,
     TrainingData,
     Watched,
     checked_name,
@@ -57,7 +56,6 @@ def refit(
     """Fit the recipe of a measured model to all sessions, the held-out ones too; killed, it goes
     on. Its figures stay those of the measured one: the new one has seen every day.
     """
-    from hybrid_tui.ml.dataset import build_dataset
     from hybrid_tui.ml.model_files import find_model, read_manifest, shipped_models
     from hybrid_tui.ml.storing import check_free
 
@@ -77,13 +75,10 @@ def refit(
     with stoppable(watched.words, GOES_ON):
         places = [*data, *(more_data or [])]
         source = training_data(state, places, chosen, span, news or [], measured.seed)
-        dataset = build_dataset(
-            source.series,
+        dataset = source.windows(
             state.calendar(),
-            symbols=tuple(chosen),
-            sentiment=source.sentiment,
+            chosen,
             threshold_bps=measured.threshold_bps,
-            max_windows=MOST_WINDOWS,
             on_symbol=watched.windows,
         )
         manifest, folder = refitted(state, measured, made, source, dataset, watched.tell)

@@ -33,6 +33,7 @@ from hybrid_tui.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from hybrid_tui.domain.bars import BarSeries
     from hybrid_tui.domain.calendar import TradingCalendar
+    from hybrid_tui.ml.dataset import Dataset
     from hybrid_tui.ml.model_files import Market
     from hybrid_tui.ml.progress import Progress
     from hybrid_tui.ml.sentiment import SentimentEvents
@@ -64,6 +65,28 @@ class TrainingData:
         """Return the symbols (of those chosen) that have bars, sorted."""
         wanted = set(self.series if chosen is None else chosen)
         return tuple(s for s in sorted(self.series) if s in wanted and len(self.series[s]))
+
+    def windows(
+        self,
+        calendar: TradingCalendar,
+        chosen: Sequence[str] | None,
+        *,
+        threshold_bps: float | None = None,
+        on_symbol: Callable[[int, int], None] | None = None,
+    ) -> Dataset:
+        """Return the windows of the symbols chosen (default: all), as ``build_dataset`` does."""
+        from hybrid_tui.ml.dataset import build_dataset
+        from hybrid_tui.ml.labels import THRESHOLD_BPS
+
+        return build_dataset(
+            self.series,
+            calendar,
+            symbols=tuple(chosen) if chosen else None,
+            sentiment=self.sentiment,
+            threshold_bps=THRESHOLD_BPS if threshold_bps is None else threshold_bps,
+            max_windows=MOST_WINDOWS,
+            on_symbol=on_symbol,
+        )
 
 
 def train(
@@ -104,7 +127,6 @@ def train(
     from hybrid_tui.commands.ml_refit import refit_name, refitted
     from hybrid_tui.market.rows import fingerprint
     from hybrid_tui.ml.checkpoints import Checkpoints
-    from hybrid_tui.ml.dataset import build_dataset
     from hybrid_tui.ml.recipe import Recipe, chosen_members
     from hybrid_tui.ml.storing import check_free, save_model
     from hybrid_tui.ml.train import train_ensemble
@@ -123,14 +145,7 @@ def train(
     with stoppable(watched.words, GOES_ON):
         places = [*data, *(more_data or [])]
         source = training_data(state, places, chosen, (first, last), news or [], seed)
-        dataset = build_dataset(
-            source.series,
-            calendar,
-            symbols=tuple(chosen) if chosen else None,
-            sentiment=source.sentiment,
-            max_windows=MOST_WINDOWS,
-            on_symbol=watched.windows,
-        )
+        dataset = source.windows(calendar, chosen, on_symbol=watched.windows)
         newest = datetime.fromtimestamp(int(dataset.horizon_end.max()), UTC)
         name = model_id or f"ensemble-{'sim' if data == [SIM] else 'real'}-{newest:%Y%m%d}-{seed}"
         check_free(state.paths.models, name)

@@ -25,3 +25,15 @@ ReceivedFrom = Annotated[
     typer.Option("--received-from", help="the headlines' field that says when one was received"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
+
+
+def money(
+    cash: float | None, slippage_bps: float | None, commission: float | None
+) -> dict[str, object]:
+    """Return the configuration keys of those options that were given."""
+    given = {
+        "broker.cash": cash,
+        "broker.slippage_bps": slippage_bps,
+        "broker.commission": commission,
+    }
+    return {key: value for key, value in given.items() if value is not None}

@@ -13,7 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hybrid_tui.market.calendar import xnys
-from tests.survival.matrix import Outcome, combinations, run_all, table
+from tests.survival.matrix import Outcome, run_all, table
+from tests.survival.steps import combinations
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from hybrid_tui.domain.calendar import TradingCalendar
-from tests.survival.matrix import combinations, run_all, table
+from tests.survival.matrix import run_all, table
+from tests.survival.steps import combinations
 
 TENTH = len(combinations()) // 10
 WORKERS = max(2, min(4, os.cpu_count() or 2))

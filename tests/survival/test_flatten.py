@@ -13,8 +13,9 @@ from hybrid_tui.domain.calendar import TradingCalendar
 from hybrid_tui.domain.orders import ExitReason
 from hybrid_tui.journal.reader import open_read_only, read_events, runs
 from tests.servers.trading.virtual import VirtualTrading
+from tests.survival.checks import check
 from tests.survival.forge import Forge
-from tests.survival.matrix import check, live_through, prepare
+from tests.survival.matrix import live_through, prepare
 from tests.survival.script import PLANNED_S, Script, at
 
 OUTAGE_S = 12.0

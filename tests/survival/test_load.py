@@ -8,8 +8,9 @@ from pathlib import Path
 
 from hybrid_tui.domain.calendar import TradingCalendar
 from tests.servers.trading.virtual import VirtualTrading
+from tests.survival.checks import LONGEST_BARE_S, check
 from tests.survival.forge import Forge
-from tests.survival.matrix import LONGEST_BARE_S, check, live_through, prepare
+from tests.survival.matrix import live_through, prepare
 from tests.survival.script import Script, at
 
 SYMBOLS = 28

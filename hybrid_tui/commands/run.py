@@ -59,8 +59,10 @@ def serve(state: CliState, options: DeskOptions, *, until: datetime | None, as_j
     from hybrid_tui.commands.desk import compose_desk, forced_by
     from hybrid_tui.commands.event_stream import Printer
     from hybrid_tui.commands.notify import prepare_notifier
+    from hybrid_tui.commands.talib_alone import import_talib_alone
     from hybrid_tui.engine.endpoint import ProfileLock, withdraw
 
+    import_talib_alone()
     lock = ProfileLock(state.paths)
     lock.acquire()
     try:

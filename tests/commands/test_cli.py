@@ -303,11 +303,22 @@ def ended(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_backtest_over_the_store_needs_no_pandas(shared_data: Path, empty: Path) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["backtest", "--data", "store", "--json"],
+        ["--set", "app.tiers=rules,llm", "run", "--headless", "--speed", "0", "--until",
+         "2026-01-05T09:28"],
+    ],
+)  # fmt: skip
+def test_backtest_and_engine_need_no_pandas(
+    shared_data: Path, empty: Path, words: list[str]
+) -> None:
     bars = shared_data / "bars_hour_lean" / "IBM.csv.gz"
     assert hybrid_tui(empty, "data", "import", str(bars)).returncode == 0
+    assert hybrid_tui(empty, *words).returncode == 0  # a new journal's tables want a library
     program = (
-        "import sys; sys.argv = ['hybrid-tui', 'backtest', '--data', 'store', '--json']\n"
+        f"import sys; sys.argv = {['hybrid-tui', *words]!r}\n"
         "from hybrid_tui.cli import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
         "assert 'pandas' not in sys.modules\n"

@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +40,39 @@ def imported_late() -> Iterator[str]:
                 for node in ast.walk(function):
                     if isinstance(node, ast.ImportFrom) and str(node.module).startswith("hybrid_"):
                         yield str(node.module)
+
+
+def imported_at_once(body: Sequence[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports that a module's own import carries out: not those of functions or types."""
+    for node in body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            yield from imported_at_once(node.orelse)
+        elif isinstance(node, (ast.If, ast.Try, ast.With, ast.ClassDef)):
+            for part in ("body", "orelse", "finalbody"):
+                yield from imported_at_once(getattr(node, part, []))
+
+
+def needs(path: Path, ours: set[str]) -> Iterator[str]:
+    """Yield the modules of ours that have to be there before a module can be."""
+    for node in imported_at_once(ast.parse(path.read_text()).body):
+        if isinstance(node, ast.ImportFrom):
+            inside = {f"{node.module}.{name.name}" for name in node.names}
+            yield from inside & ours or {str(node.module)} & ours
+        else:
+            yield from {name.name for name in node.names} & ours
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (ROOT / "hybrid_tui").rglob("*.py")
+    }
+    ours = set(paths)
+    needed = {name: set(needs(path, ours)) for name, path in paths.items()}
+    assert sum(map(len, needed.values())) > 1_000
+    TopologicalSorter(needed).prepare()
 
 
 @pytest.mark.full

@@ -77,7 +77,7 @@ def reliability(probability: FloatArray, is_up: BoolArray) -> list[tuple[float, 
     ]
 
 
-def dense_ranks(values: FloatArray) -> IntArray:
+def dense_ranks(values: FloatArray | IntArray) -> IntArray:
     """Return the place of each value among the different ones, 0 for the lowest."""
     place: IntArray = np.unique(values, return_inverse=True)[1]
     return place

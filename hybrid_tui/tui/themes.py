@@ -1,6 +1,7 @@
-"""The colours: four themes, each with the desk's own variables; gains and losses can be swapped.
+"""The colours: four themes with the desk's own variables, and one for terminals of 16 colours.
 
-No sign is told by its colour alone, so that every theme, 16 colours and ``NO_COLOR`` say the same.
+Gains and losses can be swapped. No sign is told by its colour alone, so that every theme, 16
+colours and ``NO_COLOR`` say the same.
 """
 
 from __future__ import annotations
@@ -70,14 +71,36 @@ HIGH_CONTRAST = Theme(
     dark=True,
     variables={"up": "#5fff5f", "down": "#ff6b5e", "muted": "#d0d0d0", "cursor-line": "#00395a"},
 )
+# A terminal of 16 colours shows the nearest it has: of the calm ones above, all that is a grey.
+SIXTEEN = Theme(
+    name="sixteen",
+    primary="#55ffff",
+    secondary="#aaaaaa",
+    accent="#ffff55",
+    warning="#ffff55",
+    error="#ff5555",
+    success="#55ff55",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#555555",
+    dark=True,
+    variables={"up": "#55ff55", "down": "#ff5555", "muted": "#aaaaaa", "cursor-line": "#0000aa"},
+)
 THEMES = (DARK, LIGHT, COLOUR_BLIND, HIGH_CONTRAST)
 
 
 def themes(*, up_is_red: bool) -> tuple[Theme, ...]:
     """Return the themes; with ``up_is_red`` gains have the colour of losses and the reverse."""
+    found = (*THEMES, SIXTEEN)
     if not up_is_red:
-        return THEMES
-    return tuple(replace(theme, variables=_swapped(theme.variables)) for theme in THEMES)
+        return found
+    return tuple(replace(theme, variables=_swapped(theme.variables)) for theme in found)
+
+
+def theme_for(chosen: str, color_system: str | None) -> str:
+    """Return the theme to show: of 16 colours, those that are there, unless one was chosen."""
+    return SIXTEEN.name if chosen == DARK.name and color_system == "standard" else chosen
 
 
 def _swapped(variables: dict[str, str]) -> dict[str, str]:

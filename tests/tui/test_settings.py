@@ -108,7 +108,7 @@ async def test_without_colours_every_sign_is_still_there(monkeypatch: pytest.Mon
 
 
 def test_gains_can_have_the_colour_of_losses() -> None:
-    for plain, swapped in zip(THEMES, themes(up_is_red=True), strict=True):
+    for plain, swapped in zip(themes(up_is_red=False), themes(up_is_red=True), strict=True):
         assert plain.variables["up"] == swapped.variables["down"]
         assert plain.variables["down"] == swapped.variables["up"]
 

@@ -7,6 +7,7 @@ again everything is painted anew.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -84,7 +85,7 @@ class TerminalDriver(LinuxDriver):
     ) -> None:
         """Build the driver, as Textual does."""
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._missed = False
+        self._missed = self._has_started = False
         self._patient: PatientFile | None = None
         try:
             self._patient = PatientFile(self._on_idle)
@@ -117,6 +118,11 @@ class TerminalDriver(LinuxDriver):
         if self._patient is not None:
             self._patient.take_up()
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if self._has_started:
+            # Textual trusts that the size has changed; what was on the screen is gone in any case.
+            loop = asyncio.get_running_loop()
+            loop.call_soon_threadsafe(self._app.call_later, self._paint_all)
+        self._has_started = True
 
     def close(self) -> None:
         """End the thread that writes, after a moment also where the terminal does not read."""
@@ -136,6 +142,9 @@ class TerminalDriver(LinuxDriver):
 
     def _paint_anew(self) -> None:
         log.info("the terminal reads again")
+        self._paint_all()
+
+    def _paint_all(self) -> None:
         self._app.screen.refresh(layout=True)
 
     def _run_input_thread(self) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 import pytest
 from textual.app import ComposeResult
+from textual.events import Key
+from textual.widgets import Input
 
 from hybrid_tui.tui import registry
 from hybrid_tui.tui.page import Page
@@ -97,3 +100,16 @@ async def test_pages_are_made_once_keep_their_place_and_esc_leads_to_the_desk(
         await press(pilot, "1")
         assert app.page.NAME == "Desk"
         assert len(app.screen_stack) == 1
+
+
+async def test_keys_typed_while_a_page_opens_are_keys_not_a_filter() -> None:
+    app, _, _ = desk_app(normal())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        app.post_message(Key("3", "3"))
+        for _ in range(12):
+            await asyncio.sleep(0)
+            assert not isinstance(app.focused, Input)
+        app.post_message(Key("1", "1"))
+        await settled(pilot)
+        assert app.page.NAME == "Desk"

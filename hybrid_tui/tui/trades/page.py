@@ -52,6 +52,8 @@ class TradesPage(Page):
 
     NAME: ClassVar[str] = "Trades"
     CSS_PATH = Path(__file__).with_name("trades.tcss")
+    # The hidden filter comes first, and would take the keys until its styles hide it.
+    AUTO_FOCUS = "#trades"
     BINDINGS: ClassVar[list[BindingType]] = [*TRADES_BINDINGS, *POSITION_BINDINGS]
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """Run an engine, kill it with SIGKILL at random moments, start it again, until it has ended.
 
-A process of its own with everything imported, which forks an engine for each life: so that fifty
+A process of its own with everything imported, which forks an engine for each life: so that many
 crashes take seconds. Arguments: seed, kills, until (New York date), and settings.
 """
 

@@ -234,6 +234,7 @@ def test_no_rule_is_broken_whatever_happens(seed: int, picks: list[tuple[int, in
 
 
 @pytest.mark.full
+@pytest.mark.timeout(7200)
 def test_no_rule_is_broken_in_thousands_of_worlds(capsys: pytest.CaptureFixture[str]) -> None:
     happened.clear()
 

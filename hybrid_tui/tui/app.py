@@ -36,7 +36,7 @@ from hybrid_tui.tui.preferences import welcome
 from hybrid_tui.tui.registry import DESK, PageEntry
 from hybrid_tui.tui.settings import ScreenSettings, check_keys
 from hybrid_tui.tui.stories import show_entry, show_story
-from hybrid_tui.tui.themes import DARK, THEMES, theme_for, themes
+from hybrid_tui.tui.themes import DARK, THEMES, themes
 from hybrid_tui.tui.widgets.dialogs import Reading
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class DeskApp(App[str]):
             check_keys(self.settings.keys, [bindings_of(_kind_of(e)) for e in registry.PAGES])
         for theme in themes(up_is_red=self.settings.up_is_red):
             self.register_theme(theme)
-        self.theme = theme_for(self.settings.theme, self.console.color_system)
+        self.theme = self.settings.theme
         self.set_keymap(dict(self.settings.keys))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hybrid_tui.errors import ConfigError, Refused
 from hybrid_tui.tui.app import DeskApp
 from hybrid_tui.tui.drivers import is_served
+from hybrid_tui.tui.themes import theme_for
 
 if TYPE_CHECKING:
     from hybrid_tui.config import Paths
@@ -49,6 +50,7 @@ def run_screen(
         read_only=read_only,
         settings=settings,
     )
+    app.theme = theme_for(settings.theme, app.console.color_system)
     said = app.run()
     if app.return_code:
         raise Refused(

@@ -160,6 +160,15 @@ async def test_another_list_begins_at_its_top_wherever_the_cursor_was() -> None:
         assert desk.app.page.chosen_waiting() == "TSLA"  # type: ignore[attr-defined]
 
 
+async def test_a_narrow_screen_that_is_widened_shows_a_list_from_its_head() -> None:
+    async with open_desk(size=(80, 24)) as desk:
+        await desk.pilot.resize_terminal(120, 40)
+        for _ in range(3):
+            await settled(desk.pilot)
+        shown = desk.app.page.query_one("#strategy", RowsView)
+        assert "bullish" in shown.render_line(0).text
+
+
 async def test_nothing_pending_says_so() -> None:
     async with open_desk(empty()) as desk:
         await desk.press("a", "V")

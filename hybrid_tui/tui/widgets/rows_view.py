@@ -251,7 +251,10 @@ class RowsView(Widget):
     def _keep_in_sight(self) -> None:
         if self._cursor is None or self._room <= 0:
             return
-        if self._cursor < self._top:
+        if self._cursor < self._room and self._cursor == self._keyed_from(0, 1):
+            # What stands above the first row is what the rows are about.
+            self._top = 0
+        elif self._cursor < self._top:
             self._top = self._cursor
         elif self._cursor >= self._top + self._room:
             self._top = self._cursor - self._room + 1

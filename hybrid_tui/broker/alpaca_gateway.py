@@ -128,6 +128,12 @@ class AlpacaGateway:
         self._timeout_s = timeout_s
         self._client: TradingClient | None = None
 
+    @property
+    def _host(self) -> str:
+        if self._url:
+            return urlsplit(self._url).netloc
+        return LIVE_HOST if self._is_live else PAPER_HOST
+
     def account(self) -> AccountRow:
         """Return the account."""
         return _read(AccountRow, self._ask("get", "/account"))
@@ -233,8 +239,8 @@ class AlpacaGateway:
         except exceptions.JSONDecodeError:
             raise Lost(text="the broker's answer is cut off or not JSON") from None
         except exceptions.RequestException as error:
-            kind = type(error).__name__
-            raise Lost(text=f"the connection to the broker failed ({kind})") from None
+            said = f"{type(error).__name__}: {self._host}, as broker.trading_url has it"
+            raise Lost(text=f"the connection to the broker failed ({said})") from None
         except RecursionError:
             raise Lost(text="the broker's answer is not JSON") from None
         return answer

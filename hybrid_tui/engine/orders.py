@@ -24,6 +24,8 @@ from hybrid_tui.rules.stops import first_level, next_level
 HIGH = Bar._fields.index("high")
 SPLIT_NEAR = timedelta(days=4)
 STILL_HELD_AFTER, STILL_HELD_AGAIN = timedelta(seconds=15), timedelta(minutes=1)
+NEXT_BAR = timedelta(minutes=1)
+"""What a sale at the paper broker waits for at least: the next minute's open."""
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 TWO = tuple(f"{number:02}" for number in range(60))
 
@@ -123,7 +125,8 @@ class OrderDesk:
     def _tell_what_is_left(self, now: datetime) -> None:
         """Name what flattening has not sold yet, after a while and then every minute."""
         if self._tell_left_at is None:
-            self._tell_left_at = now + STILL_HELD_AFTER
+            waits = timedelta() if self._config.broker.kind == "alpaca" else NEXT_BAR
+            self._tell_left_at = now + waits + STILL_HELD_AFTER
         if now < self._tell_left_at or not self._state.positions:
             return
         self._tell_left_at = now + STILL_HELD_AGAIN

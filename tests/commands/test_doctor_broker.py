@@ -80,7 +80,11 @@ AILMENTS: list[tuple[Ail, str, tuple[str, ...]]] = [
         "order stream",
         ("503", "asked about instead"),
     ),
-    (lambda server: server.outage(True), "account", ("connection to the broker failed",)),
+    (
+        lambda server: server.outage(True),
+        "account",
+        ("connection to the broker failed", "127.0.0.1", "broker.trading_url"),
+    ),
 ]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from hybrid_tui.commands.compose import HistoryPredictor
 from hybrid_tui.commands.ml import _abstention, _prediction
-from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.domain.calendar import Session, TradingCalendar
 from hybrid_tui.domain.live_calibration import Outcome
 from hybrid_tui.domain.signals import Abstention
 from hybrid_tui.market.files import read_bars
@@ -23,31 +24,32 @@ from hybrid_tui.ml.ticks import session_ticks
 from tests.desk import hybrid_tui
 from tests.ml.builders import instant
 
-DAYS = (date(2026, 3, 19), date(2026, 3, 20))
-SYMBOLS = ("NVDA", "SPY", "TSLA")
-
 Row = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def files(shared_data: Path) -> list[Path]:
-    folder = shared_data / "yahoo_1m_2026"
-    return [folder / f"{symbol}_snapshot_b.csv.gz" for symbol in SYMBOLS]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Real bars of some symbols in a home's store, and the days that are lived through."""
+
+    home: Path
+    files: list[Path]
+    symbols: tuple[str, ...]
+    days: tuple[date, ...]
 
 
-@pytest.fixture(scope="module")
-def home(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("same") / "home"
+def imported(home: Path, files: list[Path], days: tuple[date, ...]) -> Case:
+    """Return a home that has the files' bars."""
     done = hybrid_tui(home, "data", "import", *map(str, files))
     assert done.returncode == 0, done.stderr
-    return home
+    symbols = tuple(sorted(file.name.replace(".", "_").split("_")[0] for file in files))
+    return Case(home=home, files=files, symbols=symbols, days=days)
 
 
-def recorded(home: Path) -> list[Row]:
-    """Return what tier 2 said on a desk that lived through the two days."""
-    words = ("--set", "app.tiers=rules,ml", "--set", f"app.watchlist={','.join(SYMBOLS)}")
-    span = ("--recorded", f"{DAYS[0]}", "--speed", "0", "--until", f"{DAYS[1]}")
-    done = hybrid_tui(home, *words, "run", "--headless", *span, "--json", seconds=200)
+def recorded(case: Case) -> list[Row]:
+    """Return what tier 2 said on a desk that lived through the days."""
+    words = ("--set", "app.tiers=rules,ml", "--set", f"app.watchlist={','.join(case.symbols)}")
+    span = ("--recorded", f"{case.days[0]}", "--speed", "0", "--until", f"{case.days[-1]}")
+    done = hybrid_tui(case.home, *words, "run", "--headless", *span, "--json", seconds=1_500)
     assert done.returncode == 0, done.stderr
     said: list[Row] = []
     for line in done.stdout.splitlines():
@@ -57,28 +59,27 @@ def recorded(home: Path) -> list[Row]:
     return said
 
 
-def backtested(files: list[Path], calendar: TradingCalendar) -> list[Row]:
-    """Return what a backtest's tier 2 says at the instants of the two days."""
+def backtested(case: Case, calendar: TradingCalendar) -> list[Row]:
+    """Return what a backtest's tier 2 says at the instants of the days."""
     model = load_model(find_model("champion", [shipped_models()], "real"))
-    series = dict(read_bars(files, calendar=calendar).series)
+    series = dict(read_bars(case.files, calendar=calendar).series)
     asked = PredictedHistory(
         manifest=model.manifest,
         load=lambda: model,
         series=series,
         fingerprint=fingerprint(series),
         calendar=calendar,
-        begins_at=instant(f"{DAYS[0]}T04:00:00"),
+        begins_at=instant(f"{case.days[0]}T04:00:00"),
     )
     tier2 = HistoryPredictor(model.manifest, predicted_blocks(asked, None, print), series)
-    market = KnownMarket(SYMBOLS, 60, "test")
+    market = KnownMarket(case.symbols, 60, "test")
     rows: list[Row] = []
-    for day in DAYS:
-        session = calendar.session_on(day)
-        assert session is not None
+    for day in case.days:
+        session = session_on(day, calendar)
         for second in session_ticks([session]).at.tolist():
             at = datetime.fromtimestamp(second, UTC)
             found = tier2.predict(
-                market.view(at), SYMBOLS, session_close=session.close, strategy_id=None
+                market.view(at), case.symbols, session_close=session.close, strategy_id=None
             )
             rows += [
                 _abstention(one) if isinstance(one, Abstention) else _prediction(one)
@@ -88,19 +89,51 @@ def backtested(files: list[Path], calendar: TradingCalendar) -> list[Row]:
     return rows
 
 
-def test_a_recorded_run_a_backtest_and_the_command_say_the_same_to_the_bit(
-    home: Path, files: list[Path], calendar: TradingCalendar
-) -> None:
-    span = ("--start", f"{DAYS[0]}", "--end", f"{DAYS[1]}", "--json")
-    done = hybrid_tui(home, "ml", "predict", "--data", "store", *span)
+def check(case: Case, calendar: TradingCalendar) -> tuple[int, int]:
+    """Check that all three say the same; return how many predictions and abstentions there are."""
+    span = ("--start", f"{case.days[0]}", "--end", f"{case.days[-1]}", "--json")
+    done = hybrid_tui(case.home, "ml", "predict", "--data", "store", *span, seconds=1_500)
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(told) == 2 * 77 * len(SYMBOLS)
-    assert told == backtested(files, calendar)
-    lived = {(row["at"], row["symbol"]): row for row in recorded(home)}
+    ticks = session_ticks([session_on(day, calendar) for day in case.days])
+    assert len(told) == len(ticks.at) * len(case.symbols)
+    assert told == backtested(case, calendar)
+    lived = {(row["at"], row["symbol"]): row for row in recorded(case)}
     assert lived.keys() == {(row["at"], row["symbol"]) for row in told}
-    for row in told:
-        if "abstained" in row:
-            continue
+    made = [row for row in told if "abstained" not in row]
+    for row in made:
         same = lived[row["at"], row["symbol"]]
         assert {name: same[name] for name in row} == row
+    return len(made), len(told) - len(made)
+
+
+def session_on(day: date, calendar: TradingCalendar) -> Session:
+    session = calendar.session_on(day)
+    assert session is not None
+    return session
+
+
+def test_a_recorded_run_a_backtest_and_the_command_say_the_same_to_the_bit(
+    shared_data: Path, tmp_path: Path, calendar: TradingCalendar
+) -> None:
+    folder = shared_data / "yahoo_1m_2026"
+    files = [folder / f"{symbol}_snapshot_b.csv.gz" for symbol in ("NVDA", "SPY", "TSLA")]
+    check(imported(tmp_path / "home", files, (date(2026, 3, 19), date(2026, 3, 20))), calendar)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3_600)
+def test_seventeen_symbols_say_the_same_on_twenty_days(
+    shared_data: Path,
+    tmp_path: Path,
+    calendar: TradingCalendar,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    days = (date(2026, 1, 23) + timedelta(days=n) for n in range(29))
+    open_days = tuple(day for day in days if calendar.session_on(day) is not None)
+    files = sorted((shared_data / "bars_1min_2025").glob("*.csv.gz"))
+    case = imported(tmp_path / "home", files, open_days)
+    assert (len(case.symbols), len(case.days)) == (17, 20)
+    made, abstained = check(case, calendar)
+    with capsys.disabled():
+        print(f"\n{made:,} predictions and {abstained:,} abstentions: the same bits")  # noqa: T201

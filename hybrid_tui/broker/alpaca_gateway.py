@@ -129,9 +129,11 @@ class AlpacaGateway:
         self._client: TradingClient | None = None
 
     @property
-    def _host(self) -> str:
+    def _place(self) -> str:
+        """The broker's host, and which key of the configuration named it."""
         if self._url:
-            return urlsplit(self._url).netloc
+            host = urlsplit(self._url).netloc.rpartition("@")[2]
+            return f"{host}, as broker.trading_url has it"
         return LIVE_HOST if self._is_live else PAPER_HOST
 
     def account(self) -> AccountRow:
@@ -239,7 +241,7 @@ class AlpacaGateway:
         except exceptions.JSONDecodeError:
             raise Lost(text="the broker's answer is cut off or not JSON") from None
         except exceptions.RequestException as error:
-            said = f"{type(error).__name__}: {self._host}, as broker.trading_url has it"
+            said = f"{type(error).__name__}: {self._place}"
             raise Lost(text=f"the connection to the broker failed ({said})") from None
         except RecursionError:
             raise Lost(text="the broker's answer is not JSON") from None

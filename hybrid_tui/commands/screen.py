@@ -56,6 +56,7 @@ def settings_of(state: CliState, config: Config) -> ScreenSettings:
     paths = state.paths
     return ScreenSettings(
         theme=config.ui.theme,
+        is_theme_chosen="theme" in config.ui.model_fields_set,
         up_is_red=config.ui.up_is_red,
         bell=config.ui.bell,
         keys=config.keys,

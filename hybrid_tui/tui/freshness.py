@@ -55,9 +55,14 @@ def stale_quotes(state: DeskState, now: datetime) -> str:
     return "quotes are old" if age >= _oldest_quote(started) else ""
 
 
-def lateness(beat: Beat, state: DeskState, now: datetime) -> timedelta | None:
-    """Return by how much a tier's next heartbeat is late, where that is more than a slow answer."""
+def lateness(tier: str, beat: Beat, state: DeskState, now: datetime) -> timedelta | None:
+    """Return by how much a tier's next heartbeat is late, where that is more than a slow answer.
+
+    A session of tier 3 that was skipped, or held by hand, is awaited no more.
+    """
     if state.session is None or beat.next_at is None or beat.health == "off":
+        return None
+    if tier == "llm" and any(at >= beat.next_at for at in state.sessions_held.values()):
         return None
     late = now - beat.next_at
     return late if late >= LATE_TIER else None

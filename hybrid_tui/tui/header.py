@@ -144,7 +144,7 @@ def _alive(
         beat = state.beats.get(tier)
         health = beat.health if beat is not None else "off"
         sign, style = HEALTH.get(health, ("?", "warn"))
-        late = lateness(beat, state, now) if beat is not None else None
+        late = lateness(tier, beat, state, now) if beat is not None else None
         if late is not None and health != "failed":
             style = "warn"
         sections.append((0, ((f"{' ' if tier == 'rules' else ''}{tier} ", ""), (sign, style))))

@@ -18,11 +18,13 @@ Save = Callable[[str, object], None]
 class ScreenSettings:
     """The theme by its name, and the keys that were changed: a binding's id to its keys.
 
-    ``save`` writes to the configuration file (None: nothing is kept); ``is_first`` says that this
-    profile has neither a configuration nor a journal yet.
+    ``is_theme_chosen`` says that the person named the theme. ``save`` writes to the configuration
+    file (None: nothing is kept); ``is_first`` says that this profile has neither a configuration
+    nor a journal yet.
     """
 
     theme: str = "dark"
+    is_theme_chosen: bool = False
     up_is_red: bool = False
     bell: bool = False
     keys: Mapping[str, str] = field(default_factory=dict)

@@ -50,7 +50,9 @@ def run_screen(
         read_only=read_only,
         settings=settings,
     )
-    app.theme = theme_for(settings.theme, app.console.color_system)
+    app.theme = theme_for(
+        settings.theme, app.console.color_system, is_chosen=settings.is_theme_chosen
+    )
     said = app.run()
     if app.return_code:
         raise Refused(

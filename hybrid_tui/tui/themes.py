@@ -98,9 +98,9 @@ def themes(*, up_is_red: bool) -> tuple[Theme, ...]:
     return tuple(replace(theme, variables=_swapped(theme.variables)) for theme in found)
 
 
-def theme_for(chosen: str, color_system: str | None) -> str:
+def theme_for(theme: str, color_system: str | None, *, is_chosen: bool) -> str:
     """Return the theme to show: of 16 colours, those that are there, unless one was chosen."""
-    return SIXTEEN.name if chosen == DARK.name and color_system == "standard" else chosen
+    return SIXTEEN.name if color_system == "standard" and not is_chosen else theme
 
 
 def _swapped(variables: dict[str, str]) -> dict[str, str]:

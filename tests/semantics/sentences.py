@@ -311,7 +311,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "market/test_simulated::test_it_opens_five_minutes_before_the_session",
         "market/test_simulated::test_warm_up_is_the_past_that_was_streamed",
         "market/test_simulated::test_resuming_anywhere_gives_the_same_market",
-        "engine/test_crash::test_fifty_kills_lose_and_double_nothing_and_change_no_decision",
+        "engine/test_crash::test_kills_lose_and_double_nothing_and_change_no_decision_and_no_price_event",
     ),
     "stop.7 the engine sells where no stop rests": (
         "broker/test_alpaca_orders::test_a_touched_stop_is_booked_with_its_reason",

@@ -109,6 +109,14 @@ def test_a_tier_whose_next_answer_is_overdue_says_how_late_it_is() -> None:
     assert "by 3m00" in said
 
 
+def test_a_session_that_was_skipped_is_awaited_no_more() -> None:
+    story = normal()
+    story.tell(ev.Heartbeat, "10:48", tier="llm", health="waiting", next_at=at("12:00"))
+    assert "late" in header(story, "12:25").partition("llm")[2]
+    story.tell(ev.SignalAbstained, "12:25", session="12:00", reason="skipped: missed")
+    assert "late" not in header(story, "12:26").partition("llm")[2]
+
+
 def header(story: Story, clock: str) -> str:
     """Return the second line of the header at a time."""
     model = DeskModel(link=LinkStatus(phase=Phase.LIVE, text=""))

@@ -113,6 +113,18 @@ async def test_cursor_skips_rows_without_a_key_and_scrolls() -> None:
         assert view.cursor_key == "r29"
 
 
+async def test_a_line_above_the_only_one_that_has_a_key_leaves_what_is_read_where_it_is() -> None:
+    view = RowsView(id="view")
+    below = [row(f"text {number}") for number in range(30)]
+    async with OneView(view).run_test(size=(40, 12)) as pilot:
+        view.show([row("head"), *rows("a 1"), *below])
+        await pilot.pause()
+        view.scroll_rows(3)
+        assert "text 1" in view.render_line(0).text
+        view.show([row("head"), row("one more"), *rows("a 1"), *below])
+        assert "text 1" in view.render_line(0).text
+
+
 async def test_click_selects_and_a_second_opens() -> None:
     app, _, _ = desk_app(normal())
     async with app.run_test(size=(120, 40)) as pilot:
@@ -170,16 +182,21 @@ def _backgrounds(app: DeskApp) -> set[object]:
     return {segment.style.bgcolor for segment in view.render_line(5) if segment.style}
 
 
-async def test_a_page_that_was_left_comes_back_in_the_theme_chosen_meanwhile() -> None:
+@pytest.mark.parametrize(
+    ("key", "name", "pane"), [("3", "Trades", "trades"), ("6", "Health", "settings")]
+)
+async def test_a_page_that_was_left_comes_back_in_the_theme_chosen_meanwhile(
+    key: str, name: str, pane: str
+) -> None:
     app, _, _ = desk_app(normal())
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
-        await press(pilot, "3")
+        await press(pilot, key)
         await press(pilot, "1")
         app.theme = "light"
         await settled(pilot)
-        await press(pilot, "3")
+        await press(pilot, key)
         await settled(pilot)
-        view = app.page.query_one("#trades", RowsView)
-        assert app.page.NAME == "Trades"
+        view = app.page.query_one(f"#{pane}", RowsView)
+        assert name == app.page.NAME
         assert view.background_colors[1].hex.lower() == app.theme_variables["background"].lower()

@@ -19,7 +19,8 @@ def test_sixteen_colours_keep_good_bad_and_wanted_apart() -> None:
 
 
 def test_the_default_theme_gives_way_to_sixteen_colours_and_a_chosen_one_does_not() -> None:
-    assert theme_for(DARK.name, "standard") == SIXTEEN.name
-    assert theme_for(DARK.name, "256") == DARK.name
-    assert theme_for(DARK.name, "truecolor") == DARK.name
-    assert theme_for(LIGHT.name, "standard") == LIGHT.name
+    assert theme_for(DARK.name, "standard", is_chosen=False) == SIXTEEN.name
+    assert theme_for(DARK.name, "256", is_chosen=False) == DARK.name
+    assert theme_for(DARK.name, "truecolor", is_chosen=False) == DARK.name
+    assert theme_for(DARK.name, "standard", is_chosen=True) == DARK.name
+    assert theme_for(LIGHT.name, "standard", is_chosen=True) == LIGHT.name

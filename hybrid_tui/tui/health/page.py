@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -78,9 +79,9 @@ class HealthPage(Paned):
         heard = (self._heard_at, self._refused)
         return (self._current, self._wanted, self._changed_only, heard, self.sizes())
 
-    def on_screen_resume(self, event: ScreenResume) -> None:
+    @on(ScreenResume)
+    def ask_again(self) -> None:
         """Ask at once when the page is opened again."""
-        super().on_screen_resume(event)
         if self.is_mounted and hasattr(self, "panes"):
             self._inquire()
 

@@ -68,7 +68,7 @@ def tier_rows(state: DeskState, now: datetime, width: int) -> tuple[list[Row], L
             continue
         sign, style = HEALTH.get(beat.health, ("?", "warn"))
         words, reason = beat.health, f.clean(beat.reason)
-        late = lateness(beat, state, now)
+        late = lateness(tier, beat, state, now)
         if late is not None and beat.health != "failed":
             words, style = "late", "warn"
             reason = f"by {f.span(late)}" + (f"; {reason}" if reason else "")

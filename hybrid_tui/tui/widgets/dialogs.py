@@ -153,8 +153,7 @@ class Question(_Telling[str]):
                     )
 
     def on_mount(self) -> None:
-        """Show the text and focus the safe answer."""
-        super().on_mount()
+        """Focus the safe answer; the text is shown by what all dialogs do when mounted."""
         self.query_one(f"#answer-{self._focus}", Button).focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
@@ -221,8 +220,7 @@ class Asking(_Telling[str | None]):
             yield RowsView(id="dialog-wrong", focusable=False)
 
     def on_mount(self) -> None:
-        """Show the text, and be ready for what is typed."""
-        super().on_mount()
+        """Be ready for what is typed; the text is shown by what all dialogs do when mounted."""
         self.query_one("#dialog-typed", Input).focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

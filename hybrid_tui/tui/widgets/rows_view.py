@@ -105,11 +105,14 @@ class RowsView(Widget):
             return
         self._rows, self._header, self._is_stale = new, header, stale
         self._cursor = self._place(key, at, follow_first=was_first)
-        if keeps_place and at is not None and key is not None and self.cursor_key == key:
+        is_same = at is not None and key is not None and self.cursor_key == key
+        # Whoever has scrolled the cursor away reads something else, which stays where it is.
+        is_away = at is not None and not before_top <= at < before_top + self._room
+        if is_same and at is not None and (keeps_place or is_away):
             self._top = max(0, self._top + (self._cursor or 0) - at)
         self._top = min(self._top, max(0, len(new) - self._room))
-        if self._cursor != at:
-            if key is not None and self.cursor_key != key:
+        if self._cursor != at and not (is_same and is_away):
+            if key is not None and not is_same:
                 self._top = 0
             self._keep_in_sight()
         if whole or self._top != before_top or len(new) != len(before):
@@ -125,7 +128,7 @@ class RowsView(Widget):
         is_longer = len(rows) != len(self._rows)
         self._rows, self._header, self._is_stale = tuple(rows), header, stale
         self._top, self._cursor = 0, self._keyed_from(0, 1)
-        self._keep_in_sight()
+        self._keep_in_sight(shows_head=True)
         self.refresh(layout=self.styles.is_auto_height and is_longer)
 
     def move(self, by: int) -> None:
@@ -152,7 +155,7 @@ class RowsView(Widget):
         """Put the cursor on a row by its number."""
         before, top = self._cursor, self._top
         self._cursor = index
-        self._keep_in_sight()
+        self._keep_in_sight(shows_head=True)
         if self._top != top:
             self.refresh()
             return
@@ -248,11 +251,15 @@ class RowsView(Widget):
             index += step
         return None
 
-    def _keep_in_sight(self) -> None:
+    def _keep_in_sight(self, *, shows_head: bool = False) -> None:
+        """Scroll as far as the cursor needs; ``shows_head``: to the top where it is on the first.
+
+        What stands above the first row is what the rows are about.
+        """
         if self._cursor is None or self._room <= 0:
             return
-        if self._cursor < self._room and self._cursor == self._keyed_from(0, 1):
-            # What stands above the first row is what the rows are about.
+        is_first = self._cursor == self._keyed_from(0, 1)
+        if shows_head and is_first and self._cursor < self._room:
             self._top = 0
         elif self._cursor < self._top:
             self._top = self._cursor
@@ -277,7 +284,7 @@ class RowsView(Widget):
     def on_resize(self) -> None:
         """Begin at the top again, as far as the cursor stays in sight."""
         self._top = 0
-        self._keep_in_sight()
+        self._keep_in_sight(shows_head=True)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll."""

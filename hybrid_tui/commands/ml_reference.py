@@ -48,7 +48,7 @@ def reference(
             hint="give the --data, --symbols, --start, --end and --seed of its training",
         )
     dataset = source.windows(state.calendar(), chosen)
-    spans = split(dataset.day)
+    spans = split(dataset.day, held_out=manifest.refit is None)
     seen = spans["train"] | spans["validation"] | spans["calibration"]
     figures = reference_of(dataset, seen, source.symbols(chosen))
     path = folder / MANIFEST

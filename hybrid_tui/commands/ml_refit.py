@@ -26,10 +26,10 @@ from hybrid_tui.commands.ml_train import (
     training_data,
     warn,
 )
-from hybrid_tui.errors import ConfigError
+from hybrid_tui.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hybrid_tui.ml.dataset import Dataset
@@ -50,6 +50,7 @@ def refit(
     end: End = None,
     news: News = None,
     name: Annotated[str | None, typer.Option("--id", help="default: ID-refit")] = None,
+    note: Annotated[str | None, typer.Option(help="what the data are, for the card")] = None,
     more_data: MoreData = None,
     as_json: AsJson = False,
 ) -> None:
@@ -67,7 +68,7 @@ def refit(
             f"{measured.id} is a refit itself, and no figure of it was measured",
             hint=f"refit {measured.refit.of}",
         )
-    made = checked_name(name) if name is not None else refit_name(measured.id)
+    made = checked_name(refit_name(measured.id) if name is None else name)
     check_free(state.paths.models, made)
     chosen = symbols_of(symbols) or list(measured.data.symbols)
     span = (parse_bound(start, "--start", is_end=False), parse_bound(end, "--end", is_end=True))
@@ -75,13 +76,16 @@ def refit(
     with stoppable(watched.words, GOES_ON):
         places = [*data, *(more_data or [])]
         source = training_data(state, places, chosen, span, news or [], measured.seed)
+        _check_market(source, measured)
         dataset = source.windows(
             state.calendar(),
             chosen,
             threshold_bps=measured.threshold_bps,
             on_symbol=watched.windows,
         )
-        manifest, folder = refitted(state, measured, made, source, dataset, watched.tell)
+        manifest, folder = refitted(
+            state, measured, made, source, dataset, chosen, note, watched.tell
+        )
     if as_json:
         print_json({**summary(manifest), "folder": str(folder)})
     else:
@@ -94,17 +98,28 @@ def refit_name(model_id: str) -> str:
     return f"{model_id}-refit"
 
 
+def _check_market(source: TrainingData, measured: Manifest) -> None:
+    if source.market != measured.market:
+        raise DataError(
+            f"{measured.id} is of the {measured.market} market, these data of the {source.market}",
+            hint="give the --data of its training, or newer",
+        )
+
+
 def refitted(
     state: CliState,
     measured: Manifest,
     name: str,
     source: TrainingData,
     dataset: Dataset,
+    chosen: Sequence[str] | None,
+    note: str | None,
     tell: Callable[[Progress], None],
 ) -> tuple[Manifest, Path]:
     """Return what fitting a measured model's recipe to all of a data set gave, and its folder.
 
-    Raises DataError where the data hold nothing that the measured model has not seen.
+    ``chosen`` are the symbols that the data set was asked for (None: all of the source). Raises
+    DataError where the data hold nothing that the measured model has not seen, or begin later.
     """
     from hybrid_tui.market.rows import fingerprint
     from hybrid_tui.ml.checkpoints import Checkpoints
@@ -112,14 +127,21 @@ def refitted(
     from hybrid_tui.ml.storing import save_model
     from hybrid_tui.ml.train import About, refit_ensemble
 
+    begins = datetime.fromtimestamp(int(dataset.at.min()), UTC)
+    if begins.date() > measured.data.first.date():
+        raise DataError(
+            f"the data begin on {begins:%Y-%m-%d}, those of {measured.id} on"
+            f" {measured.data.first:%Y-%m-%d}: its figures would be of another stretch",
+            hint="give the --data and --start of its training",
+        )
     checkpoints = Checkpoints(state.paths.cache / "training", dataset.digest(), warn)
     trained = refit_ensemble(
         dataset,
         measured,
         recipe_of(measured, name),
         about=About(
-            description=measured.data.description,
-            symbols=source.symbols(measured.data.symbols),
+            description=note or source.description,
+            symbols=source.symbols(chosen),
             fingerprint=fingerprint(source.series),
             now=datetime.now(UTC).replace(microsecond=0),
         ),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from hybrid_tui.domain.bars import BarSeries
     from hybrid_tui.domain.calendar import TradingCalendar
     from hybrid_tui.ml.dataset import Dataset
-    from hybrid_tui.ml.model_files import Market
+    from hybrid_tui.ml.model_files import Manifest, Market
     from hybrid_tui.ml.progress import Progress
+    from hybrid_tui.ml.recipe import Recipe
     from hybrid_tui.ml.sentiment import SentimentEvents
 
 SIM = "sim"
@@ -43,6 +45,7 @@ SIM = "sim"
 SIM_FIRST, SIM_LAST = date(2025, 9, 2), date(2025, 11, 24)
 SIM_SEEDS = 1000
 MOST_WINDOWS = 200_000
+LONGEST_NAME = 64
 GOES_ON = "the same command goes on after the last whole epoch"
 
 
@@ -128,7 +131,7 @@ def train(
     from hybrid_tui.market.rows import fingerprint
     from hybrid_tui.ml.checkpoints import Checkpoints
     from hybrid_tui.ml.recipe import Recipe, chosen_members
-    from hybrid_tui.ml.storing import check_free, save_model
+    from hybrid_tui.ml.storing import save_model
     from hybrid_tui.ml.train import train_ensemble
 
     state = state_of(context)
@@ -136,7 +139,7 @@ def train(
     chosen = symbols_of(symbols)
     wanted = chosen_members([name.strip().lower() for name in members.split(",") if name.strip()])
     if model_id is not None:
-        check_free(state.paths.models, checked_name(model_id))
+        _check_names(state.paths.models, model_id, refit)
     first, last = (
         parse_bound(start, "--start", is_end=False),
         parse_bound(end, "--end", is_end=True),
@@ -148,33 +151,37 @@ def train(
         dataset = source.windows(calendar, chosen, on_symbol=watched.windows)
         newest = datetime.fromtimestamp(int(dataset.horizon_end.max()), UTC)
         name = model_id or f"ensemble-{'sim' if data == [SIM] else 'real'}-{newest:%Y%m%d}-{seed}"
-        check_free(state.paths.models, name)
-        if refit:
-            check_free(state.paths.models, refit_name(name))
-        checkpoints = Checkpoints(state.paths.cache / "training", dataset.digest(), warn)
-        trained = train_ensemble(
-            dataset,
-            Recipe(
-                model_id=name,
-                market=source.market,
-                seed=seed,
-                max_epochs=epochs,
-                walk_forward_steps=1 if no_walk_forward else walk_forward,
-                members=wanted,
-            ),
-            description=note or source.description,
-            symbols=source.symbols(chosen),
-            fingerprint=fingerprint(source.series),
-            now=datetime.now(UTC).replace(microsecond=0),
-            on_progress=watched.tell,
-            checkpoints=checkpoints,
+        _check_names(state.paths.models, name, refit)
+        recipe = Recipe(
+            model_id=name,
+            market=source.market,
+            seed=seed,
+            max_epochs=epochs,
+            walk_forward_steps=1 if no_walk_forward else walk_forward,
+            members=wanted,
         )
-        folder = save_model(trained, state.paths.models)
-        checkpoints.clear()
-        manifest, made = trained.model.manifest, None
+        folder = state.paths.models / name
+        if folder.exists():
+            manifest = _measured_already(folder, recipe, source, chosen)
+        else:
+            checkpoints = Checkpoints(state.paths.cache / "training", dataset.digest(), warn)
+            trained = train_ensemble(
+                dataset,
+                recipe,
+                description=note or source.description,
+                symbols=source.symbols(chosen),
+                fingerprint=fingerprint(source.series),
+                now=datetime.now(UTC).replace(microsecond=0),
+                on_progress=watched.tell,
+                checkpoints=checkpoints,
+            )
+            folder = save_model(trained, state.paths.models)
+            checkpoints.clear()
+            manifest = trained.model.manifest
+        made = None
         if refit:
             name = refit_name(manifest.id)
-            made, _ = refitted(state, manifest, name, source, dataset, watched.tell)
+            made, _ = refitted(state, manifest, name, source, dataset, chosen, note, watched.tell)
     usable = made or manifest
     if as_json:
         told = {**summary(manifest), "folder": str(folder), "metrics": manifest.metrics}
@@ -188,7 +195,49 @@ def checked_name(text: str) -> str:
     """Return a name for a new model; raises ConfigError where it is none."""
     if not text or not all(c.isalnum() or c in "._-" for c in text) or not text[0].isalnum():
         raise ConfigError(f"--id {text!r} is not a name", hint="use letters, digits, '.', '_', '-'")
+    if len(text) > LONGEST_NAME:
+        raise ConfigError(
+            f"--id {text!r} has {len(text)} characters, and a name at most {LONGEST_NAME}",
+            hint="choose a shorter --id",
+        )
     return text
+
+
+def _check_names(models: Path, name: str, refit: bool) -> None:
+    """Raise ConfigError or ModelError where a model, or its refit, cannot have its name.
+
+    A model that is there and lacks its refit may be one that was interrupted between the two.
+    """
+    from hybrid_tui.commands.ml_refit import refit_name
+    from hybrid_tui.ml.model_files import MANIFEST
+    from hybrid_tui.ml.storing import check_free
+
+    checked_name(name)
+    if refit:
+        check_free(models, checked_name(refit_name(name)))
+    if not refit or not (models / name / MANIFEST).is_file():
+        check_free(models, name)
+
+
+def _measured_already(
+    folder: Path, recipe: Recipe, source: TrainingData, chosen: Sequence[str] | None
+) -> Manifest:
+    """Return the model of a folder where it is what a recipe makes of the same data.
+
+    Raises ModelError where it is another: its name is taken.
+    """
+    from hybrid_tui.market.rows import fingerprint
+    from hybrid_tui.ml.model_files import read_manifest
+    from hybrid_tui.ml.recipe import recipe_of
+    from hybrid_tui.ml.storing import check_free
+
+    found = read_manifest(folder)
+    asked = replace(recipe, walk_forward_steps=1)
+    data = (found.data.fingerprint, found.data.symbols)
+    is_same = data == (fingerprint(source.series), source.symbols(chosen))
+    if found.refit is not None or recipe_of(found, recipe.model_id) != asked or not is_same:
+        check_free(folder.parent, folder.name)
+    return found
 
 
 def training_data(

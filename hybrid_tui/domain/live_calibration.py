@@ -80,6 +80,14 @@ class SessionTally:
     came: list[int] = field(default_factory=lambda: [0] * BINS)
     spread: list[float] = field(default_factory=lambda: [0.0] * BINS)
 
+    def __post_init__(self) -> None:
+        # Records made before it was kept have none: nothing would then be taken off for chance.
+        if any(self.counts) and not any(self.spread):
+            self.spread = [
+                OVERLAP * said * (1.0 - said / count) if count else 0.0
+                for said, count in zip(self.said, self.counts, strict=True)
+            ]
+
 
 @dataclass(slots=True, kw_only=True)
 class LiveCalibration:
@@ -203,7 +211,9 @@ class LiveCalibration:
         taken off, at most down to 0: the lesser of two estimates. Outcomes of one session overlap
         and share a market, so the sessions are independent units whose squared gaps sum to the
         variance; but in few sessions a model's own error makes such gaps as well. What chance makes
-        of right probabilities follows from them and from how many outcomes overlap.
+        of right probabilities follows from them and from how many outcomes of a symbol overlap.
+        That second estimate takes the symbols as independent: what those of one market share it
+        does not take off, so that where it is the lesser, the figure errs to the cautious side.
         """
         known = self.outcomes
         if known < LEAST_OUTCOMES:

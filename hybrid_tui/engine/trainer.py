@@ -132,9 +132,10 @@ class SubprocessTrainer:
             if made.code:
                 return TrainingResult(outcome="failed", reason=note + made.complaint)
         on_step(TrainingStep(share=TRAINED, stage="judging"))
-        gate, is_judged = await self._judged(plan)
+        gate = await self._judged(plan)
         name = plan.measured
-        if is_judged and not gate.is_worse:
+        # Also what could not be judged: a champion whose files are damaged would never be replaced.
+        if not gate.is_worse:
             on_step(TrainingStep(share=JUDGED, stage="fitting to all days"))
             again = await self._run(plan.refit, _scaled(on_step, JUDGED, 1.0))
             if again.code:
@@ -143,21 +144,20 @@ class SubprocessTrainer:
         model = self._facts(name)
         return TrainingResult(outcome="trained", model=model, gate=gate, reason=note + gate.reason)
 
-    async def _judged(self, plan: TrainingPlan) -> tuple[GateResult, bool]:
-        """Return what the gate says, and whether it could judge at all."""
+    async def _judged(self, plan: TrainingPlan) -> GateResult:
+        """Return what the gate says, or that it could not judge."""
         judged = await self._run(plan.judge, lambda _: None)
         try:
             found = _Judged.model_validate_json(judged.out)
         except ValidationError:
             why = judged.complaint or f"exit code {judged.code}"
-            return GateResult(is_passed=False, reason=f"it could not be judged: {why}"), False
-        gate = GateResult(
+            return GateResult(is_passed=False, reason=f"it could not be judged: {why}")
+        return GateResult(
             is_passed=found.promoted,
             reason=found.reason,
             is_worse=found.worse,
             figures=found.figures,
         )
-        return gate, True
 
     async def _run(self, words: Sequence[str], on_progress: Callable[[_Progress], None]) -> _Ended:
         command = [sys.executable, "-m", "hybrid_tui.engine.leash", *words]

@@ -19,10 +19,14 @@ from hybrid_tui.ml.model_files import Model
 def beside_champion(data: Dataset, challenger: Model, champion: Model) -> Verdict:
     """Return the verdict on a model that was trained on ``data``, against the champion as it is.
 
-    Instants count after all that either has seen. Raises DataError with too few sessions.
+    Instants count after all that either has seen. Simulated markets of different seeds share their
+    dates and nothing else: of such days only the challenger's own count as seen. Raises DataError
+    with too few sessions.
     """
     test = data.take(split(data.day)[SPANS[-1]])
-    seen = max(challenger.manifest.trained_until, champion.manifest.trained_until)
+    made, rival = challenger.manifest, champion.manifest
+    is_same = made.market == "real" or made.data.fingerprint == rival.data.fingerprint
+    seen = max(made.trained_until, rival.trained_until) if is_same else made.trained_until
     fresh = test.take(test.at > int(seen.timestamp()))
     return judge(
         _probabilities(challenger, fresh),

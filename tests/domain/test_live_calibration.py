@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from hybrid_tui.domain.live_calibration import (
     BINS,
     CHANCE,
+    OVERLAP,
     SESSIONS,
     TOLERATED_ERROR,
     LiveCalibration,
@@ -228,6 +230,21 @@ def test_only_the_last_sessions_count() -> None:
         record.note([made(at + HOUR, 0.7)])
         assert load_state(dump_state(state)).live_calibration == record
         assert record.outcomes == min(2 * day + 1, 2 * SESSIONS - 1)
+
+
+def test_chance_is_taken_off_what_was_kept_without_its_spread() -> None:
+    state = DeskState()
+    for day in range(4):
+        tell(state.live_calibration, 100, 0.75, 73, day)
+    kept = json.loads(dump_state(state))
+    for tally in kept["live_calibration"]["tallies"]:
+        del tally["spread"]
+    record = load_state(json.dumps(kept)).live_calibration
+    variance = OVERLAP * 100 * 0.75 * 0.25
+    assert [tally.spread[7] for tally in record.tallies] == pytest.approx([variance] * 4)
+    squares = 4 * 2.0**2
+    assert record.error() == pytest.approx((8 - CHANCE * math.sqrt(squares)) / 400)
+    assert load_state(dump_state(state)).live_calibration == state.live_calibration
 
 
 def test_who_hears_of_the_outcomes_holds_the_same_record() -> None:

@@ -112,7 +112,9 @@ async def test_what_was_measured_is_not_trained_again_and_what_is_worse_not_fitt
     assert result.gate is not None
     assert result.gate.is_worse
     result = await trainer("", judge="choke").train(TASK, lambda _: None)
-    assert result.model == facts("measured"), "what nobody judged is not worth a fit"
+    assert result.model == facts("made"), "a damaged champion, which judges nobody, is replaced"
+    assert result.gate is not None
+    assert result.gate.reason == "it could not be judged: no champion"
     result = await trainer("", refit="break").train(TASK, lambda _: None)
     assert (result.outcome, result.reason) == ("failed", "the bar store is empty")
     assert not (tmp_path / "train.nice").exists()

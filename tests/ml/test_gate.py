@@ -10,9 +10,11 @@ import pytest
 
 from hybrid_tui.domain.bars import BoolArray, FloatArray, IntArray
 from hybrid_tui.domain.calendar import TradingCalendar
+from hybrid_tui.ml.challenge import beside_champion
 from hybrid_tui.ml.dataset import Dataset, build_dataset, split
 from hybrid_tui.ml.gate import LEAST_DAYS, LEAST_OUTCOMES, judge
 from hybrid_tui.ml.inference import outlooks
+from hybrid_tui.ml.model_files import Market, Model
 from hybrid_tui.ml.recipe import Recipe
 from hybrid_tui.ml.train import train_ensemble
 from tests.ml.builders import random_walk
@@ -103,3 +105,20 @@ def test_a_challenger_of_shuffled_labels_is_promoted_at_most_5_times_in_100(
     with capsys.disabled():
         print(f"\npromoted {promoted} of 100")  # noqa: T201
     assert promoted <= 5
+
+
+def test_dates_that_another_simulated_market_shares_were_not_seen(
+    model: Model, small_data: Dataset
+) -> None:
+    def told(market: Market, rivals: str) -> str:
+        """Return what is said of it beside a champion that has seen all dates of its own data."""
+        own = model.manifest.model_copy(update={"market": market})
+        figures = own.data.model_copy(update={"fingerprint": rivals})
+        rival = own.model_copy(update={"data": figures, "trained_until": own.data.last})
+        champion = replace(model, manifest=rival)
+        return beside_champion(small_data, replace(model, manifest=own), champion).reason
+
+    nothing = "0 outcomes on 0 days"
+    assert nothing in told("real", "1" * 64)
+    assert nothing in told("simulated", model.manifest.data.fingerprint)
+    assert "on 1 days" in told("simulated", "1" * 64)

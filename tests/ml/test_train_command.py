@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hybrid_tui.commands.context import CliState
 from hybrid_tui.commands.ml_data import headlines_of, scored
 from hybrid_tui.domain.bars import NewsItem
 from hybrid_tui.domain.calendar import TradingCalendar
-from hybrid_tui.errors import ConfigError, DataError
+from hybrid_tui.errors import ConfigError, DataError, ModelError
 from hybrid_tui.journal.journal import Journal
 from hybrid_tui.llm.labels import label_of
 from hybrid_tui.ml.dataset import build_dataset
@@ -127,11 +128,53 @@ def test_a_refit_has_seen_every_day_and_says_whose_figures_it_carries(
     old = run("refit", "mine", "--data", str(folder), "--end", "2026-02-17", "--id", "third")
     assert isinstance(old.exception, DataError)
     assert "nothing to fit" in old.exception.render()
+    later = run("refit", "mine", "--data", str(folder), "--start", "2026-02-04", "--id", "third")
+    assert isinstance(later.exception, DataError)
+    assert "begin on 2026-02-04" in later.exception.render()
+    other = run("refit", "mine", "--data", "sim", "--symbols", "NVDA", "--end", "2025-09-03",
+                "--id", "third")  # fmt: skip
+    assert isinstance(other.exception, DataError)
+    assert "of the real market, these data of the simulated" in other.exception.render()
     again = run("refit", "mine-refit", "--data", str(folder), "--id", "third")
     assert isinstance(again.exception, ConfigError)
-    assert run("train", "--data", str(folder), *words, "--id", "two", "--refit").exit_code == 0
-    twin = read_manifest(home / "models" / "two-refit")
+    assert run("reference", "mine-refit", "--data", str(folder)).exit_code == 0
+    assert read_manifest(home / "models" / "mine-refit").drift == made.drift
+    # Killed in its second half, the same command has only that to do; another has no such name.
+    shutil.rmtree(home / "models" / "mine-refit")
+    both = ("train", "--data", str(folder), "--id", "mine", "--refit")
+    taken = run(*both, *words, "--seed", "2")
+    assert isinstance(taken.exception, ModelError)
+    assert "exists already" in taken.exception.render()
+    weights = (home / "models" / "mine" / "logistic.safetensors").stat().st_mtime_ns
+    assert run(*both, *words).exit_code == 0
+    assert (home / "models" / "mine" / "logistic.safetensors").stat().st_mtime_ns == weights
+    twin = read_manifest(home / "models" / "mine-refit")
     assert [m.sha256 for m in twin.members] == [m.sha256 for m in made.members]
+    assert isinstance(run(*both, *words).exception, ModelError), "nothing is left to do"
+
+
+def test_a_refit_may_take_in_another_symbol_and_says_what_it_is_of(
+    home: Path, folder: Path, calendar: TradingCalendar, tmp_path: Path
+) -> None:
+    words = ("--members", "logistic", "--epochs", "1", "--no-walk-forward", "--note", "of one")
+    assert run("train", "--data", str(folder), *words, "--id", "mine").exit_code == 0
+    write_csv(tmp_path, random_walk(calendar, "AMD", sessions=14))
+    places = ("--data", str(folder), "--data", str(tmp_path), "--symbols", "NVDA,AMD")
+    done = run("refit", "mine", *places)
+    assert done.exit_code == 0, done.output
+    made = read_manifest(home / "models" / "mine-refit")
+    assert made.data.symbols == ("AMD", "NVDA")
+    assert set(made.drift[0].shares) == {"", "AMD", "NVDA"}
+    assert made.data.description == "one-minute bars given by the user, without headlines"
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "x" * 60])
+def test_a_name_too_long_for_a_manifest_is_refused_before_training(
+    home: Path, folder: Path, name: str
+) -> None:
+    refused = run("train", "--data", str(folder / "none"), "--id", name, "--refit")
+    assert isinstance(refused.exception, ConfigError)
+    assert "at most 64" in refused.exception.render()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 from datetime import date, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hybrid_tui.commands.context import CliState, check_speed, parse_bound, state_of
+from hybrid_tui.commands.garbage import keep_loaded_out_of_collections
 from hybrid_tui.errors import ConfigError
 from hybrid_tui.logs import log_to
 
@@ -150,13 +150,3 @@ async def _serve(
         return await runtime.run(desk.begins_at, until, listen, keep_loaded_out_of_collections)
     finally:
         await server.stop()
-
-
-def keep_loaded_out_of_collections() -> None:
-    """Have garbage collections leave out what is loaded and stays: some 240,000 objects.
-
-    Looking through all of them takes 0.1 s of CPU, and would do so in the middle of a tick. What
-    is garbage by then goes first: frozen, it would never be freed.
-    """
-    gc.collect()
-    gc.freeze()

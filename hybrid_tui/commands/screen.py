@@ -19,6 +19,7 @@ def screen(state: CliState) -> None:
     The configuration is checked first, so that a mistake in it is a message and not a dead screen.
     """
     from hybrid_tui.commands.desk import DeskOptions, check_supported, forced_by
+    from hybrid_tui.commands.garbage import keep_loaded_out_of_collections
     from hybrid_tui.tui.start import run_screen
 
     day = parse_day(state.recorded)
@@ -45,6 +46,7 @@ def screen(state: CliState) -> None:
         options=options,
         read_only=state.read_only,
         settings=settings_of(state, config),
+        once_settled=keep_loaded_out_of_collections,
     )
 
 

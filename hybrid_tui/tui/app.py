@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 
 PAINT_SECONDS = 0.25
 NOTICE_SECONDS = 8.0
+SETTLED_SECONDS = 3.0
 MOST_TOASTS = 2
 TOASTED = ("fill", "alert", "trouble", "lock")
 TOAST_SECONDS = 4.0
@@ -99,8 +100,12 @@ class DeskApp(App[str]):
         zone: tzinfo | None = None,
         backoff: tuple[float, ...] = BACKOFF_SECONDS,
         settings: ScreenSettings | None = None,
+        once_settled: Callable[[], None] | None = None,
     ) -> None:
-        """Build the screen around a way to an engine; ``wall`` gives monotonic seconds."""
+        """Build the screen around a way to an engine; ``wall`` gives monotonic seconds.
+
+        ``once_settled`` is called a while after the first figures have come.
+        """
         super().__init__(driver_class=own_driver())
         self.settings = settings or ScreenSettings()
         self.backtests = backtests
@@ -111,6 +116,7 @@ class DeskApp(App[str]):
         self.zone = zone
         self.model = DeskModel(read_only=read_only, heard_at=wall())
         self._history = history
+        self._once_settled = once_settled
         self._link = Link(
             connect,
             on_status=self._on_status,
@@ -309,6 +315,9 @@ class DeskApp(App[str]):
 
     def _on_begin(self, state: DeskState) -> None:
         self.model.begin(state, self.wall())
+        if self._once_settled is not None:
+            self.set_timer(SETTLED_SECONDS, self._once_settled)
+            self._once_settled = None
         if self._history is not None and state.started is not None:
             self.run_worker(
                 self._remember(self._history, state, state.started.run, state.last_id),

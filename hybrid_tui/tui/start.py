@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from hybrid_tui.errors import ConfigError, Refused
@@ -23,9 +23,11 @@ def run_screen(
     options: Sequence[str],
     read_only: bool,
     settings: ScreenSettings,
+    once_settled: Callable[[], None],
 ) -> None:
     """Show the desk of a profile until the person leaves.
 
+    ``once_settled`` is called when what stays has been loaded.
     ``global_options`` stand before ``run --headless`` and ``options`` after it, where the engine
     has to be started. Raises ConfigError without a terminal, Refused when the screen failed.
     """
@@ -49,6 +51,7 @@ def run_screen(
         cards=FolderCards(paths.models),
         read_only=read_only,
         settings=settings,
+        once_settled=once_settled,
     )
     app.theme = theme_for(
         settings.theme, app.console.color_system, is_chosen=settings.is_theme_chosen

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hybrid_tui.commands.run import keep_loaded_out_of_collections
+from hybrid_tui.commands.garbage import keep_loaded_out_of_collections
 
 
 class Ring:

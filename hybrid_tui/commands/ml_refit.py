@@ -21,11 +21,11 @@ from hybrid_tui.commands.ml_data import (
 from hybrid_tui.commands.ml_train import (
     GOES_ON,
     TrainingData,
-    Watched,
     checked_name,
     training_data,
     warn,
 )
+from hybrid_tui.commands.ml_watched import Watched
 from hybrid_tui.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

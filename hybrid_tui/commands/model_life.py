@@ -112,6 +112,13 @@ class FileShelf:
             log.warning("the champion of before cannot be had: %s", error.render())
             return None
 
+    def is_rejected(self, model_id: str) -> bool:
+        """Whether the journal's last word on a model is that it was rejected."""
+        from hybrid_tui.journal.model_tables import model_rows
+
+        row = model_rows(self._connection).get(model_id)
+        return row is not None and row.status == "rejected"
+
     def candidate(self, model_id: str) -> ModelFacts:
         """Return what is known of a model of this market that could be asked; raises ModelError.
 
@@ -236,7 +243,7 @@ def make_trainer(
     from hybrid_tui.engine.trainer import SubprocessTrainer
 
     def plan(task: TrainingTask) -> TrainingPlan:
-        return training_plan(state, config, market.kind, calendar, task)
+        return training_plan(state, config, market.kind, calendar, task, shelf.is_rejected)
 
     return SubprocessTrainer(plan, shelf.facts, real_time, own_environment())
 
@@ -247,11 +254,13 @@ def training_plan(
     kind: MarketKind,
     calendar: TradingCalendar,
     task: TrainingTask,
+    is_rejected: Callable[[str], bool],
 ) -> TrainingPlan:
     """Return the commands of a training: on bars up to the last session that has ended.
 
     Live, the store is brought up to date first. A simulated desk trains on other simulated days. A
-    model that an interrupted training has measured already is not made again.
+    model that an interrupted training has measured already is not made again; one that was
+    rejected is.
     """
     from hybrid_tui.commands.ml_refit import refit_name
     from hybrid_tui.engine.trainer import TrainingPlan
@@ -265,7 +274,10 @@ def training_plan(
     if session is not None and task.asked_at < session.close:
         session = calendar.last_session(session.open - timedelta(seconds=1))
     day = session.day if session is not None else task.asked_at.date()
-    measured, is_made = _measured_name(state.paths.models, f"{kind}-{day:%Y%m%d}")
+    asked = None if kind == "simulated" else tuple(config.app.watchlist)
+    measured, is_made = _measured_name(
+        state.paths.models, f"{kind}-{day:%Y%m%d}", asked, is_rejected
+    )
     symbols = ["--symbols", ",".join(config.app.watchlist)]
     fetch: list[str] = []
     seed: list[str] = []
@@ -287,18 +299,38 @@ def training_plan(
     )
 
 
-def _measured_name(models: Path, name: str) -> tuple[str, bool]:
-    """Return the name of a model to be measured, and whether it is there and lacks its refit."""
+def _measured_name(
+    models: Path,
+    name: str,
+    symbols: tuple[str, ...] | None,
+    is_rejected: Callable[[str], bool],
+) -> tuple[str, bool]:
+    """Return the name of a model to be measured, and whether it is there and lacks its refit.
+
+    One that was rejected lacks it on purpose, and one of other ``symbols`` (None: any) is another.
+    """
     from hybrid_tui.commands.ml_refit import refit_name
-    from hybrid_tui.ml.model_files import MANIFEST
 
     found, number = name, 1
     while (models / found).exists():
-        if (models / found / MANIFEST).is_file() and not (models / refit_name(found)).exists():
+        is_open = not (models / refit_name(found)).exists() and not is_rejected(found)
+        if is_open and _is_of(models / found, symbols):
             return found, True
         number += 1
         found = f"{name}-{number}"
     return found, False
+
+
+def _is_of(folder: Path, symbols: tuple[str, ...] | None) -> bool:
+    """Whether a folder holds a model that can be read, made of some symbols (None: any)."""
+    from hybrid_tui.ml.model_files import read_manifest
+
+    try:
+        made = read_manifest(folder)
+    except ModelError as error:
+        log.info("a model is left aside: %s", error.render())
+        return False
+    return symbols is None or set(made.data.symbols) == set(symbols)
 
 
 def load_challenger(

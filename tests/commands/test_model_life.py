@@ -22,11 +22,12 @@ from hybrid_tui.commands.model_life import (
 )
 from hybrid_tui.config import Config
 from hybrid_tui.domain.calendar import TradingCalendar
-from hybrid_tui.domain.events import ChampionNamed, ShadowBegan
+from hybrid_tui.domain.events import ChampionNamed, ModelDecided, ShadowBegan
 from hybrid_tui.domain.models import UNREACHABLE
 from hybrid_tui.domain.ports import Feed, TrainingTask
 from hybrid_tui.domain.state import DeskState
 from hybrid_tui.engine.recorder import Recorder
+from hybrid_tui.engine.trainer import TrainingPlan
 from hybrid_tui.errors import ConfigError, ModelError
 from hybrid_tui.journal.decisions import ModelDecision, add_decision
 from hybrid_tui.journal.journal import Journal
@@ -71,6 +72,21 @@ def test_a_decision_that_a_crash_kept_from_the_files_is_made_good(
     before = shelf.previous()
     assert before is not None
     assert before.id == SHIPPED
+
+
+def test_the_journal_tells_what_was_rejected(shelf: FileShelf, journal: Journal) -> None:
+    state = DeskState()
+    journal.start_run("r", "paper", "d", SATURDAY)
+    journal.follow("r", state)
+    recorder = Recorder(state, journal)
+    facts = shelf.facts("second")
+    recorder.emit(ChampionNamed, SATURDAY, market="real", model=shelf.facts(SHIPPED))
+    recorder.emit(
+        ModelDecided, SATURDAY, market="real", verdict="rejected", model=facts, previous=None,
+        reason="worse", figures={},
+    )  # fmt: skip
+    journal.flush()
+    assert [shelf.is_rejected(name) for name in ("second", SHIPPED, "none")] == [True, False, False]
 
 
 def test_a_decision_for_a_model_that_is_gone_changes_nothing(shelf: FileShelf, home: Path) -> None:
@@ -135,7 +151,12 @@ def test_a_live_training_fetches_bars_and_ends_with_the_last_whole_session(
     )
     state = CliState(profile="p", overrides=("app.mode=paper",))
     task = TrainingTask(number=1, asked_at=SATURDAY)
-    plan = training_plan(state, config, "real", calendar, task)
+    rejected: set[str] = set()
+
+    def planned(asked: TrainingTask = task) -> TrainingPlan:
+        return training_plan(state, config, "real", calendar, asked, rejected.__contains__)
+
+    plan = planned()
     assert (plan.measured, plan.name) == ("real-20260306", "real-20260306-refit")
     start = ("--profile", "p", "--set", "app.mode=paper")
     assert plan.fetch[:8] == (*start, "data", "fetch", "--provider", "yahoo")
@@ -146,16 +167,27 @@ def test_a_live_training_fetches_bars_and_ends_with_the_last_whole_session(
     assert plan.refit[plan.refit.index("--id") + 1] == plan.name
     folder = home / "models" / "real-20260306"
     folder.mkdir(parents=True)
-    assert training_plan(state, config, "real", calendar, task).measured == "real-20260306-2"
-    (folder / "manifest.json").touch()
-    again = training_plan(state, config, "real", calendar, task)
+    assert planned().measured == "real-20260306-2"
+    path = folder / "manifest.json"
+    path.touch()
+    assert planned().measured == "real-20260306-2", "it cannot be read"
+    made = json.loads((shipped_models() / SHIPPED / "manifest.json").read_text())
+    path.write_text(json.dumps({**made, "id": folder.name}))
+    assert planned().measured == "real-20260306-2", "it is of other symbols"
+    asked_for = {**made["data"], "symbols": ["NVDA", "SPY"]}
+    path.write_text(json.dumps({**made, "id": folder.name, "data": asked_for}))
+    again = planned()
     assert (again.measured, again.fetch, again.train) == (plan.measured, (), ())
     assert (again.judge, again.refit) == (plan.judge, plan.refit), "it goes on where it was"
+    rejected.add(plan.measured)
+    anew = planned()
+    assert (anew.measured, bool(anew.train)) == ("real-20260306-2", True), "it was not refitted"
+    rejected.clear()
     (home / "models" / plan.name).mkdir()
-    assert training_plan(state, config, "real", calendar, task).measured == "real-20260306-2"
+    assert planned().measured == "real-20260306-2"
     noon = replace(task, asked_at=datetime(2026, 3, 6, 17, tzinfo=UTC))
-    assert training_plan(state, config, "real", calendar, noon).measured == "real-20260305"
-    simulated = training_plan(state, Config(), "simulated", calendar, task)
+    assert planned(noon).measured == "real-20260305"
+    simulated = training_plan(state, Config(), "simulated", calendar, task, lambda _: False)
     assert simulated.fetch == ()
     assert simulated.train[simulated.train.index("--data") + 1] == "sim"
     assert "--seed" in simulated.judge

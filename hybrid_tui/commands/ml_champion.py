@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hybrid_tui.commands.context import CliState, print_json, state_of
-from hybrid_tui.commands.ml_data import AsJson
+from hybrid_tui.commands.ml_data import AsJson, age_words
 from hybrid_tui.errors import Refused
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def promote(
     manifest = load_model(find_model(model_id, folders, "real")).manifest
     with _Champions(state) as champions:
         champions.name("promote", manifest.market, manifest.id, reason, as_json)
+    if not as_json and (words := age_words(state, manifest)):
+        typer.echo(words, err=True)
 
 
 def rollback(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,3 +139,16 @@ def summary(manifest: Manifest) -> dict[str, Any]:
         "at_or_above_0.70": manifest.metrics.get("at_or_above_0.70"),
         "windows": manifest.metrics.get("windows"),
     }
+
+
+def age_words(state: CliState, manifest: Manifest) -> str:
+    """Return when a model of the real market expires that a refit would let live longer, or
+    nothing: its age counts from before the sessions that were held out from it.
+    """
+    if manifest.market != "real" or manifest.refit is not None:
+        return ""
+    expires_at = manifest.trained_until + timedelta(days=state.config().ml.max_age_days)
+    return (
+        f"in paper and live it expires on {expires_at:%Y-%m-%d}; `hybrid-tui ml refit"
+        f" {manifest.id}` fits it to the held-out days too"
+    )

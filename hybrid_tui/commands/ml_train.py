@@ -20,6 +20,7 @@ from hybrid_tui.commands.ml_data import (
     News,
     Start,
     Symbols,
+    age_words,
     bars_for,
     between,
     headlines_of,
@@ -187,6 +188,8 @@ def train(
     else:
         typer.echo((folder / "CARD.md").read_text(encoding="utf-8"))
         typer.echo(f"{folder}; to use it: --set ml.model={usable.id}", err=True)
+        if words := age_words(state, usable):
+            typer.echo(words, err=True)
 
 
 def checked_name(text: str) -> str:

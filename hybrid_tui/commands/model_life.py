@@ -50,6 +50,7 @@ def facts_of(
         threshold_bps=manifest.threshold_bps,
         expires_at=None if age is None else manifest.trained_until + age,
         entry_level=level if is_auto else None,
+        has_held_out=manifest.refit is None,
     )
 
 

@@ -32,6 +32,7 @@ class ModelFacts:
 
     ``entry_level`` is the buy probability that its entries need where the configuration leaves that
     to the model (None: the configuration says it), UNREACHABLE where no level pays for its costs.
+    ``has_held_out``: its last sessions were held out from it, and a refit to them lives longer.
     """
 
     id: str
@@ -40,6 +41,7 @@ class ModelFacts:
     threshold_bps: float
     expires_at: datetime | None = None
     entry_level: float | None = None
+    has_held_out: bool = False
 
     def has_expired(self, now: datetime) -> bool:
         """Whether the model gives no entries any more because of its age."""

@@ -41,9 +41,9 @@ def _crown(now: datetime, models: ModelDesk, verdict: Verdict, facts: ModelFacts
     if models.plan.is_pinned:
         return Ack(ok=False, message="ml.model names one model: set it to champion first")
     if facts.expires_at is not None and facts.has_expired(now):
-        return Ack(
-            ok=False,
-            message=f"{facts.id} has expired on {facts.expires_at:%Y-%m-%d}: it gives no entries",
-        )
+        message = f"{facts.id} has expired on {facts.expires_at:%Y-%m-%d}: it gives no entries"
+        if facts.has_held_out:
+            message += f"; hybrid-tui ml refit {facts.id} fits it to the held-out days too"
+        return Ack(ok=False, message=message)
     models.decide(now, verdict, facts, BY_HAND)
     return Ack(ok=True, message=f"{facts.id} is asked from the next prediction on")

@@ -94,7 +94,7 @@ class Shelf:
         if model_id in self.damaged:
             raise ModelError(f"{model_id} is not what its manifest vouches for")
         level = self.levels.get(model_id)
-        return replace(facts(model_id, self.expires_at), entry_level=level)
+        return replace(facts(model_id, self.expires_at), entry_level=level, has_held_out=True)
 
     def install(self, model_id: str) -> None:
         self.installed.append(model_id)

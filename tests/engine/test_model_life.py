@@ -266,7 +266,9 @@ def test_a_person_makes_a_model_champion_and_takes_it_back(
     assert shelf.installed == ["new", "old"]
     assert world.book.champion == "old"
     shelf.expires_at = new_york("2025-10-01T00:00")
-    assert "has expired" in world.command(PromoteModel(model_id="weak")).message
+    refused = world.command(PromoteModel(model_id="weak")).message
+    assert "has expired" in refused
+    assert "hybrid-tui ml refit weak fits it to the held-out days too" in refused
 
 
 def test_a_suspended_champion_gives_no_entries_and_a_new_model_succeeds_it(

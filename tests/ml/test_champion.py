@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from hybrid_tui.engine.endpoint import ProfileLock
 from hybrid_tui.errors import HybridError, ModelError, Refused
 from hybrid_tui.journal.decisions import ModelDecision, before_last, decisions
 from hybrid_tui.journal.reader import open_read_only
-from hybrid_tui.ml.model_files import find_model, read_champions, shipped_models
+from hybrid_tui.ml.model_files import find_model, read_champions, read_manifest, shipped_models
 from tests.ml.test_command import run
 
 SHIPPED = "ensemble-real-2026.02"
@@ -97,7 +97,10 @@ def test_a_running_desk_keeps_its_champion(home: Path) -> None:
     finally:
         lock.release()
     assert champion() == SHIPPED
-    done("promote", "second")
+    told = done("promote", "second").stderr
+    manifest = read_manifest(home / "models" / "second")
+    assert f"expires on {manifest.trained_until + timedelta(days=14):%Y-%m-%d}" in told
+    assert "hybrid-tui ml refit second" in told
 
 
 def test_a_promotion_after_a_rollback_is_taken_back_to_where_it_came_from() -> None:

@@ -105,9 +105,13 @@ def test_a_refit_has_seen_every_day_and_says_whose_figures_it_carries(
     home: Path, folder: Path
 ) -> None:
     words = ("--members", "logistic", "--epochs", "1", "--no-walk-forward")
-    assert run("train", "--data", str(folder), *words, "--id", "mine").exit_code == 0
+    told = run("train", "--data", str(folder), *words, "--id", "mine")
+    assert told.exit_code == 0, told.output
+    assert "in paper and live it expires on 2026-0" in told.stderr
+    assert "hybrid-tui ml refit mine" in told.stderr
     done = run("refit", "mine", "--data", str(folder))
     assert done.exit_code == 0, done.output
+    assert "expires" not in done.stderr
     measured, made = (read_manifest(home / "models" / name) for name in ("mine", "mine-refit"))
     assert measured.trained_until < measured.data.last == made.trained_until == made.data.last
     assert made.refit is not None
